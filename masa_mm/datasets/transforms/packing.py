@@ -1,0 +1,58 @@
+"""The last step: from ``results`` to what the collate function stacks."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmaction.registry import TRANSFORMS
+
+from .base import SignTransform, frame_numbers, split_views
+
+_META_KEYS = ("frame_dir", "gloss", "signer", "total_frames")
+_OPTIONAL_INPUTS = ("motion", "motion_weight", "frame_mask")
+
+
+@TRANSFORMS.register_module()
+class PackSignInputs(SignTransform):
+    """Gather a clip's arrays under ``inputs`` and what describes it under ``meta``.
+
+    Required keys: keypoint [1, num_clips * T, V, 2]; keypoint_score [1, num_clips * T, V].
+    Optional keys: frame_inds, motion, motion_weight, frame_mask, key_view, label, clip_id,
+    frame_dir, gloss, signer, total_frames.
+
+    Returns a dict of
+
+    - ``inputs``: numpy arrays keypoint [num_clips, 1, T, V, 3] float32 (x, y, score), frame_inds
+      [num_clips * T] int64, and where present motion [T, V, K, 2], motion_weight [T, V, K],
+      frame_mask [T, 3], key_keypoint [1, 1, T', V, 3], key_frame_inds [T'];
+    - ``label`` and ``clip_id``: int, -1 where unknown;
+    - ``meta``: frame_dir, gloss, signer, total_frames, where known.
+
+    Raises:
+        KeyError: there is no ``keypoint`` or no ``keypoint_score``.
+        ValueError: more than one person, or a clip without frames.
+    """
+
+    def transform(self, results: dict) -> dict:
+        inputs = dict(keypoint=self._joints(results), frame_inds=frame_numbers(results))
+        inputs.update((key, results[key][0]) for key in _OPTIONAL_INPUTS if key in results)
+        if "key_view" in results:
+            view = results["key_view"]
+            inputs.update(key_keypoint=self._joints(view), key_frame_inds=frame_numbers(view))
+        return dict(
+            inputs=inputs,
+            label=int(results.get("label", -1)),
+            clip_id=int(results.get("clip_id", -1)),
+            meta={key: results[key] for key in _META_KEYS if key in results},
+        )
+
+    def _joints(self, results: dict) -> np.ndarray:
+        """float32 [num_clips, 1, T, V, 3]: x, y, score."""
+        keypoint, score = self._clip(results)
+        if "keypoint_score" not in results:
+            raise KeyError(f"{self._where(results)} has no 'keypoint_score'")
+        if len(keypoint) != 1:
+            raise ValueError(f"{self._where(results)} has {len(keypoint)} persons, a sign has 1")
+        joints = np.empty((*score.shape, keypoint.shape[-1] + 1), np.float32)
+        joints[..., :-1] = keypoint
+        joints[..., -1] = score
+        return split_views(joints, results).swapaxes(0, 1)
