@@ -1,0 +1,126 @@
+"""Which releases the package works with, told from installed metadata alone.
+
+Nothing here imports torch or the MM stack, so that ``tools/doctor.py`` can name what is wrong in an
+environment where they are missing or do not import.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from typing import NamedTuple
+
+PYTHON = (3, 10)
+# distribution -> (oldest release that works, first release that does not); as in setup.cfg
+SUPPORTED = {
+    "torch": ("2.1", None),
+    "mmengine": ("0.10", "0.11"),
+    "mmaction2": ("1.1", "1.3"),
+    "numpy": (None, None),
+    "safetensors": ("0.4", None),
+    "scikit-learn": (None, None),
+    "matplotlib": (None, None),
+    "tensorboard": (None, None),
+}
+MMCV = ("2.0.1", "2.2")
+# All of these provide the module `mmcv`; where two are installed they overwrite each other's files.
+MMCV_DISTRIBUTIONS = ("mmcv", "mmcv-lite", "mmcv-full")
+TESTED_TORCH = "2.13.0"
+
+
+class Problem(NamedTuple):
+    """Something that keeps the package from working: what is wrong, and the command that mends it."""
+
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; mend it with: {self.mend}"
+
+
+def installed(distribution: str) -> str | None:
+    """The installed version of a distribution, None if it is not installed."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def installed_mmcv() -> dict[str, str]:
+    """The installed distributions that provide ``mmcv``, name -> version."""
+    found = {name: installed(name) for name in MMCV_DISTRIBUTIONS}
+    return {name: version for name, version in found.items() if version}
+
+
+def release(version: str) -> tuple[int, ...]:
+    """'2.1.0+cpu' -> (2, 1, 0): the numbers of a version, without local and pre-release marks."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(int(number) for number in found.group().split(".")) if found else ()
+
+
+def problems() -> list[Problem]:
+    """Everything in the current environment that keeps the package from working."""
+    return [*_python_problems(), *_mmcv_problems(), *_distribution_problems()]
+
+
+def _python_problems() -> Iterator[Problem]:
+    if sys.version_info[:2] < PYTHON:
+        yield Problem(
+            f"Python {sys.version_info[0]}.{sys.version_info[1]} is too old, {_dotted(PYTHON)} or "
+            "later is needed",
+            "python3.11 -m venv .venv && . .venv/bin/activate && bash tools/run_tests.sh",
+        )
+
+
+def _distribution_problems() -> Iterator[Problem]:
+    for name, (oldest, too_new) in SUPPORTED.items():
+        version = installed(name)
+        mend = f"pip install {_requirement(name, oldest, too_new)}"
+        if version is None:
+            yield Problem(f"{name} is not installed", mend)
+        elif not _within(version, oldest, too_new):
+            yield Problem(f"{name} {version} does not work, {_range(oldest, too_new)} does", mend)
+
+
+def _mmcv_problems() -> Iterator[Problem]:
+    found = installed_mmcv()
+    named = " and ".join(f"{name} {version}" for name, version in found.items())
+    # mmcv-lite is all that skeletons need and installs from a wheel; mmcv may have to compile.
+    mend = f"pip install {_requirement('mmcv-lite', *MMCV)}"
+    if found:
+        mend = f"pip uninstall -y {' '.join(found)} && {mend}"
+    if not found:
+        yield Problem("neither mmcv nor mmcv-lite is installed", mend)
+    elif len(found) > 1:
+        yield Problem(f"{named} overwrite each other's files, only one may be installed", mend)
+    elif not all(_within(version, *MMCV) for version in found.values()):
+        yield Problem(
+            f"{named} is refused by mmaction2 (open-mmlab/mmaction2#2852), {_range(*MMCV)} works",
+            mend,
+        )
+
+
+def _within(version: str, oldest: str | None, too_new: str | None) -> bool:
+    numbers = release(version)
+    return (oldest is None or numbers >= release(oldest)) and (
+        too_new is None or numbers < release(too_new)
+    )
+
+
+def _requirement(name: str, oldest: str | None, too_new: str | None) -> str:
+    if name == "torch":
+        return f"torch=={TESTED_TORCH}"
+    bounds = ",".join(f"{op}{v}" for op, v in ((">=", oldest), ("<", too_new)) if v)
+    return f'"{name}{bounds}"' if bounds else name
+
+
+def _range(oldest: str | None, too_new: str | None) -> str:
+    return " and ".join(
+        f"{word} {v}" for word, v in (("from", oldest), ("below", too_new)) if v is not None
+    )
+
+
+def _dotted(numbers: tuple[int, ...]) -> str:
+    return ".".join(map(str, numbers))
