@@ -1,0 +1,5 @@
+"""A seeded generator of demo data: two-handed signs by several signers, seen by a faulty pose detector."""
+
+from .generate import SPLITS, DemoConfig, demo_annotations, glosses
+
+__all__ = ["SPLITS", "DemoConfig", "demo_annotations", "glosses"]

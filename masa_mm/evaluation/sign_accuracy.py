@@ -1,0 +1,180 @@
+"""The metric of isolated sign recognition: top-k per instance and per class, with intervals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmaction.registry import METRICS
+from mmengine.evaluator import BaseMetric
+
+from .accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
+
+
+@METRICS.register_module()
+class SignAccuracy(BaseMetric):
+    """Top-k accuracy per instance (P-I) and per class (P-C) with bootstrap intervals (MASA, section IV-A).
+
+    Reports fractions in [0, 1], as MMAction2's ``AccMetric`` does, under ``sign/top1_pi``, ``sign/top1_pi_low``,
+    ``sign/top1_pi_high``, ``sign/top1_pc``, ... for each k; choose checkpoints by
+    ``save_best='sign/top1_pi', rule='greater'``. A subset's numbers follow under ``sign/<subset>_top1_pi``, ...
+
+    P-C averages over the classes that have a test clip. Equal scores count against the prediction
+    (see :func:`~masa_mm.evaluation.accuracy.true_class_ranks`). Only the rank of the true class is kept of
+    each clip, so memory does not grow with the number of classes.
+
+    Args:
+        topk: the k to report.
+        subsets: name -> classes reported apart, among all classes' scores (NMFs-CSL's 'confusing' and 'normal'):
+            a list of labels or class names, or a file with one of them a line, or a JSON list.
+            Names need a dataset whose ``metainfo`` has ``classes``.
+        num_resamples: bootstrap draws; 0 leaves the intervals out.
+        confidence: mass of the interval.
+        seed: of the bootstrap.
+        collect_device, prefix, collect_dir: see :class:`mmengine.evaluator.BaseMetric`.
+
+    Raises:
+        ValueError: when a clip without a label, with a label outside the classes or with NaN scores is
+            processed, naming it; when k exceeds the number of classes; when a subset has no test clip.
+        FileNotFoundError: a subset's file does not exist.
+    """
+
+    default_prefix = "sign"
+
+    def __init__(
+        self,
+        topk: Sequence[int] = (1, 5),
+        subsets: Mapping[str, str | Path | Sequence[int | str]] | None = None,
+        num_resamples: int = 1000,
+        confidence: float = 0.95,
+        seed: int = 0,
+        collect_device: str = "cpu",
+        prefix: str | None = None,
+        collect_dir: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
+        if not self.topk or min(self.topk) < 1:
+            raise ValueError(f"SignAccuracy: topk must be whole numbers from 1, got {topk}")
+        self.subsets = {
+            name: _read_classes(name, classes) for name, classes in (subsets or {}).items()
+        }
+        self.num_resamples = num_resamples
+        self.confidence = confidence
+        self.seed = seed
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep (rank of the true class, label) of each clip.
+
+        Args:
+            data_batch: not used.
+            data_samples: dicts with ``pred_score`` [C], ``gt_label`` [1] and, to name clips in errors, ``frame_dir``.
+        """
+        labels = np.array([self._label_of(sample) for sample in data_samples])
+        scores = np.stack([self._scores_of(sample) for sample in data_samples])
+        num_classes = scores.shape[1]
+        if max(self.topk) > num_classes:
+            raise ValueError(
+                f"SignAccuracy: top-{max(self.topk)} of {num_classes} classes means nothing; "
+                f"set topk to numbers below {num_classes} in the evaluator"
+            )
+        for row in np.flatnonzero((labels >= num_classes) | np.isnan(scores).any(1)):
+            fault = (
+                "its scores hold NaN: the network has diverged or its input holds NaN"
+                if np.isnan(scores[row]).any()
+                else f"label {labels[row]} is outside the model's {num_classes} classes: "
+                "check num_classes in the head's config and the class list of the dataset"
+            )
+            raise ValueError(f"SignAccuracy: clip {_name_of(data_samples[row])}: {fault}")
+        ranks = true_class_ranks(scores, labels)
+        self.results.extend(zip(ranks.tolist(), labels.tolist(), strict=True))
+
+    def compute_metrics(self, results: list[tuple[int, int]]) -> dict[str, float]:
+        """The metrics of all collected (rank, label) pairs; keys as in the class docstring."""
+        if not results:
+            raise ValueError("SignAccuracy: no clip was evaluated; is the test split empty?")
+        ranks, labels = np.array(results, dtype=np.int64).T
+        metrics = self._report(ranks, labels)
+        for name, classes in self.subsets.items():
+            chosen = np.isin(labels, self._as_labels(name, classes))
+            if not chosen.any():
+                raise ValueError(f"SignAccuracy: subset '{name}' has no clip among {len(labels)}")
+            metrics |= self._report(ranks[chosen], labels[chosen], f"{name}_")
+        return metrics
+
+    def _report(self, ranks: np.ndarray, labels: np.ndarray, prefix: str = "") -> dict[str, float]:
+        metrics = top_k_accuracies(ranks, labels, self.topk)
+        if self.num_resamples:
+            intervals = bootstrap_intervals(
+                ranks, labels, self.topk, self.num_resamples, self.confidence, self.seed
+            )
+            for name, (low, high) in intervals.items():
+                metrics |= {f"{name}_low": low, f"{name}_high": high}
+        return {f"{prefix}{name}": value for name, value in metrics.items()}
+
+    def _as_labels(self, subset: str, classes: Sequence[int | str]) -> np.ndarray:
+        """Labels of a subset given as labels or class names."""
+        names = (self.dataset_meta or {}).get("classes") or ()
+        known = {name: label for label, name in enumerate(names)}
+        # A class name wins over its reading as a number: some glosses are digits.
+        labels = [known.get(entry, entry) for entry in classes]
+        try:
+            return np.array([int(label) for label in labels])
+        except ValueError as error:
+            raise ValueError(
+                f"SignAccuracy: subset '{subset}': {error.args[0].split(': ')[-1]} is neither a label nor one of "
+                f"the dataset's {len(known)} class names"
+            ) from None
+
+    @staticmethod
+    def _label_of(sample: dict) -> int:
+        label = sample.get("gt_label")
+        values = [] if label is None else np.asarray(label).reshape(-1).tolist()
+        if len(values) != 1 or values[0] < 0:
+            found = "no label" if not values or values == [-1] else f"label {values}"
+            raise ValueError(
+                f"SignAccuracy: clip {_name_of(sample)} has {found}; "
+                "accuracy needs one class for each clip: evaluate on a labelled split"
+            )
+        return int(values[0])
+
+    @staticmethod
+    def _scores_of(sample: dict) -> np.ndarray:
+        scores = sample.get("pred_score")
+        if not hasattr(scores, "shape") or len(scores.shape) != 1:
+            raise ValueError(
+                f"SignAccuracy: clip {_name_of(sample)} needs a 'pred_score' of one number per class, "
+                f"got {'none' if scores is None else getattr(scores, 'shape', type(scores).__name__)}"
+            )
+        # float() first: numpy has no bfloat16, which autocast may leave behind.
+        return (
+            scores.detach().float().cpu().numpy()
+            if hasattr(scores, "detach")
+            else np.asarray(scores)
+        )
+
+
+def _name_of(sample: dict) -> str:
+    return repr(sample.get("frame_dir", "without a name"))
+
+
+def _read_classes(subset: str, classes: str | Path | Sequence[int | str]) -> tuple[int | str, ...]:
+    """A subset's entries from a list, a JSON list or a text file with one class a line."""
+    if not isinstance(classes, (str, Path)):
+        entries = list(classes)
+    else:
+        path = Path(classes)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"SignAccuracy: class list of subset '{subset}' not found: {path}"
+            )
+        text = path.read_text(encoding="utf-8")
+        entries = json.loads(text) if path.suffix == ".json" else text.split("\n")
+        entries = [entry.strip() if isinstance(entry, str) else entry for entry in entries]
+        entries = [entry for entry in entries if entry != ""]
+    if not entries:
+        raise ValueError(f"SignAccuracy: subset '{subset}' lists no class")
+    return tuple(entries)
