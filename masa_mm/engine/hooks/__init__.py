@@ -1,0 +1,3 @@
+from .momentum_alignment_hook import MomentumAlignmentHook
+
+__all__ = ["MomentumAlignmentHook"]

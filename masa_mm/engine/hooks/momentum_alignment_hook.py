@@ -1,0 +1,85 @@
+"""The momentum update and the schedules of semantic alignment."""
+
+from __future__ import annotations
+
+import math
+
+from mmaction.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from ...models import MASA
+
+
+@HOOKS.register_module()
+class MomentumAlignmentHook(Hook):
+    """Updates MASA's momentum copy after each iteration and schedules mu and lambda_s.
+
+    ``theta_k <- mu theta_k + (1 - mu) theta_q`` for weights and BatchNorm statistics; lambda_s rises linearly from
+    0 to its value over the first epochs (MASA, sections III-C and IV-A). Everything follows from the runner's
+    progress and the checkpoint, so a resumed run goes on as if it had not stopped.
+
+    Args:
+        momentum (float): mu at the start.
+        end_momentum (float, optional): mu at the end, reached by a half cosine. Defaults to a constant mu (paper).
+        loss_weight (float): lambda_s after warm-up.
+        warmup_epochs (float): Length of lambda_s's rise. The paper's 100 belongs to 400 epochs.
+
+    Raises:
+        ValueError: If a momentum is outside [0, 1].
+    """
+
+    def __init__(
+        self,
+        momentum: float = 0.996,
+        end_momentum: float | None = None,
+        loss_weight: float = 0.05,
+        warmup_epochs: float = 100,
+    ) -> None:
+        self.momentum = momentum
+        self.end_momentum = momentum if end_momentum is None else end_momentum
+        for value in (self.momentum, self.end_momentum):
+            if not 0 <= value <= 1:
+                raise ValueError(f"MomentumAlignmentHook: momentum must lie in [0, 1], got {value}")
+        self.loss_weight = loss_weight
+        self.warmup_epochs = warmup_epochs
+
+    def before_train(self, runner: Runner) -> None:
+        """Start the momentum copy from the loaded or initialised weights.
+
+        Raises:
+            TypeError: If the model has no semantic alignment.
+        """
+        model = self._model(runner)
+        if int(model.key_encoder.steps) == 0:
+            model.update_key_encoder()
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        """Set lambda_s for this iteration."""
+        epochs = runner.iter / len(runner.train_dataloader)
+        share = min(1.0, epochs / self.warmup_epochs) if self.warmup_epochs > 0 else 1.0
+        self._model(runner).alignment.loss_weight = self.loss_weight * share
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
+        """Move the momentum copy towards the weights this iteration made."""
+        model = self._model(runner)
+        model.key_encoder.set_momentum(self.momentum_at(runner.iter / runner.max_iters))
+        model.update_key_encoder()
+
+    def momentum_at(self, progress: float) -> float:
+        """mu at a share of training in [0, 1]."""
+        rise = (1 - math.cos(math.pi * progress)) / 2
+        return self.momentum + (self.end_momentum - self.momentum) * rise
+
+    @staticmethod
+    def _model(runner: Runner) -> MASA:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if getattr(model, "alignment", None) is None:
+            raise TypeError(
+                f"MomentumAlignmentHook needs a MASA model with `alignment`, got {type(model).__name__} without: "
+                "remove the hook from custom_hooks or give the model an alignment"
+            )
+        return model

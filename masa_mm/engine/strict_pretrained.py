@@ -1,0 +1,93 @@
+"""Weights of a pretrained module, all of them or an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.logging import print_log
+from mmengine.registry import WEIGHT_INITIALIZERS
+from mmengine.runner import CheckpointLoader
+from torch import Tensor, nn
+
+
+class CheckpointMismatchError(ValueError):
+    """A checkpoint that does not fit the module it is loaded into."""
+
+
+@WEIGHT_INITIALIZERS.register_module()
+class StrictPretrained:
+    """Initialises a module from a checkpoint and accepts no missing, extra or misshapen weight.
+
+    mmengine's ``Pretrained`` loads what happens to fit and trains on with the rest left random. Note that mmengine
+    runs the initialisers of child modules after this one; it is meant for modules whose children have none, such
+    as :class:`~masa_mm.models.MASAEncoder`.
+
+    Args:
+        checkpoint (str): Path or URL, as mmengine's ``CheckpointLoader`` takes it.
+        prefix (str): Start of the names to load, e.g. 'backbone.'.
+        map_location (str): Device to load to.
+    """
+
+    def __init__(self, checkpoint: str, prefix: str = "", map_location: str = "cpu") -> None:
+        self.checkpoint = checkpoint
+        self.prefix = prefix
+        self.map_location = map_location
+
+    def __call__(self, module: nn.Module) -> None:
+        """Load the weights.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            CheckpointMismatchError: If the checkpoint does not fit.
+        """
+        if "://" not in self.checkpoint and not Path(self.checkpoint).is_file():
+            raise FileNotFoundError(
+                f"{self.checkpoint}: no such checkpoint; pretrain first or set init_cfg.checkpoint"
+            )
+        checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, map_location=self.map_location)
+        weights = self._select(checkpoint.get("state_dict", checkpoint))
+        problem = describe_mismatch(weights, module.state_dict())
+        if problem:
+            raise CheckpointMismatchError(
+                f"{self.checkpoint} does not fit {type(module).__name__}: {problem}. Use the model config it was "
+                "trained with, or another checkpoint"
+            )
+        module.load_state_dict(weights)
+        print_log(f"{type(module).__name__}: {len(weights)} weights from {self.checkpoint}", logger="current")
+
+    def _select(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        selected = {
+            name.removeprefix(self.prefix): value
+            for name, value in weights.items()
+            if name.startswith(self.prefix)
+        }
+        if not selected:
+            raise CheckpointMismatchError(
+                f"{self.checkpoint} has no weights whose names begin with {self.prefix!r}; it has "
+                f"{', '.join(sorted({name.split('.')[0] for name in weights}))}"
+            )
+        return selected
+
+    def _get_init_info(self) -> str:
+        return f"{type(self).__name__}: load from {self.checkpoint}"
+
+
+def describe_mismatch(weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:
+    """Say in a few words how the weights differ from the wanted names and shapes; '' if they do not."""
+    problems = [
+        _count("missing", [name for name in wanted if name not in weights]),
+        _count("unexpected", [name for name in weights if name not in wanted]),
+        _count(
+            "of another shape",
+            [
+                f"{name} {tuple(weights[name].shape)} for {tuple(value.shape)}"
+                for name, value in wanted.items()
+                if name in weights and weights[name].shape != value.shape
+            ],
+        ),
+    ]
+    return "; ".join(filter(None, problems))
+
+
+def _count(what: str, names: list[str]) -> str:
+    return f"{len(names)} {what} (first: {names[0]})" if names else ""

@@ -1,0 +1,53 @@
+"""The memory bank of semantic alignment."""
+
+from __future__ import annotations
+
+import torch
+from mmengine import dist
+from torch import Tensor, nn
+
+EMPTY = -1
+
+
+class MemoryBank(nn.Module):
+    """First-in-first-out bank of keys and of the clips they came from (MASA, section III-C).
+
+    Its state is in the checkpoint, so a resumed run meets the same negatives. The batch need not divide the length.
+
+    Args:
+        channels (int): Width of a key.
+        length (int): Number of keys kept. The paper's is 6144.
+
+    Raises:
+        ValueError: If length is below 1.
+    """
+
+    def __init__(self, channels: int, length: int = 6144) -> None:
+        super().__init__()
+        if length < 1:
+            raise ValueError(f"MemoryBank: length must be at least 1, got {length}")
+        self.register_buffer("keys", torch.zeros(length, channels))
+        self.register_buffer("clip_ids", torch.full((length,), EMPTY))
+        self.register_buffer("pointer", torch.zeros((), dtype=torch.long))
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def is_negative(self, clip_ids: Tensor) -> Tensor:
+        """Which keys are negatives for clips int64 [N]: bool [N, length].
+
+        Empty slots are not, nor are a clip's own older keys: with few clips to a bank they would be in it nearly
+        always, and the loss would push a clip away from itself.
+        """
+        filled = self.clip_ids != EMPTY
+        return filled & (self.clip_ids != clip_ids[:, None])
+
+    @torch.no_grad()
+    def enqueue(self, keys: Tensor, clip_ids: Tensor) -> None:
+        """Add the keys [N, channels] of clips int64 [N] of all processes; the oldest ones make room."""
+        keys = torch.cat(dist.all_gather(keys.float().contiguous()))[-len(self) :]
+        clip_ids = torch.cat(dist.all_gather(clip_ids.contiguous()))[-len(self) :]
+        slots = (self.pointer + torch.arange(len(keys), device=keys.device)) % len(self)
+        self.keys[slots] = keys
+        self.clip_ids[slots] = clip_ids
+        self.pointer.add_(len(keys)).remainder_(len(self))

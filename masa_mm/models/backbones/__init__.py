@@ -1,0 +1,3 @@
+from .masa_encoder import MASAEncoder
+
+__all__ = ["MASAEncoder"]

@@ -1,0 +1,194 @@
+"""The MASA encoder: part graph networks and a Transformer over the visible frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from ...skeleton import BODY, LEFT_HAND, NUM_JOINTS, PARTS, RIGHT_HAND
+from ..layers import TEMPORAL_REACH, FrameTransformer, neighbour_rows
+from .part_network import PartNetwork
+
+NUM_PARTS = len(PARTS)
+
+
+def present_parts(score: Tensor) -> Tensor:
+    """Which parts a frame shows: score [..., T, 49] -> bool [..., T, 3].
+
+    A part is present where one of its joints has a score; padding has none (the dataset's contract).
+    """
+    return torch.stack([(score[..., part.joints] > 0).any(-1) for part in PARTS], -1)
+
+
+@MODELS.register_module()
+class MASAEncoder(BaseModule):
+    """Frame-wise embedding by two graph networks and a Transformer over visible frames (MASA, section III-B).
+
+    One network embeds both hands (the left one is stored mirrored), another the upper body; a frame is their
+    concatenation, of width ``3 * embed_dims``. Frames that are masked, padded or without a joint are not computed
+    at all, so nothing of them reaches the result.
+
+    Follows MMAction2's convention for graph backbones, [N, M, T, V, C] -> [N, M, C', T, V'], with the three parts
+    in the place of the joints, and so works inside ``RecognizerGCN`` with ``GCNHead``.
+
+    Args:
+        embed_dims (int): Width of a part. The paper's frame width of 1536 is 3 x 512.
+        channels (Sequence[int]): Widths of the graph blocks on the joints.
+        sub_part_channels (Sequence[int]): Widths of the graph blocks on the sub-parts.
+        depth (int): Transformer blocks.
+        num_heads (int): Attention heads.
+        feedforward_channels (int): Width of the Transformer's feed-forward layers.
+        num_temporal_blocks (int): Temporal convolution blocks of the part networks.
+        use_score (bool): Give the networks the joints' scores as a third channel.
+        coordinate_offset (float): Subtracted from the coordinates of present joints. The default puts 0, which
+            absent joints have, in the middle of the crop.
+        graph_mode (str): MMAction2's graph partition of the parts.
+        graph_dropout (float): Dropout in the graph networks.
+        dropout (float): Dropout in the Transformer.
+        norm_first (bool): Pre-norm Transformer.
+        use_position (bool): Positional encoding of frames.
+        data_norm_eps (float): Epsilon of the batch norm on coordinates.
+        norm_eps (float): Epsilon of the Transformer's layer norms.
+        frozen (bool): Keep all weights and statistics as they are, for probing.
+        init_cfg (dict, optional): Initialisation; ``dict(type='StrictPretrained', checkpoint=..., prefix='backbone.')``
+            loads a pretrained encoder.
+
+    Example:
+        >>> encoder = MASAEncoder(embed_dims=32, channels=(16, 16), sub_part_channels=(32,), num_heads=4)
+        >>> encoder(torch.rand(2, 1, 8, 49, 3)).shape
+        torch.Size([2, 1, 32, 8, 3])
+    """
+
+    def __init__(
+        self,
+        embed_dims: int = 512,
+        channels: Sequence[int] = (128, 128, 256),
+        sub_part_channels: Sequence[int] = (512, 512),
+        depth: int = 3,
+        num_heads: int = 8,
+        feedforward_channels: int = 2048,
+        num_temporal_blocks: int = 2,
+        use_score: bool = True,
+        coordinate_offset: float = 0.5,
+        graph_mode: str = "spatial",
+        graph_dropout: float = 0.0,
+        dropout: float = 0.0,
+        norm_first: bool = False,
+        use_position: bool = True,
+        data_norm_eps: float = 1e-5,
+        norm_eps: float = 1e-5,
+        frozen: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.embed_dims = embed_dims
+        self.in_channels = 3 if use_score else 2
+        self.coordinate_offset = coordinate_offset
+        self.frozen = frozen
+        network = dict(
+            in_channels=self.in_channels,
+            channels=channels,
+            sub_part_channels=sub_part_channels,
+            out_channels=embed_dims,
+            num_temporal_blocks=num_temporal_blocks,
+            graph_mode=graph_mode,
+            dropout=graph_dropout,
+            data_norm_eps=data_norm_eps,
+        )
+        self.hand_network = PartNetwork(RIGHT_HAND, **network)
+        self.body_network = PartNetwork(BODY, **network)
+        self.transformer = FrameTransformer(
+            NUM_PARTS * embed_dims,
+            depth,
+            num_heads,
+            feedforward_channels,
+            dropout,
+            norm_first,
+            use_position,
+            norm_eps,
+        )
+        if frozen:
+            self.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> MASAEncoder:
+        """Set the training mode; a frozen encoder stays in evaluation mode."""
+        return super().train(mode and not self.frozen)
+
+    def embed(self, clip: Tensor, visible: Tensor) -> Tensor:
+        """Embed the visible parts of each frame.
+
+        Args:
+            clip (Tensor): [N, T, 49, 3] (x, y, score).
+            visible (Tensor): bool [N, T, 3], parts that are present and not masked.
+
+        Returns:
+            Tensor: [N, T, 3, embed_dims], zeros where a part is not visible.
+        """
+        joints = self._joint_channels(clip)
+        right, left, body = visible.unbind(-1)
+        hand_rows = torch.cat([joints[right][:, RIGHT_HAND.joints], joints[left][:, LEFT_HAND.joints]])
+        hands = self.hand_network(hand_rows, neighbour_rows(torch.cat([right, left]), TEMPORAL_REACH))
+        body_rows = self.body_network(
+            joints[body][:, BODY.joints], neighbour_rows(body, TEMPORAL_REACH)
+        )
+        embedding = hands.new_zeros(*visible.shape, self.embed_dims)
+        num_right = len(hands) - int(left.sum())
+        for part, rows in enumerate((hands[:num_right], hands[num_right:], body_rows)):
+            embedding[..., part, :][visible[..., part]] = rows.to(embedding.dtype)
+        return embedding
+
+    def encode(self, embedding: Tensor, visible: Tensor, position: Tensor | None = None) -> Tensor:
+        """Run the Transformer over frames of which at least one part is visible.
+
+        Args:
+            embedding (Tensor): [N, T, 3, embed_dims].
+            visible (Tensor): bool [N, T, 3].
+            position (Tensor, optional): [N, T], see :class:`FrameTransformer`.
+
+        Returns:
+            Tensor: [N, T, 3 * embed_dims], zeros where a frame is not visible.
+        """
+        return self.transformer(embedding.flatten(2), visible.any(-1), position)
+
+    def forward(
+        self, x: Tensor, masked: Tensor | None = None, position: Tensor | None = None
+    ) -> Tensor:
+        """Encode poses.
+
+        Args:
+            x (Tensor): [N, M, T, 49, 3]: x and y in part coordinates, and the score.
+            masked (Tensor, optional): bool [N, M, T, 3], parts to hide.
+            position (Tensor, optional): [N, M, T], the frames' places in their clips.
+
+        Returns:
+            Tensor: [N, M, embed_dims, T, 3], zeros in frames that are not visible.
+
+        Raises:
+            ValueError: If x has another shape.
+        """
+        if x.ndim != 5 or x.shape[-2:] != (NUM_JOINTS, 3):
+            raise ValueError(
+                f"MASAEncoder takes poses of shape [N, M, T, {NUM_JOINTS}, 3] (x, y, score), got {tuple(x.shape)}; "
+                "convert other layouts with the SelectSignJoints and CropSignParts transforms"
+            )
+        people = x.shape[:2]
+        clip = x.flatten(0, 1)
+        visible = present_parts(clip[..., 2])
+        if masked is not None:
+            visible = visible & ~masked.flatten(0, 1)
+        if position is not None:
+            position = position.flatten(0, 1)
+        frames = self.encode(self.embed(clip, visible), visible, position)
+        parts = frames.unflatten(-1, (NUM_PARTS, self.embed_dims)).permute(0, 3, 1, 2)
+        return parts.unflatten(0, people)
+
+    def _joint_channels(self, clip: Tensor) -> Tensor:
+        present = (clip[..., 2:] > 0).to(clip.dtype)
+        coordinates = (clip[..., :2] - self.coordinate_offset) * present
+        if self.in_channels == 2:
+            return coordinates
+        return torch.cat([coordinates, clip[..., 2:]], -1)

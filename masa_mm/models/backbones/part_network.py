@@ -1,0 +1,110 @@
+"""The graph network that embeds one part of the body, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmaction.models.utils import Graph
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...skeleton import Part
+from ..layers import GraphBlock, TemporalBlock
+from ..layers.batch_norm import RowBatchNorm
+
+
+def part_adjacency(num_joints: int, edges: Sequence[tuple[int, int]], center: int, mode: str) -> Tensor:
+    """Adjacency subsets [K, V, V] of a part, by MMAction2's graph partitions ('spatial' or 'stgcn_spatial')."""
+    layout = dict(num_node=num_joints, inward=list(edges), center=center)
+    return torch.from_numpy(Graph(layout, mode).A).float()
+
+
+class SubPartPool(nn.Module):
+    """Max over the joints of each sub-part (finger, palm, arm): [rows, V, C] -> [rows, sub-parts, C]."""
+
+    def __init__(self, sub_parts: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        for i, joints in enumerate(sub_parts):
+            self.register_buffer(f"joints{i}", torch.tensor(joints), persistent=False)
+        self.num_sub_parts = len(sub_parts)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool x [rows, V, C]."""
+        sub_parts = (getattr(self, f"joints{i}") for i in range(self.num_sub_parts))
+        return torch.stack([x.index_select(1, joints).amax(1) for joints in sub_parts], 1)
+
+
+class PartNetwork(nn.Module):
+    """Graph network of one part: joints -> sub-parts -> the part, then two temporal blocks (MASA, section III-B).
+
+    Args:
+        part (Part): Joints, edges and sub-parts.
+        in_channels (int): Channels of a joint.
+        channels (Sequence[int]): Widths of the graph blocks on the joints.
+        sub_part_channels (Sequence[int]): Widths of the graph blocks on the sub-parts.
+        out_channels (int): Width of the embedding.
+        num_temporal_blocks (int): Temporal blocks after the graph network. They see visible frames only.
+        graph_mode (str): MMAction2's graph partition.
+        dropout (float): Dropout in the graph blocks.
+        data_norm_eps (float): Epsilon of the batch norm on the joints' coordinates.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        in_channels: int,
+        channels: Sequence[int],
+        sub_part_channels: Sequence[int],
+        out_channels: int,
+        num_temporal_blocks: int = 2,
+        graph_mode: str = "spatial",
+        dropout: float = 0.0,
+        data_norm_eps: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        joint_graph = part_adjacency(part.num_joints, part.edges, part.center, graph_mode)
+        sub_graph = part_adjacency(
+            len(part.sub_parts), part.sub_part_edges, part.sub_part_center, graph_mode
+        )
+        self.data_norm = RowBatchNorm(part.num_joints * in_channels, eps=data_norm_eps)
+        self.joint_blocks = self._graph_blocks(in_channels, channels, joint_graph, dropout, False)
+        self.pool = SubPartPool(part.sub_parts)
+        self.sub_part_blocks = self._graph_blocks(
+            channels[-1], sub_part_channels, sub_graph, dropout, True
+        )
+        self.linear = nn.Linear(sub_part_channels[-1], out_channels)
+        self.norm = RowBatchNorm(out_channels)
+        self.temporal_blocks = nn.ModuleList(
+            TemporalBlock(out_channels, out_channels) for _ in range(num_temporal_blocks)
+        )
+
+    @staticmethod
+    def _graph_blocks(
+        in_channels: int, channels: Sequence[int], graph: Tensor, dropout: float, first_residual: bool
+    ) -> nn.Sequential:
+        widths = [in_channels, *channels]
+        return nn.Sequential(
+            *(
+                GraphBlock(widths[i], widths[i + 1], graph, first_residual or i > 0, dropout)
+                for i in range(len(channels))
+            )
+        )
+
+    def forward(self, joints: Tensor, neighbours: Tensor) -> Tensor:
+        """Embed packed frames.
+
+        Args:
+            joints (Tensor): [F, V, in_channels], the visible frames of this part.
+            neighbours (Tensor): int64 [F, 5], the rows around each (:func:`neighbour_rows`).
+
+        Returns:
+            Tensor: [F, out_channels].
+        """
+        x = self.data_norm(joints.flatten(1)).view_as(joints)
+        x = self.pool(self.joint_blocks(x))
+        x = self.sub_part_blocks(x).amax(1)
+        x = F.relu(self.norm(self.linear(x)))
+        for block in self.temporal_blocks:
+            x = block(x, neighbours)
+        return x

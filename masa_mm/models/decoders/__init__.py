@@ -1,0 +1,3 @@
+from .motion_decoder import MotionDecoder
+
+__all__ = ["MotionDecoder"]

@@ -1,0 +1,3 @@
+from .masa_head import MASAHead
+
+__all__ = ["MASAHead"]

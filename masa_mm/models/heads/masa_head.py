@@ -1,0 +1,159 @@
+"""The classification head of MASA."""
+
+from __future__ import annotations
+
+import torch
+from mmaction.models.heads import BaseHead
+from mmaction.registry import MODELS
+from torch import Tensor, nn
+
+from ...structures import SignDataSamples
+from ..alignment import average_frames
+
+
+class AveragePooling(nn.Module):
+    """Mean over the valid frames, the parts side by side: [N, T, P, C] -> [N, P * C]."""
+
+    def __init__(self, channels: int, num_parts: int) -> None:
+        super().__init__()
+        self.out_channels = channels * num_parts
+
+    def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
+        """frames [N, T, P, C], valid bool [N, T] -> [N, P * C]."""
+        return average_frames(frames.flatten(2), valid)
+
+
+class LearnedPooling(nn.Module):
+    """Softmax-weighted sums, one over all hand frames and one over body frames, added: [N, T, 3, C] -> [N, C].
+
+    The pooling of the authors' release (the paper averages).
+    """
+
+    def __init__(self, channels: int, num_parts: int) -> None:
+        super().__init__()
+        if num_parts != 3:
+            raise ValueError(f"LearnedPooling pools right hand, left hand and body, got {num_parts} parts")
+        self.hand_score = nn.Linear(channels, 1)
+        self.body_score = nn.Linear(channels, 1)
+        self.out_channels = channels
+
+    def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
+        """frames [N, T, 3, C], valid bool [N, T] -> [N, C]."""
+        hands = frames[:, :, :2].transpose(1, 2).flatten(1, 2)
+        hand = weighted_sum(hands, self.hand_score(hands), valid.repeat(1, 2))
+        body = frames[:, :, 2]
+        return hand + weighted_sum(body, self.body_score(body), valid)
+
+
+def weighted_sum(frames: Tensor, score: Tensor, valid: Tensor) -> Tensor:
+    """Sum of frames [N, T, C] weighted by the softmax over T of score [N, T, 1]; invalid frames weigh nothing."""
+    return (score.masked_fill(~valid[..., None], -1e4).softmax(1) * frames).sum(1)
+
+
+POOLINGS = dict(average=AveragePooling, learned=LearnedPooling)
+
+
+@MODELS.register_module()
+class MASAHead(BaseHead):
+    """Pooling over valid frames and a linear classifier (MASA, section III-D).
+
+    Args:
+        num_classes (int): Number of glosses.
+        in_channels (int): Width of a part.
+        pooling (str): 'average' (paper) or 'learned' (authors' release).
+        num_parts (int): Parts of a frame.
+        dropout (float): Dropout before the classifier.
+        loss_cls (dict): Classification loss.
+        average_clips (str): How the views of a clip are averaged in testing, 'prob' or 'score'.
+        init_cfg (dict): Initialisation of the classifier.
+        **kwargs: See ``mmaction.models.heads.BaseHead`` (``label_smooth_eps``, ``topk`` ...).
+
+    Raises:
+        ValueError: If pooling is unknown.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int = 512,
+        pooling: str = "average",
+        num_parts: int = 3,
+        dropout: float = 0.0,
+        loss_cls: dict | None = None,
+        average_clips: str = "prob",
+        init_cfg: dict | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(
+            num_classes,
+            in_channels,
+            loss_cls=loss_cls or dict(type="CrossEntropyLoss"),
+            average_clips=average_clips,
+            init_cfg=init_cfg or dict(type="Normal", layer="Linear", std=0.01),
+            **kwargs,
+        )
+        if pooling not in POOLINGS:
+            raise ValueError(f"MASAHead: pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
+        self.pooling = POOLINGS[pooling](in_channels, num_parts)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(self.pooling.out_channels, num_classes)
+
+    def forward(self, x: Tensor, frame_valid: Tensor | None = None) -> Tensor:
+        """Score the glosses.
+
+        Args:
+            x (Tensor): Features [N, M, C, T, P].
+            frame_valid (Tensor, optional): bool [N, M, T], frames that are not padding. Defaults to all.
+
+        Returns:
+            Tensor: [N, num_classes].
+        """
+        num_clips, num_people = x.shape[:2]
+        frames = x.permute(0, 1, 3, 4, 2).flatten(0, 1)
+        valid = frames.new_ones(frames.shape[:2], dtype=torch.bool)
+        if frame_valid is not None:
+            valid = frame_valid.flatten(0, 1)
+        pooled = self.pooling(frames, valid).view(num_clips, num_people, -1).mean(1)
+        return self.fc(self.dropout(pooled))
+
+    def loss_by_feat(self, cls_scores: Tensor, data_samples: SignDataSamples | list) -> dict[str, Tensor]:
+        """Classification loss and running accuracy, without a round trip to the CPU for each batch.
+
+        Args:
+            cls_scores (Tensor): [N, num_classes].
+            data_samples (SignDataSamples | list): The batch's labels, or MMAction2's samples one by one.
+
+        Returns:
+            dict: ``loss_cls`` and ``top{k}_acc``.
+        """
+        labels = batch_labels(data_samples).to(cls_scores.device)
+        num_views = len(cls_scores) // len(labels)
+        labels = labels.repeat_interleave(num_views)
+        targets = self._smooth(labels) if self.label_smooth_eps else labels
+        losses = dict(loss_cls=self.loss_cls(cls_scores, targets))
+        with torch.no_grad():
+            better = (cls_scores > cls_scores.gather(1, labels[:, None])).sum(1)
+            losses.update({f"top{k}_acc": (better < k).float().mean() for k in self.topk})
+        return losses
+
+    def _smooth(self, labels: Tensor) -> Tensor:
+        one_hot = nn.functional.one_hot(labels, self.num_classes).float()
+        return (1 - self.label_smooth_eps) * one_hot + self.label_smooth_eps / self.num_classes
+
+
+def batch_labels(data_samples: SignDataSamples | list) -> Tensor:
+    """Labels int64 [N] of a batch.
+
+    Raises:
+        ValueError: If a clip has no label.
+    """
+    if isinstance(data_samples, SignDataSamples):
+        labels = data_samples.labels
+    else:
+        labels = torch.cat([sample.gt_label for sample in data_samples])
+    if bool((labels < 0).any()):
+        raise ValueError(
+            f"{int((labels < 0).sum())} of {len(labels)} clips of the batch have no label (-1): finetuning needs a "
+            "labelled store; unlabelled clips are for pretraining"
+        )
+    return labels

@@ -1,0 +1,90 @@
+"""The vanilla Transformer over a clip's frames."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from .packing import pack_frames, unpack_frames
+
+
+def sincos_position(position: Tensor, channels: int) -> Tensor:
+    """Sine-cosine encoding of frame numbers, position [...] -> [..., channels] (channels even)."""
+    half = channels // 2
+    rate = torch.exp(torch.arange(half, device=position.device) * (-math.log(10000.0) / half))
+    angle = position[..., None].float() * rate
+    return torch.cat([angle.sin(), angle.cos()], -1)
+
+
+class FrameTransformer(nn.Module):
+    """Transformer blocks over visible frames only.
+
+    Frames that are not visible are left out of the computation, not merely of the attention, so nothing of them
+    reaches a visible frame and a clip's result does not depend on how far its batch is padded.
+
+    Args:
+        channels (int): Width of a frame.
+        depth (int): Number of blocks.
+        num_heads (int): Attention heads.
+        feedforward_channels (int): Width of the blocks' feed-forward layers.
+        dropout (float): Dropout within the blocks.
+        norm_first (bool): Pre-norm blocks with a final norm; otherwise post-norm (the original Transformer).
+        use_position (bool): Add sine-cosine encodings of the frames' places in the clip.
+        norm_eps (float): Epsilon of every LayerNorm.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        depth: int,
+        num_heads: int = 8,
+        feedforward_channels: int = 2048,
+        dropout: float = 0.0,
+        norm_first: bool = False,
+        use_position: bool = True,
+        norm_eps: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        self.use_position = use_position
+        self.input_norm = nn.LayerNorm(channels, eps=norm_eps)
+        # Built one by one: nn.TransformerEncoder starts all its layers from one random draw.
+        self.blocks = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                channels,
+                num_heads,
+                feedforward_channels,
+                dropout,
+                activation="gelu",
+                layer_norm_eps=norm_eps,
+                batch_first=True,
+                norm_first=norm_first,
+            )
+            for _ in range(depth)
+        )
+        self.output_norm = nn.LayerNorm(channels, eps=norm_eps) if norm_first else nn.Identity()
+
+    def forward(self, frames: Tensor, visible: Tensor, position: Tensor | None = None) -> Tensor:
+        """Encode the visible frames.
+
+        Args:
+            frames (Tensor): [N, T, C].
+            visible (Tensor): bool [N, T].
+            position (Tensor, optional): [N, T], the frames' places in the clip. Defaults to 0..T-1.
+
+        Returns:
+            Tensor: [N, T, C], zeros where a frame is not visible.
+        """
+        packed = pack_frames(frames, visible)
+        x = self.input_norm(packed.frames)
+        if self.use_position:
+            places = packed.index if position is None else position.gather(1, packed.index)
+            x = x + sincos_position(places, x.shape[-1]).to(x.dtype)
+        # A clip without a visible frame attends to one blank instead of to nothing, which would be NaN.
+        ignored = ~packed.visible
+        ignored[:, 0] = False
+        padding = ignored if bool(ignored.any()) else None
+        for block in self.blocks:
+            x = block(x, src_key_padding_mask=padding)
+        return unpack_frames(packed._replace(frames=self.output_norm(x)), frames.shape[1])

@@ -1,0 +1,62 @@
+"""Temporal convolution over packed frames."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .batch_norm import RowBatchNorm
+
+# The widest kernel, 5, looks at two frames to either side.
+TEMPORAL_REACH = 2
+
+
+class PackedTemporalConv(nn.Module):
+    """Convolution over time in which frames that are not visible count as zeros, like those outside the clip.
+
+    Args:
+        in_channels (int): Channels of a frame on input.
+        out_channels (int): Channels of a frame on output.
+        kernel_size (int): Odd, at most ``2 * TEMPORAL_REACH + 1``.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.linear = nn.Linear(kernel_size * in_channels, out_channels)
+
+    def forward(self, rows: Tensor, neighbours: Tensor) -> Tensor:
+        """rows [F, in_channels], neighbours int64 [F, 2 * TEMPORAL_REACH + 1] -> [F, out_channels].
+
+        ``neighbours`` comes from :func:`masa_mm.models.layers.packing.neighbour_rows`.
+        """
+        margin = TEMPORAL_REACH - self.kernel_size // 2
+        window = neighbours[:, margin : margin + self.kernel_size]
+        with_blank = torch.cat([rows, rows.new_zeros(1, rows.shape[1])])
+        return self.linear(with_blank[window].flatten(1))
+
+
+class TemporalBlock(nn.Module):
+    """Two branches over time (kernel 5; kernels 3 and 3), merged by a linear layer and batch-normalised.
+
+    Args:
+        in_channels (int): Channels of a frame on input.
+        out_channels (int): Channels of a frame on output; each branch has half of them.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        half = out_channels // 2
+        self.wide = PackedTemporalConv(in_channels, half, 5)
+        self.narrow1 = PackedTemporalConv(in_channels, half, 3)
+        self.narrow2 = PackedTemporalConv(half, half, 3)
+        self.merge = nn.Linear(2 * half, out_channels)
+        self.norm = RowBatchNorm(out_channels)
+
+    def forward(self, rows: Tensor, neighbours: Tensor) -> Tensor:
+        """rows [F, in_channels], neighbours int64 [F, 5] -> [F, out_channels]."""
+        wide = F.relu(self.wide(rows, neighbours))
+        narrow = F.relu(self.narrow1(rows, neighbours))
+        narrow = F.relu(self.narrow2(narrow, neighbours))
+        return F.relu(self.norm(self.merge(torch.cat([wide, narrow], 1))))

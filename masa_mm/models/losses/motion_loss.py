@@ -1,0 +1,72 @@
+"""The motion reconstruction loss."""
+
+from __future__ import annotations
+
+import torch
+from mmaction.registry import MODELS
+from mmengine import dist
+from torch import Tensor, nn
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """Average a scalar over all processes."""
+    value = value.detach().clone()
+    dist.all_reduce(value, op="mean")
+    return value
+
+
+@MODELS.register_module()
+class MotionLoss(nn.Module):
+    """Confidence-weighted distance between predicted and true motion residuals (MASA, equation of L_m).
+
+    ``L_m = 1 / |M| * sum over masked frames of || (y - m) * c_t * c_{t+k} ||^2``, in units of the crop side,
+    averaged over motion intervals. |M| counts the masked frames of all processes, so the loss of a batch does not
+    depend on how it is split among them.
+
+    Args:
+        norm (str): 'l2', the paper's squared distance, or 'l1', the absolute one.
+        unit (float): Crop pixels to a unit of motion. The default makes a unit of the crop side.
+        per (str): 'frame' divides by the number of masked frames (paper), 'joint' by that of supervised joints.
+        loss_weight (float): Factor of the result.
+
+    Raises:
+        ValueError: If norm or per is unknown.
+    """
+
+    def __init__(
+        self, norm: str = "l2", unit: float = 256.0, per: str = "frame", loss_weight: float = 1.0
+    ) -> None:
+        super().__init__()
+        if norm not in ("l1", "l2"):
+            raise ValueError(f"MotionLoss: norm must be 'l1' or 'l2', got {norm!r}")
+        if per not in ("frame", "joint"):
+            raise ValueError(f"MotionLoss: per must be 'frame' or 'joint', got {per!r}")
+        self.norm = norm
+        self.unit = unit
+        self.per = per
+        self.loss_weight = loss_weight
+
+    def forward(self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor) -> Tensor:
+        """Score predicted motion.
+
+        Args:
+            predicted (Tensor): [N, T, V, K, 2], in units.
+            motion (Tensor): [N, T, V, K, 2], crop pixels.
+            weight (Tensor): [N, T, V, K], products of the confidences at both ends.
+            masked (Tensor): bool [N, T, V], the joints hidden from the encoder.
+
+        Returns:
+            Tensor: Scalar; 0 with gradients of 0 where nothing is masked.
+        """
+        weight = weight * masked[..., None]
+        error = (predicted.float() - motion / self.unit) * weight[..., None]
+        error = error.square() if self.norm == "l2" else error.abs()
+        counted = masked.any(-1) if self.per == "frame" else (weight > 0).any(-1)
+        count = mean_over_ranks(counted.sum().float()).clamp(min=1)
+        return self.loss_weight * error.sum() / (count * motion.shape[-2])
+
+    def mean_error(self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor) -> Tensor:
+        """Mean distance between predicted and true motion of the supervised joints, in crop pixels, for the log."""
+        supervised = (weight * masked[..., None]) > 0
+        distance = (predicted.float() * self.unit - motion).norm(dim=-1)
+        return torch.where(supervised, distance, 0).sum() / supervised.sum().clamp(min=1)

@@ -1,0 +1,208 @@
+"""Self-supervised pretraining of MASA."""
+
+from __future__ import annotations
+
+import torch
+from mmaction.models.recognizers import BaseRecognizer
+from mmaction.registry import MODELS
+from mmengine import dist
+from torch import Tensor, nn
+
+from ...skeleton import PARTS
+from ...structures import SignDataSamples
+from ..alignment import MomentumEncoder
+from ..backbones.masa_encoder import NUM_PARTS, present_parts
+
+
+def joints_of_parts(parts: Tensor) -> Tensor:
+    """Spread a value per part over its joints: [..., 3] -> [..., 49]."""
+    return torch.cat(
+        [parts[..., i : i + 1].expand(*parts.shape[:-1], part.num_joints) for i, part in enumerate(PARTS)], -1
+    )
+
+
+def frame_positions(frame_inds: Tensor) -> Tensor:
+    """Frame numbers of a view counted from its first frame: [N, T] -> [N, T]; padding (-1) becomes 0."""
+    return (frame_inds - frame_inds[:, :1]).clamp(min=0)
+
+
+@MODELS.register_module()
+class MASA(BaseRecognizer):
+    """Motion-aware masked autoencoder with momentum semantic alignment.
+
+    Source: MASA, arXiv 2405.20666, section III. The encoder sees the unmasked frames of a clip; the decoder
+    reconstructs the motion residuals of the masked ones; the encoder's average is aligned with that of another
+    view of the clip, which passes through a momentum copy. ``L = L_m + lambda_s L_s``.
+
+    Inputs are what the transforms ``MotionResidual``, ``MotionAwareMasking``, ``AlignmentViews`` and
+    ``PackSignInputs`` make and ``pad_clips`` collates; the names are in the docs of the transforms.
+
+    Args:
+        backbone (dict): The encoder, a :class:`MASAEncoder`.
+        decoder (dict): The motion decoder.
+        motion_loss (dict): L_m. Defaults to the paper's.
+        alignment (dict, optional): Semantic alignment. None trains the masked autoencoder alone.
+        momentum (float): mu of the momentum copy; :class:`~masa_mm.engine.MomentumAlignmentHook` updates it.
+        data_preprocessor (dict, optional): Defaults to :class:`SignDataPreprocessor`.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        decoder: dict,
+        motion_loss: dict | None = None,
+        alignment: dict | None = None,
+        momentum: float = 0.996,
+        data_preprocessor: dict | None = None,
+    ) -> None:
+        preprocessor = MODELS.build(data_preprocessor or dict(type="SignDataPreprocessor"))
+        super().__init__(backbone, data_preprocessor=preprocessor)
+        self.decoder = MODELS.build(decoder)
+        self.motion_loss = MODELS.build(motion_loss or dict(type="MotionLoss"))
+        self.alignment = MODELS.build(alignment) if alignment else None
+        if self.alignment is not None:
+            self.key_encoder = MomentumEncoder(self._query_branch(), momentum)
+
+    def _query_branch(self) -> nn.ModuleDict:
+        return nn.ModuleDict(dict(backbone=self.backbone, projector=self.alignment.projector))
+
+    @torch.no_grad()
+    def update_key_encoder(self) -> None:
+        """Move the momentum copy towards the query branch; the first call makes it equal."""
+        self.key_encoder.update_parameters(self._query_branch())
+
+    def extract_feat(self, inputs: Tensor | dict, **kwargs) -> tuple[Tensor, dict]:
+        """Encode whole clips, nothing masked, for frozen features.
+
+        Args:
+            inputs (Tensor | dict): Poses [N, num_clips, M, T, 49, 3], or a batch that holds them as 'keypoint'.
+
+        Returns:
+            tuple: Features [N * num_clips, M, C, T, 3] and an empty dict.
+        """
+        keypoint = inputs["keypoint"] if isinstance(inputs, dict) else inputs
+        return self.backbone(keypoint.flatten(0, 1)), dict()
+
+    def forward_encoder(self, inputs: dict) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode what the mask leaves of each clip.
+
+        Returns:
+            tuple: Latent frames [N, T, C], parts seen bool [N, T, 3] and parts present bool [N, T, 3].
+        """
+        clip = single_clip(inputs["keypoint"])
+        present = present_parts(clip[..., 2])
+        seen = present & ~inputs["frame_mask"]
+        embedding = self.backbone.embed(clip, seen)
+        latent = self.backbone.encode(embedding, seen, frame_positions(inputs["frame_inds"]))
+        return latent, seen, present
+
+    def forward_decoder(self, inputs: dict, latent: Tensor, seen: Tensor, present: Tensor) -> Tensor:
+        """Predict motion [N, T, 49, K, 2], in units of the motion loss, from latent frames [N, T, C]."""
+        position = frame_positions(inputs["frame_inds"])
+        return self.decoder(latent, seen.any(-1), present.any(-1), position)
+
+    def forward_motion_loss(self, inputs: dict, predicted: Tensor) -> dict[str, Tensor]:
+        """Score the predicted motion of masked parts (L_m)."""
+        target = inputs["motion"], inputs["motion_weight"], joints_of_parts(inputs["frame_mask"])
+        with torch.no_grad():
+            error = self.motion_loss.mean_error(predicted, *target)
+        return dict(loss_motion=self.motion_loss(predicted, *target), motion_error=error)
+
+    def forward_alignment(
+        self, inputs: dict, latent: Tensor, seen: Tensor, clip_ids: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Align the query view with the key view (L_s).
+
+        Returns:
+            tuple: Losses, and the keys [N, D] for the memory bank.
+        """
+        query = self.alignment.projector(latent, seen.any(-1))
+        key = self.forward_key(inputs)
+        return self.alignment(query, key, clip_ids), key
+
+    @torch.no_grad()
+    def forward_key(self, inputs: dict) -> Tensor:
+        """Encode the key views by the momentum copy: [N, D], L2-normalised."""
+        branch = self.key_encoder.module
+        clip = single_clip(inputs["key_keypoint"])
+        present = present_parts(clip[..., 2])
+        embedding = branch["backbone"].embed(clip, present)
+        position = frame_positions(inputs["key_frame_inds"])
+        latent = branch["backbone"].encode(embedding, present, position)
+        return branch["projector"](latent, present.any(-1))
+
+    def loss(self, inputs: dict, data_samples: SignDataSamples, **kwargs) -> dict[str, Tensor]:
+        """Compute the losses of a batch and, in training, add its keys to the memory bank.
+
+        Raises:
+            KeyError: If the pipeline has not prepared what pretraining needs.
+            FloatingPointError: If a loss is not finite, in any process; the memory bank stays as it was.
+        """
+        require_inputs(inputs, with_key_view=self.alignment is not None)
+        latent, seen, present = self.forward_encoder(inputs)
+        predicted = self.forward_decoder(inputs, latent, seen, present)
+        losses = self.forward_motion_loss(inputs, predicted)
+        keys = None
+        if self.alignment is not None:
+            aligned, keys = self.forward_alignment(inputs, latent, seen, data_samples.clip_ids)
+            losses.update(aligned)
+        check_finite(losses)
+        if keys is not None and self.training:
+            self.alignment.bank.enqueue(keys, data_samples.clip_ids)
+        hidden = present & inputs["frame_mask"]
+        losses["masked_share"] = hidden.sum() / present.sum().clamp(min=1)
+        return losses
+
+
+def single_clip(keypoint: Tensor) -> Tensor:
+    """The one person of the one view of each clip: [N, 1, 1, T, V, C] -> [N, T, V, C].
+
+    Raises:
+        ValueError: If there are several views or persons, which pretraining does not define.
+    """
+    if keypoint.ndim != 6 or keypoint.shape[1:3] != (1, 1):
+        raise ValueError(
+            f"MASA pretrains on one view of one signer, [N, 1, 1, T, V, C]; got {tuple(keypoint.shape)}: "
+            "use num_clips=1 in the sampling transform"
+        )
+    return keypoint[:, 0, 0]
+
+
+_NEEDS = dict(
+    keypoint="PackSignInputs",
+    frame_inds="SampleSignFrames",
+    motion="MotionResidual",
+    motion_weight="MotionResidual",
+    frame_mask="MotionAwareMasking",
+)
+_KEY_NEEDS = dict(key_keypoint="AlignmentViews", key_frame_inds="AlignmentViews")
+
+
+def require_inputs(inputs: dict, with_key_view: bool) -> None:
+    """Check that the pipeline made every input; name the transform that is missing.
+
+    Raises:
+        KeyError: If one is missing.
+    """
+    needs = _NEEDS | (_KEY_NEEDS if with_key_view else {})
+    missing = {key: transform for key, transform in needs.items() if key not in inputs}
+    if missing:
+        transforms = ", ".join(dict.fromkeys(missing.values()))
+        raise KeyError(f"MASA pretraining needs {', '.join(missing)}: add {transforms} to the pipeline")
+
+
+def check_finite(losses: dict[str, Tensor]) -> None:
+    """Stop in all processes if a loss is NaN or infinite in one.
+
+    Raises:
+        FloatingPointError: Naming the losses.
+    """
+    names = [name for name in losses if "loss" in name]
+    finite = torch.stack([torch.isfinite(losses[name]).all() for name in names]).float()
+    dist.all_reduce(finite, op="min")
+    if not bool(finite.all()):
+        broken = ", ".join(name for name, ok in zip(names, finite.tolist(), strict=True) if not ok)
+        raise FloatingPointError(
+            f"{broken} is not finite; nothing was added to the memory bank. Resume from the last checkpoint with a "
+            "lower learning rate or gradient clipping, or check the poses of this batch"
+        )

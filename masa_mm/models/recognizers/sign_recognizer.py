@@ -1,0 +1,33 @@
+"""Isolated sign recognition from poses."""
+
+from __future__ import annotations
+
+from mmaction.models.recognizers import RecognizerGCN
+from mmaction.registry import MODELS
+from torch import Tensor
+
+
+@MODELS.register_module()
+class SignRecognizer(RecognizerGCN):
+    """MMAction2's graph recogniser that also tells the head which frames are real.
+
+    ``RecognizerGCN`` gives its head features only, so padding takes part in the pooling; this one adds
+    ``frame_valid``, which :class:`MASAHead` uses.
+    """
+
+    def extract_feat(self, inputs: Tensor, stage: str = "backbone", **kwargs) -> tuple:
+        """Extract features.
+
+        Args:
+            inputs (Tensor): Poses [N, num_clips, M, T, V, 3] (x, y, score).
+            stage (str): 'backbone', or 'head' for class scores.
+
+        Returns:
+            tuple: Features [N * num_clips, M, C, T, P], or scores, and ``dict(frame_valid=bool [N * num_clips, M, T])``.
+        """
+        clips = inputs.flatten(0, 1)
+        frame_valid = (clips[..., 2] > 0).any(-1)
+        features = self.backbone(clips)
+        if stage == "head":
+            features = self.cls_head(features, frame_valid=frame_valid)
+        return features, dict(frame_valid=frame_valid)
