@@ -1,8 +1,8 @@
 """The one place that knows about broken releases of the MM stack.
 
-:func:`apply` is called first thing by ``import masa_mm``, before mmaction is imported. Each workaround
-is one function that names its upstream issue, looks whether the breakage is there, mends it and
-says whether it did. Importing this module imports neither torch nor the MM stack.
+:func:`apply` is called first thing by ``import masa_mm``, before mmaction is imported. Each
+workaround is one function that names its upstream issue, looks whether the breakage is there, mends
+it and says whether it did. Importing this module imports neither torch nor the MM stack.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class CheckpointError(ValueError):
 
 
 def workaround(issue: str) -> Callable:
-    """Register a function as the workaround of an upstream issue, to be run in order of definition."""
+    """Register a function as the workaround of an upstream issue; they run in this file's order."""
 
     def register(mend: Callable[[], bool]) -> Callable[[], bool]:
         WORKAROUNDS.append(Workaround(mend.__name__, issue, mend))
@@ -239,7 +239,7 @@ def load_from_local(filename: str | os.PathLike, map_location: Any = None) -> An
     "open-mmlab/mmengine (unreported): Runner.resume executes the config text of a checkpoint"
 )
 def inert_checkpoint_config() -> bool:
-    """``Runner.resume`` looks for ``gpu_ids`` in the checkpoint's config by running it as Python."""
+    """``Runner.resume`` looks for ``gpu_ids`` in a checkpoint's config by running it as Python."""
     from mmengine.runner import Runner
 
     load_checkpoint = Runner.load_checkpoint
@@ -257,7 +257,7 @@ def inert_checkpoint_config() -> bool:
 
 
 def _literal_gpu_ids(config: str) -> str:
-    """The ``gpu_ids = [...]`` line of a config's text if it has one made of literals, else nothing."""
+    """The ``gpu_ids = [...]`` line of a config's text if it has a literal one, else nothing."""
     with contextlib.suppress(SyntaxError, ValueError):
         for node in ast.parse(config).body:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "gpu_ids":

@@ -31,7 +31,7 @@ TESTED_TORCH = "2.13.0"
 
 
 class Problem(NamedTuple):
-    """Something that keeps the package from working: what is wrong, and the command that mends it."""
+    """What keeps the package from working, and the command that mends it."""
 
     what: str
     mend: str
