@@ -1,0 +1,218 @@
+"""The mask against the paper's rule written out as loops, and what it promises about visibility."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mmaction.registry import TRANSFORMS
+
+from masa_mm.datasets.transforms import MotionAwareMasking
+
+
+def reference_candidates(clip, groups, thr=5.0, ratio=0.5, score_thr=0.4, k=3, scale=256.0):
+    """bool [T, len(groups)]: frame by frame, joint by joint, in float64."""
+    x, r = clip["keypoint"].astype(float) * scale, clip["keypoint_score"].astype(float)
+    persons, frames = r.shape[:2]
+    candidates = np.zeros((frames, len(groups)), bool)
+    for t in range(frames - k):
+        for g, joints in enumerate(groups):
+            confident = moving = 0
+            for m in range(persons):
+                for v in joints:
+                    if min(r[m, t, v], r[m, t + k, v]) >= np.float32(score_thr):
+                        confident += 1
+                        moving += np.linalg.norm(x[m, t + k, v] - x[m, t, v]) > thr
+            candidates[t, g] = confident > 0 and moving / confident > ratio
+    return candidates
+
+
+def joint_groups(level, joints=49):
+    if level == "frame":
+        return [range(joints)] * 3
+    return [range(21), range(21, 42), range(42, 49)]
+
+
+def visible_frames(clip, mask):
+    """Frames with a part that has a joint and is not masked."""
+    count = 0
+    for t in range(mask.shape[1]):
+        count += any(
+            clip["keypoint_score"][:, t, joints].any() and not mask[0, t, p]
+            for p, joints in enumerate(map(list, joint_groups("part")))
+        )
+    return count
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    frames=st.integers(1, 25),
+    level=st.sampled_from(["frame", "part"]),
+    missing=st.sets(st.sampled_from(["right_hand", "left_hand", "body"]), max_size=2),
+    blank=st.sets(st.integers(0, 24), max_size=4),
+    step_px=st.floats(1, 8),
+    mask_ratio=st.sampled_from([0.0, 0.3, 0.9, 1.0]),
+    min_visible=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+def test_any_clip(make_clip, frames, level, missing, blank, step_px, mask_ratio, min_visible, seed):
+    clip = make_clip(frames, seed, missing, [t for t in blank if t < frames], step_px)
+    candidates = reference_candidates(clip, joint_groups(level))
+    np.random.seed(seed)
+    transform = MotionAwareMasking(mask_ratio, level=level, min_visible=min_visible)
+    mask = transform(dict(clip))["frame_mask"]
+
+    assert mask.shape == (1, frames, 3) and mask.dtype == bool
+    assert not (mask[0] & ~candidates).any(), "only candidates are masked"
+    if level == "frame":
+        assert (mask == mask[..., :1]).all()
+    with_joints = int(clip["keypoint_score"].any(axis=(0, 2)).sum())
+    visible = visible_frames(clip, mask)
+    assert visible >= min(min_visible, with_joints)
+    wanted = [round(mask_ratio * n) for n in candidates.sum(0).tolist()]
+    if visible > min_visible:  # nothing had to be made visible again
+        assert mask[0].sum(0).tolist() == wanted
+
+
+def test_nine_of_ten_candidates_are_masked():
+    # 13 frames, each 6 pixels from the one three before: 10 have a later frame to compare with
+    keypoint = np.zeros((1, 13, 49, 2), np.float32)
+    keypoint[..., 0] = 0.25 + np.arange(13)[None, :, None] * 2 / 256
+    clip = dict(keypoint=keypoint, keypoint_score=np.ones((1, 13, 49), np.float32))
+    masks = [MotionAwareMasking()(dict(clip))["frame_mask"][0, :, 0] for _ in range(200)]
+    assert {int(mask.sum()) for mask in masks} == {9}
+    often = np.sum(masks, axis=0) / 200
+    assert not often[10:].any(), "the last k frames have no motion"
+    np.testing.assert_allclose(often[:10], 0.9, atol=0.12)
+
+
+@pytest.mark.parametrize(
+    ("moved_px", "joints", "is_candidate"),
+    [
+        (5.5, 49, True),
+        (5.0, 49, False),  # exceeds eps_m, not reaches it
+        (5.5, 25, True),
+        (5.5, 24, False),  # 24 of 49 is not above delta = 0.5
+    ],
+)
+def test_thresholds(moved_px, joints, is_candidate):
+    keypoint = np.full((1, 4, 49, 2), 0.5, np.float32)
+    keypoint[0, 3, :joints] += np.float32(moved_px / 256) * np.array([0.6, -0.8], np.float32)
+    if moved_px == 5.0:  # along one axis the length is exact
+        keypoint[0, 3] = 0.5
+        keypoint[0, 3, :, 0] -= np.float32(5 / 256)
+    clip = dict(keypoint=keypoint, keypoint_score=np.ones((1, 4, 49), np.float32))
+    mask = MotionAwareMasking(mask_ratio=1.0)(clip)["frame_mask"]
+    assert mask[0, :, 0].tolist() == [is_candidate, False, False, False]
+
+
+def test_share_is_of_the_confident_joints(make_clip):
+    # One moving hand is 21 of 49 joints: below a half of all, but all that is there.
+    clip = make_clip(missing=("left_hand", "body"), step_px=20, low_scores=False)
+    mask = MotionAwareMasking()(clip)["frame_mask"]
+    assert mask.any()
+
+
+def test_unconfident_frames_are_never_candidates(make_clip):
+    clip = make_clip(step_px=20)
+    clip["keypoint_score"] = np.minimum(clip["keypoint_score"], np.float32(0.39))
+    for strategy in ("motion", "random"):
+        assert not MotionAwareMasking(1.0, strategy=strategy)(dict(clip))["frame_mask"].any()
+
+
+def test_random_strategy_masks_resting_frames_too(make_clip):
+    clip = make_clip(frames=20, step_px=0, low_scores=False, blank=(0, 1, 2, 3))
+    mask = MotionAwareMasking(0.5, strategy="random")(dict(clip))["frame_mask"][0, :, 0]
+    assert mask.sum() == 8 and not mask[:4].any()
+    assert not MotionAwareMasking(0.5)(dict(clip))["frame_mask"].any()
+    parts = MotionAwareMasking(0.5, strategy="random", level="part")(
+        make_clip(frames=20, missing=("body",), low_scores=False)
+    )["frame_mask"][0]
+    assert parts.sum(0).tolist() == [10, 10, 0]
+    assert (parts[:, 0] != parts[:, 1]).any(), "parts are drawn by themselves"
+
+
+def test_visible_frames_are_given_back_at_random(make_clip):
+    clip = make_clip(frames=6, low_scores=False)
+    transform = MotionAwareMasking(1.0, strategy="random", min_visible=2)
+    visible = np.zeros(6)
+    for _ in range(300):
+        mask = transform(dict(clip))["frame_mask"][0, :, 0]
+        assert mask.sum() == 4
+        visible += ~mask
+    np.testing.assert_allclose(visible / 300, 1 / 3, atol=0.12)
+
+
+@pytest.mark.parametrize("level", ["frame", "part"])
+def test_erase_zeroes_what_is_masked_and_nothing_else(make_clip, level):
+    clip = make_clip(step_px=20)
+    result = MotionAwareMasking(level=level, erase=True)(dict(clip))
+    mask = result["frame_mask"]
+    assert mask.any() and not mask.all()
+    for p, joints in enumerate(joint_groups("part")):
+        for t in range(40):
+            for key in ("keypoint", "keypoint_score"):
+                kept = 0 if mask[0, t, p] else clip[key][0, t, list(joints)]
+                assert (result[key][0, t, list(joints)] == kept).all()
+    assert result["keypoint"].dtype == result["keypoint_score"].dtype == np.float32
+
+
+def test_pixels_give_the_same_mask_as_part_coordinates(make_clip):
+    clip = make_clip()
+    pixels = dict(clip, keypoint=clip["keypoint"] * np.float32(256))
+    masks = []
+    for transform, data in (
+        (MotionAwareMasking(), clip),
+        (MotionAwareMasking(pixel_scale=1), pixels),
+    ):
+        np.random.seed(3)
+        masks.append(transform(dict(data))["frame_mask"])
+    assert masks[0].any()
+    np.testing.assert_array_equal(*masks)
+
+
+def coco_clip(persons=2, frames=30):
+    """As MMAction2's 2D skeleton annotations: pixels, 17 joints, the second person leaves."""
+    rng = np.random.default_rng(1)
+    keypoint = 300 + rng.normal(0, 6, (persons, frames, 17, 2)).cumsum(1)
+    score = rng.uniform(0.3, 1, (persons, frames, 17))
+    if persons == 2:
+        keypoint[1, 10:], score[1, 10:] = 0, 0
+    return dict(keypoint=keypoint.astype(np.float32), keypoint_score=score.astype(np.float32))
+
+
+@pytest.mark.parametrize("persons", [1, 2])
+def test_augments_mmaction2s_pixel_annotations(persons):
+    clip = coco_clip(persons)
+    candidates = reference_candidates(clip, joint_groups("frame", 17), scale=1)[:, 0]
+    result = TRANSFORMS.build(dict(type="MotionAwareMasking", pixel_scale=1, erase=True))(
+        dict(clip)
+    )
+    mask = result["frame_mask"]
+    assert mask.shape == (1, 30, 3)
+    assert mask[0, :, 0].sum() == round(0.9 * candidates.sum()) > 10
+    assert not (mask[0, :, 0] & ~candidates).any()
+    for key in ("keypoint", "keypoint_score"):
+        assert not result[key][:, mask[0, :, 0]].any()
+        np.testing.assert_array_equal(result[key][:, ~mask[0, :, 0]], clip[key][:, ~mask[0, :, 0]])
+
+
+def test_three_dimensional_data_without_scores():
+    clip = coco_clip()
+    rng = np.random.default_rng(2)
+    flat, score = clip["keypoint"], clip["keypoint_score"] > 0
+    keypoint = np.concatenate([flat, rng.normal(0, 1, (*flat.shape[:3], 1))], -1) * score[..., None]
+    twin = dict(keypoint=keypoint, keypoint_score=score.astype(np.float32))
+    candidates = reference_candidates(twin, joint_groups("frame", 17), scale=1)[:, 0]
+    result = MotionAwareMasking(pixel_scale=1, erase=True)(dict(keypoint=keypoint))
+    mask = result["frame_mask"][0, :, 0]
+    assert mask.sum() == round(0.9 * candidates.sum()) and not (mask & ~candidates).any()
+    assert "keypoint_score" not in result and not result["keypoint"][:, mask].any()
+
+
+def test_views_are_masked_apart(make_clip):
+    clips = [make_clip(20, seed, step_px=20, low_scores=False) for seed in (1, 2)]
+    joined = {k: np.concatenate([c[k] for c in clips], 1) for k in ("keypoint", "keypoint_score")}
+    mask = MotionAwareMasking(1.0)(dict(joined, num_clips=2))["frame_mask"][0, :, 0]
+    for view, clip in enumerate(clips):
+        expected = reference_candidates(clip, joint_groups("frame"))[:, 0]
+        np.testing.assert_array_equal(mask[20 * view : 20 * view + 20], expected)
