@@ -1,7 +1,7 @@
 """Top-k accuracy per instance and per class, with bootstrap intervals, from ranks alone.
 
 A clip's score vector is reduced once to the rank of its true class; every number after that needs
-only ``ranks`` and ``labels``, which stay small at 2,000 classes. All accuracies are fractions in [0, 1].
+only ``ranks`` and ``labels``, which stay small at 2,000 classes. Accuracies are fractions of 1.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _CHUNK_ELEMENTS = 2_000_000
 def true_class_ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How many other classes score at least as high as the true one; 0 is the best.
 
-    Ties count against the prediction: a network that scores all classes alike is always wrong
-    below ``k = num_classes``, where sorting would make it right whenever the order of classes happens to help.
+    Ties count against the prediction: a network that scores all classes alike is always wrong below
+    ``k = num_classes``, where sorting would make it right whenever the order of classes helps.
 
     Args:
         scores: [N, C] class scores of any scale, without NaN.
@@ -28,12 +28,13 @@ def true_class_ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
         int64 [N]; the prediction is right among the best k if the rank is below k.
 
     Raises:
-        ValueError: shapes that do not fit, NaN scores, labels outside [0, C); with the offending row.
+        ValueError: shapes that do not fit, NaN scores, labels outside [0, C); naming the row.
     """
     scores, labels = np.asarray(scores), np.asarray(labels)
     if scores.ndim != 2 or labels.shape != scores.shape[:1]:
         raise ValueError(
-            f"scores must be [clips, classes] and labels [clips], got {scores.shape} and {labels.shape}"
+            "scores must be [clips, classes] and labels [clips], "
+            f"got {scores.shape} and {labels.shape}"
         )
     broken = np.isnan(scores).any(1)
     if broken.any():
@@ -51,8 +52,8 @@ def top_k_accuracies(
 ) -> dict[str, float]:
     """Accuracy per instance (``top{k}_pi``) and per class (``top{k}_pc``) for each k.
 
-    Per instance (P-I) is the share of clips that are right; per class (P-C) is the mean of the classes' own
-    shares over the classes that have a clip. Classes without one do not count.
+    Per instance (P-I) is the share of clips that are right; per class (P-C) is the mean of the
+    classes' own shares over the classes that have a clip. Classes without one do not count.
 
     Args:
         ranks: [N] from :func:`true_class_ranks`.
@@ -79,10 +80,10 @@ def bootstrap_intervals(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """Percentile bootstrap intervals of :func:`top_k_accuracies`, over clips drawn with replacement.
+    """Percentile bootstrap intervals of :func:`top_k_accuracies`, over redrawn clips.
 
     They say how far the test clips' choice moves a number, not how far another training seed would.
-    In each resample the per-class mean runs over the classes that were drawn.
+    Clips are drawn with replacement; a draw's per-class mean runs over the classes in it.
 
     Args:
         ranks: [N] from :func:`true_class_ranks`.

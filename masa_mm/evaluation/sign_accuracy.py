@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
@@ -16,29 +17,30 @@ from .accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
 
 @METRICS.register_module()
 class SignAccuracy(BaseMetric):
-    """Top-k accuracy per instance (P-I) and per class (P-C) with bootstrap intervals (MASA, section IV-A).
+    """Top-k accuracy per instance (P-I) and per class (P-C) with bootstrap intervals.
 
-    Reports fractions in [0, 1], as MMAction2's ``AccMetric`` does, under ``sign/top1_pi``, ``sign/top1_pi_low``,
-    ``sign/top1_pi_high``, ``sign/top1_pc``, ... for each k; choose checkpoints by
-    ``save_best='sign/top1_pi', rule='greater'``. A subset's numbers follow under ``sign/<subset>_top1_pi``, ...
+    The benchmarks' metrics (MASA, section IV). Reports fractions in [0, 1], as MMAction2's
+    ``AccMetric`` does, under ``sign/top1_pi``, ``sign/top1_pi_low``, ``sign/top1_pi_high``,
+    ``sign/top1_pc``, ... for each k; choose checkpoints by ``save_best='sign/top1_pi',
+    rule='greater'``. A subset's numbers follow under ``sign/<subset>_top1_pi``, ...
 
     P-C averages over the classes that have a test clip. Equal scores count against the prediction
-    (see :func:`~masa_mm.evaluation.accuracy.true_class_ranks`). Only the rank of the true class is kept of
-    each clip, so memory does not grow with the number of classes.
+    (see :func:`~masa_mm.evaluation.accuracy.true_class_ranks`). Of each clip only the rank of the
+    true class is kept, so memory does not grow with the number of classes.
 
     Args:
         topk: the k to report.
-        subsets: name -> classes reported apart, among all classes' scores (NMFs-CSL's 'confusing' and 'normal'):
-            a list of labels or class names, or a file with one of them a line, or a JSON list.
-            Names need a dataset whose ``metainfo`` has ``classes``.
+        subsets: name -> classes whose clips are also reported apart, ranked among all classes
+            (NMFs-CSL's 'confusing' and 'normal'): a list of labels or class names, or a file with one
+            a line, or a JSON list. Names need a dataset whose ``metainfo`` has ``classes``.
         num_resamples: bootstrap draws; 0 leaves the intervals out.
         confidence: mass of the interval.
         seed: of the bootstrap.
         collect_device, prefix, collect_dir: see :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
-        ValueError: when a clip without a label, with a label outside the classes or with NaN scores is
-            processed, naming it; when k exceeds the number of classes; when a subset has no test clip.
+        ValueError: naming the clip that has no label, a label outside the classes or NaN scores;
+            when k exceeds the number of classes; when a subset has an unknown class or no clip.
         FileNotFoundError: a subset's file does not exist.
     """
 
@@ -59,9 +61,8 @@ class SignAccuracy(BaseMetric):
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or min(self.topk) < 1:
             raise ValueError(f"SignAccuracy: topk must be whole numbers from 1, got {topk}")
-        self.subsets = {
-            name: _read_classes(name, classes) for name, classes in (subsets or {}).items()
-        }
+        self.subsets = {name: _read_classes(name, given) for name, given in (subsets or {}).items()}
+        self._num_classes = 0
         self.num_resamples = num_resamples
         self.confidence = confidence
         self.seed = seed
@@ -71,7 +72,8 @@ class SignAccuracy(BaseMetric):
 
         Args:
             data_batch: not used.
-            data_samples: dicts with ``pred_score`` [C], ``gt_label`` [1] and, to name clips in errors, ``frame_dir``.
+            data_samples: dicts with ``pred_score`` [C], ``gt_label`` [1] and, for error messages,
+                ``frame_dir``.
         """
         labels = np.array([self._label_of(sample) for sample in data_samples])
         scores = np.stack([self._scores_of(sample) for sample in data_samples])
@@ -89,6 +91,7 @@ class SignAccuracy(BaseMetric):
                 "check num_classes in the head's config and the class list of the dataset"
             )
             raise ValueError(f"SignAccuracy: clip {_name_of(data_samples[row])}: {fault}")
+        self._num_classes = num_classes
         ranks = true_class_ranks(scores, labels)
         self.results.extend(zip(ranks.tolist(), labels.tolist(), strict=True))
 
@@ -121,13 +124,13 @@ class SignAccuracy(BaseMetric):
         known = {name: label for label, name in enumerate(names)}
         # A class name wins over its reading as a number: some glosses are digits.
         labels = [known.get(entry, entry) for entry in classes]
-        try:
-            return np.array([int(label) for label in labels])
-        except ValueError as error:
-            raise ValueError(
-                f"SignAccuracy: subset '{subset}': {error.args[0].split(': ')[-1]} is neither a label nor one of "
-                f"the dataset's {len(known)} class names"
-            ) from None
+        for label in labels:
+            if not str(label).isdecimal() or int(label) >= self._num_classes:
+                raise ValueError(
+                    f"SignAccuracy: subset '{subset}': {label!r} is neither a label below "
+                    f"{self._num_classes} nor one of the dataset's {len(known)} class names"
+                )
+        return np.array([int(label) for label in labels])
 
     @staticmethod
     def _label_of(sample: dict) -> int:
@@ -144,17 +147,13 @@ class SignAccuracy(BaseMetric):
     @staticmethod
     def _scores_of(sample: dict) -> np.ndarray:
         scores = sample.get("pred_score")
-        if not hasattr(scores, "shape") or len(scores.shape) != 1:
+        if not isinstance(scores, (torch.Tensor, np.ndarray)) or scores.ndim != 1:
             raise ValueError(
-                f"SignAccuracy: clip {_name_of(sample)} needs a 'pred_score' of one number per class, "
-                f"got {'none' if scores is None else getattr(scores, 'shape', type(scores).__name__)}"
+                f"SignAccuracy: clip {_name_of(sample)} needs a 'pred_score' with one number for a "
+                f"class, got {getattr(scores, 'shape', type(scores).__name__)}"
             )
-        # float() first: numpy has no bfloat16, which autocast may leave behind.
-        return (
-            scores.detach().float().cpu().numpy()
-            if hasattr(scores, "detach")
-            else np.asarray(scores)
-        )
+        # double() first: numpy has no bfloat16, which autocast may leave behind.
+        return torch.as_tensor(scores).detach().double().cpu().numpy()
 
 
 def _name_of(sample: dict) -> str:
@@ -168,13 +167,21 @@ def _read_classes(subset: str, classes: str | Path | Sequence[int | str]) -> tup
     else:
         path = Path(classes)
         if not path.is_file():
-            raise FileNotFoundError(
-                f"SignAccuracy: class list of subset '{subset}' not found: {path}"
-            )
+            raise FileNotFoundError(f"SignAccuracy: no class list of subset '{subset}' at {path}")
         text = path.read_text(encoding="utf-8")
-        entries = json.loads(text) if path.suffix == ".json" else text.split("\n")
+        entries = _json_list(path, text) if path.suffix == ".json" else text.split("\n")
         entries = [entry.strip() if isinstance(entry, str) else entry for entry in entries]
         entries = [entry for entry in entries if entry != ""]
     if not entries:
         raise ValueError(f"SignAccuracy: subset '{subset}' lists no class")
     return tuple(entries)
+
+
+def _json_list(path: Path, text: str) -> list:
+    try:
+        entries = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"SignAccuracy: {path} is not valid JSON ({error})") from None
+    if not isinstance(entries, list):
+        raise ValueError(f"SignAccuracy: {path} must hold a JSON list of classes")
+    return entries

@@ -1,4 +1,4 @@
-"""A seeded generator of demo data: two-handed signs by several signers, seen by a faulty pose detector."""
+"""A seeded generator of demo data: signs by several signers, seen by a faulty pose detector."""
 
 from .generate import SPLITS, DemoConfig, demo_annotations, glosses
 

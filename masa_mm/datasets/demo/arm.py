@@ -14,7 +14,8 @@ def reach(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Elbow and wrist of a right arm that reaches for a target, both bones keeping their lengths.
 
-    A target out of reach is pulled in along its direction, smoothly, so that the wrist's path has no corner.
+    A target out of reach is pulled in along its direction, smoothly, so that the wrist's path
+    has no corner.
 
     Args:
         shoulder: [T, 3].

@@ -45,8 +45,8 @@ def detect(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What a pose detector makes of a clip.
 
-    Joints drift and jitter, more so when they move fast; a few jump; a hand is lost for some frames when it
-    moves fast or covers the other hand; what leaves the image is lost.
+    Joints drift and jitter, more so when they move fast; a few jump; a hand is lost for some
+    frames when it moves fast or covers the other hand; what leaves the image is lost.
 
     Args:
         joints: [T, 49, 3] in metres.
@@ -54,8 +54,8 @@ def detect(
         rng: of the faults.
 
     Returns:
-        float32 ``keypoint`` [T, 49, 2] in pixels, 0 where absent, and ``keypoint_score`` [T, 49] in [0, 1],
-        0 where absent.
+        float32 ``keypoint`` [T, 49, 2] in pixels and ``keypoint_score`` [T, 49] in [0, 1], both 0
+        where a joint is absent.
     """
     exact = project(joints, camera)
     unit = 0.18 * camera.focal / camera.distance

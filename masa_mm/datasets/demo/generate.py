@@ -45,9 +45,10 @@ def glosses(config: DemoConfig) -> list[str]:
 def demo_annotations(split: str, config: DemoConfig | None = None) -> Iterator[dict]:
     """MMAction2 pose annotations of a split, in pixels, clip by clip.
 
-    Each is a dict of ``frame_dir``, ``total_frames``, ``img_shape`` (h, w), ``label``, ``keypoint`` float32
-    [1, T, 49, 2] (pixels), ``keypoint_score`` float32 [1, T, 49] (0 = absent), ``signer``, ``gloss`` and
-    ``layout`` 'sign49'. A clip depends only on the seed, its sign, its signer and its repetition.
+    Each is a dict of ``frame_dir``, ``total_frames``, ``img_shape`` (h, w), ``label``, ``keypoint``
+    float32 [1, T, 49, 2] (pixels), ``keypoint_score`` float32 [1, T, 49] (0 = absent), ``signer``,
+    ``gloss`` and ``layout`` 'sign49'. A clip depends only on the seed, its sign, its signer and its
+    repetition.
 
     Raises:
         ValueError: the split is not one of train, val, test.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 # Finger rows everywhere in this package: thumb, index, middle, ring, little.
-# Angle columns: abduction (spread in the palm's plane), flexion at the knuckle, flexion at the middle joint.
+# Angle columns: abduction (spread in the palm's plane), flexion at the knuckle and at the middle
+# joint.
 # The thumb reads them as abduction, opposition (out of the palm's plane) and flexion.
 _EXTENDED, _CLOSED, _HOOKED = (5.0, 5.0), (80.0, 95.0), (15.0, 85.0)
 _CURVED, _ROUND, _BENT = (32.0, 42.0), (48.0, 58.0), (75.0, 5.0)
@@ -42,7 +43,7 @@ HANDSHAPES: dict[str, np.ndarray] = {
 }
 RELAXED = _shape((32.0, 20.0, 12.0), [(22.0, 28.0), (26.0, 32.0), (30.0, 36.0), (34.0, 38.0)])
 
-# Where each finger starts, from the wrist, and the lengths of its three bones; both for a hand of length 1.
+# Where each finger starts, from the wrist, and its three bones' lengths, for a hand of length 1.
 # Columns: along the fingers, towards the thumb, out of the hand's back.
 _BASES = np.array(
     [
@@ -75,8 +76,8 @@ def hand_joints(angles: np.ndarray, bone_scale: np.ndarray | float = 1.0) -> np.
         bone_scale: [5, 1] or a number, relative length of each finger's bones.
 
     Returns:
-        [T, 21, 3]; axes: along the fingers, towards the thumb, out of the hand's back (a right-handed frame
-        for a right hand).
+        [T, 21, 3]; axes: along the fingers, towards the thumb, out of the hand's back (a
+        right-handed frame for a right hand).
     """
     abduction = np.repeat(angles[..., :1], 3, axis=-1)
     abduction[..., 0, :] -= angles[..., 0, 2:] * _THUMB_BENDS

@@ -52,11 +52,11 @@ def make_signer(number: int, seed: int = 0) -> Signer:
         nose=np.array([0.0, -0.23, -0.11]) * build + rng.normal(0, 0.01, 3),
         rest=np.array([-0.17, 0.43, -0.16]) * build + rng.normal(0, 0.04, 3),
         speed=float(np.exp(rng.normal(0, 0.16))),
-        size=float(np.exp(rng.normal(0, 0.15))),
-        offset=rng.normal(0, 0.022, 3),
-        slack=rng.uniform(0.0, 0.22),
-        tilt=Rotation.from_rotvec(rng.normal(0, 0.13, 3)),
-        view=Rotation.from_euler("yxz", rng.normal(0, [0.14, 0.06, 0.03])),
+        size=float(np.exp(rng.normal(0, 0.20))),
+        offset=rng.normal(0, 0.03, 3),
+        slack=rng.uniform(0.0, 0.35),
+        tilt=Rotation.from_rotvec(rng.normal(0, 0.20, 3)),
+        view=Rotation.from_euler("yxz", rng.normal(0, [0.20, 0.07, 0.04])),
     )
 
 
@@ -64,8 +64,8 @@ def perform(sign: Sign, signer: Signer, rng: np.random.Generator) -> np.ndarray:
     """One repetition of a sign, no two alike.
 
     Returns:
-        float64 [T, 49, 3] joints in metres, 24 <= T <= 80; x to the image's right, y down, z away from
-        the camera, the origin between the shoulders.
+        float64 [T, 49, 3] joints in metres, 24 <= T <= 80; x to the image's right, y down, z away
+        from the camera, the origin between the shoulders.
     """
     raised, progress = _timeline(sign, signer, rng)
     sway = _sway(len(raised), rng)
@@ -125,7 +125,7 @@ def _arm(
     palm, share = _palm_path(sign, progress, lag, signer, variation)
     frame = _hand_frame(sign, raised, progress, share, signer, variation)
     relaxed = signer.slack + (1 - signer.slack) * (1 - raised[:, None, None])
-    shape = _between(sign.shapes, share) + 0.05 * variation[6:11, None]
+    shape = _between(sign.shapes, share) + 0.08 * variation[6:11, None]
     angles = shape + relaxed * (RELAXED - shape)
     matrix = frame.as_matrix()
     wrist_of_sign = palm - PALM * matrix[..., 0]
@@ -155,7 +155,7 @@ def _palm_path(
     size = signer.size * (1 + 0.1 * variation[11])
     middle = (sign.start + sign.end) / 2
     way = (share[:, None] - 0.5) * (sign.end - sign.start)
-    place = middle + signer.offset + 0.014 * variation[:3]
+    place = middle + signer.offset + 0.02 * variation[:3]
     return place + size * (way + aside), share
 
 
@@ -168,7 +168,7 @@ def _hand_frame(
     variation: np.ndarray,
 ) -> Rotation:
     """Orientation of the hand in each frame, blended from rest, start and end."""
-    held = signer.tilt * Rotation.from_rotvec(0.09 * variation[3:6])
+    held = signer.tilt * Rotation.from_rotvec(0.12 * variation[3:6])
     start = (held * Rotation.from_quat(sign.frames[0])).as_quat()
     end = (held * Rotation.from_quat(sign.frames[1])).as_quat()
     end = end * (1.0 if end @ start >= 0 else -1.0)

@@ -1,7 +1,8 @@
 """The signs of the demo language: location, movement, handshape and orientation, drawn from a seed.
 
-The four are the parameters by which sign phonology tells signs apart. Every second sign repeats the one before it
-in all but one of them (a minimal pair), so that a recogniser cannot get by on where the hands are.
+The four are the parameters by which sign phonology tells signs apart. Every second sign repeats
+the one before it in all but one of them (a minimal pair), so that a recogniser cannot get by on
+where the hands are.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from .arm import reach
 from .hand import HANDSHAPES
 
-# Places of the right hand's palm, from the middle between the shoulders, for a signer of average size.
+# Places of the right hand's palm, from the middle between the shoulders, for an average signer.
 LOCATIONS: dict[str, tuple[float, float, float]] = {
     "brow": (-0.08, -0.34, -0.19),
     "temple": (-0.16, -0.31, -0.13),
@@ -70,7 +71,7 @@ class HandSign:
 
 @dataclass(frozen=True)
 class Sign:
-    """A sign: what the dominant hand does, what the other does (None: it rests), how long it takes."""
+    """A sign: what the dominant hand does, what the other does (None: rests), how long it takes."""
 
     gloss: str
     dominant: HandSign
@@ -80,7 +81,7 @@ class Sign:
 
 
 def make_signs(num_classes: int, seed: int = 0) -> list[Sign]:
-    """The first ``num_classes`` signs of a demo language; more classes leave the first ones as they are.
+    """The first ``num_classes`` signs of a seed's language; more classes leave the first alone.
 
     Raises:
         ValueError: fewer than two classes.
@@ -228,7 +229,7 @@ def _direction(rng: np.random.Generator) -> np.ndarray:
 def _orientation(
     palm: np.ndarray, rng: np.random.Generator, unlike: np.ndarray | None = None
 ) -> np.ndarray:
-    """A quaternion whose fingers an arm can point that way from there (the wrist bends by at most 65 degrees)."""
+    """A quaternion that an arm can give the hand there, the wrist bending by 65 degrees at most."""
     candidates = hand_frames(np.array(ORIENTATIONS, dtype=float))
     fingers = candidates.as_matrix()[:, :, 0]
     wrist = palm - PALM * fingers
