@@ -2,6 +2,7 @@
 
 from .affine import RandomPartAffine
 from .corruption import DropFrames, DropJoints, JointNoise
+from .layout import CropSignParts, SelectSignJoints
 from .masking import MotionAwareMasking
 from .mirror import SwapHands
 from .motion import MotionResidual, motion_residual, motion_weight
@@ -11,6 +12,7 @@ from .views import AlignmentViews, RandomFrameView
 
 __all__ = [
     "AlignmentViews",
+    "CropSignParts",
     "DropFrames",
     "DropJoints",
     "JointNoise",
@@ -20,6 +22,7 @@ __all__ = [
     "RandomFrameView",
     "RandomPartAffine",
     "SampleSignFrames",
+    "SelectSignJoints",
     "SwapHands",
     "motion_residual",
     "motion_weight",

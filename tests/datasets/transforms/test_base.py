@@ -9,6 +9,8 @@ from masa_mm.datasets.transforms.base import random_subset, take_frames
 
 # One of each that works on a packed or unpacked clip in part coordinates.
 CONFIGS = [
+    dict(type="SelectSignJoints"),
+    dict(type="CropSignParts"),
     dict(type="SampleSignFrames", clip_len=16),
     dict(type="SampleSignFrames", clip_len=16, mode="uniform"),
     dict(type="SampleSignFrames", clip_len=64),

@@ -1,0 +1,6 @@
+"""Signs from file to batch; importing this registers datasets, transforms and the collate function."""
+
+from . import transforms
+from .collate import pad_clips
+
+__all__ = ["pad_clips", "transforms"]
