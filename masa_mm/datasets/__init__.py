@@ -1,4 +1,4 @@
-"""Signs from file to batch; importing this registers datasets, transforms and the collate function."""
+"""Signs from file to batch; importing registers datasets, transforms and the collate function."""
 
 from . import transforms
 from .collate import pad_clips

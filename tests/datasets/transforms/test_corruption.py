@@ -70,3 +70,13 @@ def test_several_persons_share_a_lost_frame(make_clip):
     lost = ~score.any(-1)
     np.testing.assert_array_equal(lost[0], lost[1])
     assert lost.any()
+
+
+@pytest.mark.parametrize("drop", [DropJoints, DropFrames])
+def test_the_only_joint_there_is_never_goes(make_clip, drop):
+    clip = make_clip(frames=4)
+    score = np.zeros_like(clip["keypoint_score"])
+    score[0, 2, 30] = 0.7
+    clip["keypoint_score"] = score
+    for _ in range(30):
+        np.testing.assert_array_equal(drop(0.5)(dict(clip))["keypoint_score"], score)
