@@ -37,7 +37,7 @@ class GraphConv(nn.Module):
         """x [rows, V, in_channels] -> [rows, V, out_channels]."""
         num_subsets, num_joints, _ = self.A.shape
         gather = self.A.permute(2, 0, 1).reshape(num_joints * num_subsets, num_joints)
-        neighbours = torch.matmul(gather, x).view(x.shape[0], num_joints, -1)
+        neighbours = torch.matmul(gather, x).view(len(x), num_joints, self.weight.shape[1])
         return F.linear(neighbours, self.weight) + self.A.sum(1).t() @ self.bias
 
 

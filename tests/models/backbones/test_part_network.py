@@ -1,0 +1,77 @@
+"""The network of one part: graphs, sub-parts, and rows that do not meet."""
+
+import numpy as np
+import pytest
+import torch
+
+from masa_mm.models.backbones.part_network import PartNetwork, SubPartPool, part_adjacency
+from masa_mm.models.layers import TEMPORAL_REACH, neighbour_rows
+from masa_mm.skeleton import BODY, RIGHT_HAND
+
+
+def make(part=RIGHT_HAND, **changes):
+    torch.manual_seed(0)
+    sizes = dict(in_channels=3, channels=(8, 8), sub_part_channels=(16,), out_channels=16)
+    return PartNetwork(part, **{**sizes, **changes})
+
+
+@pytest.mark.parametrize("part", [RIGHT_HAND, BODY])
+def test_every_joint_takes_part_in_every_graph(part):
+    """No isolated node: each joint and each sub-part is joined to another one."""
+    graphs = (
+        part_adjacency(part.num_joints, part.edges, part.center, "spatial"),
+        part_adjacency(len(part.sub_parts), part.sub_part_edges, part.sub_part_center, "spatial"),
+    )
+    for graph in graphs:
+        total = graph.sum(0).numpy()
+        np.fill_diagonal(total, 0)
+        assert ((total.sum(0) > 0) | (total.sum(1) > 0)).all()
+
+
+@pytest.mark.parametrize("part", [RIGHT_HAND, BODY])
+def test_no_subset_of_the_graph_is_empty(part):
+    graph = part_adjacency(part.num_joints, part.edges, part.center, "spatial")
+    assert (graph.flatten(1).abs().sum(1) > 0).all()
+
+
+def test_pool_takes_the_largest_of_each_sub_part():
+    torch.manual_seed(0)
+    x = torch.randn(2, 21, 3)
+    pooled = SubPartPool(RIGHT_HAND.sub_parts)(x)
+    for i, joints in enumerate(RIGHT_HAND.sub_parts):
+        assert pooled[:, i].equal(x[:, list(joints)].max(1).values)
+
+
+def test_sub_parts_cover_what_they_say():
+    """Each joint beyond the first of a finger is in one sub-part; the pool's indices are no weights."""
+    pool = SubPartPool(RIGHT_HAND.sub_parts)
+    assert sorted(j for joints in RIGHT_HAND.sub_parts for j in joints) == list(range(21))
+    assert not pool.state_dict()
+
+
+def test_rows_far_apart_do_not_meet_in_evaluation():
+    network = make().eval()
+    visible = torch.ones(1, 12, dtype=torch.bool)
+    neighbours = neighbour_rows(visible, TEMPORAL_REACH)
+    x = torch.randn(12, 21, 3)
+    moved = x.clone()
+    moved[6] += 1
+    changed = (network(x, neighbours) != network(moved, neighbours)).any(-1)
+    # Two temporal blocks of two frames each.
+    assert set(changed.nonzero().flatten().tolist()) <= set(range(2, 11))
+    assert changed[6]
+
+
+def test_every_parameter_learns():
+    network = make()
+    x = torch.randn(10, 21, 3)
+    out = network(x, neighbour_rows(torch.ones(1, 10, dtype=torch.bool), TEMPORAL_REACH))
+    (out * torch.randn_like(out)).sum().backward()
+    idle = [name for name, p in network.named_parameters() if not p.grad.abs().sum()]
+    # A bias before a batch norm is cancelled by it.
+    assert all(name.endswith("bias") for name in idle)
+
+
+def test_an_unknown_graph_mode_is_refused():
+    with pytest.raises((ValueError, AssertionError), match="spiral"):
+        make(graph_mode="spiral")

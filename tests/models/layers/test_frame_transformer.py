@@ -1,0 +1,119 @@
+"""FrameTransformer: hidden frames are not there at all."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from masa_mm.models.layers import FrameTransformer, sincos_position
+
+
+def make(norm_first=False, use_position=True, **changes):
+    torch.manual_seed(0)
+    transformer = FrameTransformer(
+        16,
+        depth=2,
+        num_heads=4,
+        feedforward_channels=32,
+        norm_first=norm_first,
+        use_position=use_position,
+        **changes,
+    )
+    for parameter in transformer.parameters():
+        parameter.data.add_(0.1 * torch.randn_like(parameter))
+    return transformer
+
+
+def alone(transformer, frames, visible, position=None):
+    """One clip's visible frames through the blocks, with no mask anywhere."""
+    places = visible.nonzero().flatten()
+    x = transformer.input_norm(frames[places][None])
+    if transformer.use_position:
+        places = places if position is None else position[places]
+        x = x + sincos_position(places, x.shape[-1])
+    for block in transformer.blocks:
+        x = block(x)
+    return transformer.output_norm(x)[0]
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    norm_first=st.booleans(),
+    use_position=st.booleans(),
+    training=st.booleans(),
+    own_position=st.booleans(),
+    share=st.floats(0.1, 1),
+    seed=st.integers(0, 2**31),
+)
+def test_equals_the_blocks_on_the_visible_frames_alone(
+    norm_first, use_position, training, own_position, share, seed
+):
+    transformer = make(norm_first, use_position).train(training)
+    torch.manual_seed(seed)
+    frames, visible = torch.randn(3, 8, 16), torch.rand(3, 8) < share
+    position = torch.randint(0, 90, (3, 8)) if own_position else None
+    out = transformer(frames, visible, position)
+    assert not out[~visible].any()
+    for clip in range(3):
+        if visible[clip].any():
+            own = None if position is None else position[clip]
+            expected = alone(transformer, frames[clip], visible[clip], own)
+            torch.testing.assert_close(out[clip, visible[clip]], expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_padding_and_batch_mates_do_not_matter(training):
+    transformer = make().train(training)
+    torch.manual_seed(1)
+    frames = torch.randn(1, 5, 16)
+    expected = transformer(frames, torch.ones(1, 5, dtype=torch.bool))
+    batch = 100 * torch.randn(3, 12, 16)
+    batch[1, :5] = frames[0]
+    visible = torch.rand(3, 12) < 0.7
+    visible[1] = torch.arange(12) < 5
+    torch.testing.assert_close(
+        transformer(batch, visible)[1, :5], expected[0], atol=1e-5, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("visible", [[False] * 4, [True] * 4])
+def test_a_hidden_clip_is_zero_not_nan(training, visible):
+    transformer = make().train(training)
+    frames = torch.randn(2, 4, 16, requires_grad=True)
+    out = transformer(frames, torch.tensor([[False] * 4, visible]))
+    assert not out[0].any()
+    out.sum().backward()
+    assert frames.grad.isfinite().all()
+    assert not frames.grad[0].any()
+
+
+def test_positions_matter_and_only_if_asked_for():
+    frames = torch.randn(1, 4, 16)
+    visible = torch.ones(1, 4, dtype=torch.bool)
+    order = torch.tensor([2, 0, 3, 1])
+    for use_position in (True, False):
+        transformer = make(use_position=use_position).eval()
+        shuffled = transformer(frames[:, order], visible)
+        moves = torch.allclose(shuffled, transformer(frames, visible)[:, order], atol=1e-5)
+        assert moves != use_position
+        same_places = transformer(frames[:, order], visible, position=order[None])
+        torch.testing.assert_close(
+            same_places, transformer(frames, visible)[:, order], atol=1e-5, rtol=1e-5
+        )
+
+
+def test_sincos_position_by_hand():
+    encoding = sincos_position(torch.tensor([0, 3]), 6)
+    rates = [1, 10000 ** (-1 / 3), 10000 ** (-2 / 3)]
+    by_hand = [math.sin(3 * r) for r in rates] + [math.cos(3 * r) for r in rates]
+    torch.testing.assert_close(encoding[0], torch.tensor([0.0, 0, 0, 1, 1, 1]))
+    torch.testing.assert_close(encoding[1], torch.tensor(by_hand))
+
+
+def test_blocks_start_apart():
+    torch.manual_seed(0)
+    first, second = FrameTransformer(16, 2, 4, 32).blocks
+    assert not first.linear1.weight.equal(second.linear1.weight)

@@ -1,0 +1,60 @@
+"""PackedTemporalConv against torch's convolution of the zero-filled sequence."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from masa_mm.models.layers import TEMPORAL_REACH, PackedTemporalConv, TemporalBlock, neighbour_rows
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    kernel=st.sampled_from([1, 3, 5]),
+    clips=st.integers(1, 3),
+    frames=st.integers(1, 9),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 2**31),
+)
+def test_equals_conv1d_on_zero_filled_clips(kernel, clips, frames, share, seed):
+    torch.manual_seed(seed)
+    conv = PackedTemporalConv(3, 4, kernel).double()
+    visible = torch.rand(clips, frames) < share
+    x = torch.randn(clips, frames, 3, dtype=torch.float64) * visible[..., None]
+    weight = conv.linear.weight.view(4, kernel, 3).transpose(1, 2)
+    expected = F.conv1d(x.transpose(1, 2), weight, conv.linear.bias, padding=kernel // 2)
+    packed = conv(x[visible], neighbour_rows(visible, TEMPORAL_REACH))
+    torch.testing.assert_close(packed, expected.transpose(1, 2)[visible])
+
+
+def test_other_clips_of_the_batch_do_not_matter():
+    torch.manual_seed(0)
+    conv = PackedTemporalConv(3, 4, 5).double()
+    first = torch.randn(6, 3, dtype=torch.float64)
+    alone = conv(first, neighbour_rows(torch.ones(1, 6, dtype=torch.bool), TEMPORAL_REACH))
+    rows = torch.cat([first, torch.randn(6, 3, dtype=torch.float64)])
+    both = conv(rows, neighbour_rows(torch.ones(2, 6, dtype=torch.bool), TEMPORAL_REACH))
+    torch.testing.assert_close(both[:6], alone)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_block_keeps_the_number_of_rows(rows):
+    visible = torch.arange(5)[None] < rows
+    block = TemporalBlock(4, 6)
+    out = block(torch.randn(rows, 4), neighbour_rows(visible, TEMPORAL_REACH))
+    assert out.shape == (rows, 6)
+    assert out.isfinite().all()
+
+
+def test_block_reaches_two_frames_and_no_further():
+    """Kernel 5, and 3 after 3, both end two frames away."""
+    torch.manual_seed(0)
+    block = TemporalBlock(4, 6).eval()
+    neighbours = neighbour_rows(torch.ones(1, 9, dtype=torch.bool), TEMPORAL_REACH)
+    x = torch.randn(9, 4)
+    moved = x.clone()
+    moved[4] += 1
+    changed = (block(x, neighbours) != block(moved, neighbours)).any(-1)
+    assert set(changed.nonzero().flatten().tolist()) <= {2, 3, 4, 5, 6}
+    assert changed[4]
