@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-# A right elbow drops, points outward and stays a little behind the line from shoulder to wrist.
-# Axes of the whole package: x to the image's right, y down, z away from the camera; metres.
-_ELBOW_POLE = np.array([-0.62, 0.7, 0.35])
+# A right elbow points outward and drops. Chosen to lie well off every direction from the shoulder
+# to a place where signs are made, because an elbow is undetermined for an arm along its pole. Axes
+# of the whole package: x to the image's right, y down, z away from the camera; metres.
+_ELBOW_POLE = np.array([-0.75, 0.5, 0.1])
 
 
 def reach(

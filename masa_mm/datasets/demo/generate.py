@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from ..crop import crop_parts
+from ..store import PoseStoreWriter, WriteReport
 from .detector import detect, make_camera
 from .signer import make_signer, perform
 from .signs import Sign, make_signs
@@ -63,6 +67,44 @@ def demo_annotations(split: str, config: DemoConfig | None = None) -> Iterator[d
         for label in range(len(signs)):
             for repetition in range(config.repetitions[index]):
                 yield _annotation(signs, label, signer, repetition, config.seed)
+
+
+def store_path(folder: str | os.PathLike, split: str) -> Path:
+    """Where :func:`write_demo_stores` puts a split."""
+    return Path(folder) / f"{SOURCE}_{split}.safetensors"
+
+
+def write_demo_stores(
+    folder: str | os.PathLike, config: DemoConfig | None = None
+) -> dict[str, WriteReport]:
+    """Make the pose store of each split; one configuration, the same bytes.
+
+    Args:
+        folder: made if missing; gets ``demo_train.safetensors``, ``demo_val`` and ``demo_test``.
+        config: how much data.
+
+    Returns:
+        split -> what was written.
+    """
+    config = config or DemoConfig()
+    reports = {}
+    for split in SPLITS:
+        with PoseStoreWriter(
+            store_path(folder, split), source=SOURCE, split=split, glosses=glosses(config)
+        ) as writer:
+            for clip in demo_annotations(split, config):
+                parts = crop_parts(
+                    clip["keypoint"][0], clip["keypoint_score"][0], clip["img_shape"]
+                )
+                writer.add(
+                    clip["frame_dir"],
+                    *parts,
+                    label=clip["label"],
+                    signer=clip["signer"],
+                    img_shape=clip["img_shape"],
+                )
+        reports[split] = writer.report
+    return reports
 
 
 def _annotation(signs: Sequence[Sign], label: int, signer: int, repetition: int, seed: int) -> dict:

@@ -93,7 +93,7 @@ def _timeline(
     """How far the hands are raised [T] and how much of the sign is done [T], both in [0, 1]."""
     pace = signer.speed * np.exp(rng.normal(0, 0.1))
     stroke = sign.num_frames / pace
-    before, after = rng.uniform([4, 3], [14, 12]) / pace
+    before, after = rng.uniform([9, 8], [17, 15]) / pace
     total = int(np.clip(round(before + stroke + after), MIN_FRAMES, MAX_FRAMES))
     time = np.linspace(0, before + stroke + after, total)
     # Videos are cut to the sign with more or less care: some begin with the hand half raised.
@@ -130,6 +130,8 @@ def _arm(
     matrix = frame.as_matrix()
     wrist_of_sign = palm - PALM * matrix[..., 0]
     target = signer.rest + raised[:, None] * (wrist_of_sign - signer.rest)
+    # On its way up and down a hand swings forward, clear of the trunk.
+    target[:, 2] -= 0.5 * raised * (1 - raised)
     shoulder = np.array([-signer.half_shoulders, 0.0, 0.0]) + sway
     # Nobody raises a hand to the brow without lifting the shoulder a little.
     shoulder[:, 1] -= 0.05 * np.clip(0.15 - target[:, 1], 0, 0.5)

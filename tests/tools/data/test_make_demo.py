@@ -1,0 +1,49 @@
+"""The command writes three stores, or says in one line why not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from masa_mm.datasets.store import PoseStore
+
+ROOT = Path(__file__).parents[3]
+FEW = ["--num-classes", "3", "--signers", "2", "1", "1", "--repetitions", "1", "1", "2"]
+
+
+def run(*args: str) -> subprocess.CompletedProcess:
+    # Also where the package is not installed.
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "data" / "make_demo.py"), *args],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | dict(PYTHONPATH=path),
+    )
+
+
+def test_writes_three_stores_and_names_them(tmp_path):
+    done = run(str(tmp_path / "data"), *FEW)
+    assert done.returncode == 0, done.stderr
+    sizes = {}
+    for path in (tmp_path / "data").iterdir():
+        store = PoseStore(path)
+        sizes[path.name] = len(store)
+        assert f"{path}: {len(store)} clips" in done.stdout
+    assert sizes == {
+        "demo_train.safetensors": 6,
+        "demo_val.safetensors": 3,
+        "demo_test.safetensors": 6,
+    }
+
+
+def test_bad_options_are_one_line(tmp_path):
+    done = run(str(tmp_path), "--num-classes", "1")
+    assert done.returncode == 1
+    assert (
+        done.stderr.strip().splitlines()[-1] == "make_demo: num_classes must be at least 2, got 1"
+    )
+    assert not list(tmp_path.iterdir())
