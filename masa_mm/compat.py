@@ -311,7 +311,23 @@ def _safe_globals() -> list[Any]:
         for function in (reconstruct, scalar)
         for core in ("core", "_core")  # numpy 1, numpy 2
     ]
-    return [HistoryBuffer, np.ndarray, np.dtype, _codecs.encode, *renamed, *dtypes]
+    # In Python 2's and 3's words: which of them a pickle uses depends on its protocol.
+    statistics = [
+        (_history_statistic, f"{module}.getattr") for module in ("builtins", "__builtin__")
+    ]
+    return [HistoryBuffer, np.ndarray, np.dtype, _codecs.encode, *statistics, *renamed, *dtypes]
+
+
+def _history_statistic(owner: type, name: str) -> Callable:
+    """What ``getattr`` may be in a checkpoint: a HistoryBuffer names its statistics by it.
+
+    The real one would give a malicious file a way from any allowed class to everything.
+    """
+    from mmengine.logging import HistoryBuffer
+
+    if owner is not HistoryBuffer or name not in ("min", "max", "current", "mean"):
+        raise pickle.UnpicklingError(f"Unsupported global: GLOBAL getattr({owner}, {name!r})")
+    return getattr(HistoryBuffer, name)
 
 
 def _data_only_pickle() -> types.ModuleType:
@@ -350,26 +366,20 @@ def _qualified_name(item: Any) -> str:
 def _clear_errors(filename: str | os.PathLike) -> Iterator[None]:
     try:
         yield
-    except CheckpointError:
+    except (CheckpointError, OSError, ImportError):
         raise
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        TypeError,
-    ) as error:
+    except Exception as error:  # what a damaged file makes of an unpickler can be anything
         text = str(error)
         if "GLOBAL" in text:
-            name = text.split("GLOBAL", 1)[1].split()[0].strip(".,")
+            name = text.split("GLOBAL", 1)[1].split(" was not")[0].split("\n")[0].strip(" .,")
             raise CheckpointError(
                 f"{filename}: refused, it asks to run {name}, which is no data; nothing of it was "
                 "executed. Use a checkpoint from a source you trust, saved with plain tensors"
             ) from None
+        reason = f"{type(error).__name__}: {(text.splitlines() or [''])[0][:120]}"
         raise CheckpointError(
-            f"{filename}: not a readable checkpoint, it is truncated, damaged or of another kind; "
-            "resume from an earlier one or fetch it again"
+            f"{filename}: cannot be read as a checkpoint, it is truncated, damaged or holds "
+            f"something else ({reason}); resume from an earlier one or fetch it again"
         ) from error
 
 
@@ -465,7 +475,7 @@ def _package_folder(module: str) -> Path:
 
 
 def _replace_everywhere(original: Any, replacement: Any) -> None:
-    """Replace a function in every loaded module of mmengine that imported it by name."""
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "mmengine" and vars(module).get(original.__name__) is original:
+    """Replace a function in every loaded module that has imported it by name."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__dict__", {}).get(original.__name__) is original:
             setattr(module, original.__name__, replacement)

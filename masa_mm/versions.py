@@ -62,7 +62,7 @@ def release(version: str) -> tuple[int, ...]:
 
 def problems() -> list[Problem]:
     """Everything in the current environment that keeps the package from working."""
-    return [*_python_problems(), *_mmcv_problems(), *_distribution_problems()]
+    return [*_python_problems(), *_distribution_problems(), *_mmcv_problems()]
 
 
 def _python_problems() -> Iterator[Problem]:
