@@ -1,4 +1,4 @@
-from .hooks import MomentumAlignmentHook
+from .hooks import EpochSeedHook, MomentumAlignmentHook
 from .strict_pretrained import CheckpointMismatchError, StrictPretrained
 
-__all__ = ["CheckpointMismatchError", "MomentumAlignmentHook", "StrictPretrained"]
+__all__ = ["CheckpointMismatchError", "EpochSeedHook", "MomentumAlignmentHook", "StrictPretrained"]

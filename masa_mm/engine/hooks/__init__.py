@@ -1,3 +1,4 @@
+from .epoch_seed_hook import EpochSeedHook
 from .momentum_alignment_hook import MomentumAlignmentHook
 
-__all__ = ["MomentumAlignmentHook"]
+__all__ = ["EpochSeedHook", "MomentumAlignmentHook"]
