@@ -1,0 +1,43 @@
+"""Leave out the frames in which there is nothing to read."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmaction.registry import TRANSFORMS
+
+from masa_mm.skeleton import LEFT_HAND, RIGHT_HAND
+
+from .base import SignTransform, take_frames
+
+
+@TRANSFORMS.register_module()
+class KeepHandFrames(SignTransform):
+    """Drop frames without a visible hand: rest before and after the sign, and frames the detector missed.
+
+    On WLASL a third of the frames show no hand; a fixed number of frames sampled from all of them spends a third on
+    nothing, and where the sign begins and ends differs from clip to clip. The authors' frame list is built likewise.
+    A clip without any hand is left as it is. ``frame_inds`` keeps the original frame numbers.
+
+    Required keys: keypoint [M, T, 49, 2]; keypoint_score [M, T, 49].
+    Modified keys: every per-frame array, total_frames, frame_inds (added where missing).
+
+    Args:
+        min_joints (int): joints a hand must show to count.
+
+    Raises:
+        ValueError: a bad argument, or other than 49 joints.
+    """
+
+    def __init__(self, min_joints: int = 1) -> None:
+        self.min_joints = self._at_least("min_joints", min_joints, 1)
+
+    def transform(self, results: dict) -> dict:
+        _, score = self._sign_clip(results)
+        shown = np.stack(
+            [(score[..., hand.joints] > 0).sum(-1) for hand in (RIGHT_HAND, LEFT_HAND)]
+        )
+        kept = np.flatnonzero((shown >= self.min_joints).any(axis=(0, 1)))
+        if len(kept):
+            take_frames(results, kept)
+            results["total_frames"] = len(kept)
+        return results
