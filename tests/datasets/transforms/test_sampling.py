@@ -117,8 +117,13 @@ def test_a_sample_shows_a_joint_wherever_the_clip_can(
         numbered(len(visible), visible)
     )
     score = clip["keypoint_score"][0].reshape(num_clips, -1, 49)
-    reachable = interval == 1 or len(visible) > (clip_len - 1) * interval
-    if reachable:
+    fit = min(clip_len, len(range(0, len(visible), interval)))
+    crops = [
+        range(start, len(visible), interval)[:fit]
+        for start in range(len(visible))
+        if start + (fit - 1) * interval < len(visible)
+    ]
+    if mode == "uniform" or any(visible[t] for crop in crops for t in crop):
         assert score.any(axis=(1, 2)).all()
     if mode == "uniform":  # still one frame a segment
         assert (np.diff(clip["frame_inds"].reshape(num_clips, -1)[:, : len(visible)]) > 0).all()
@@ -155,3 +160,29 @@ def test_mmaction2s_own_formatting_and_packing_follow(make_clip):
     assert tuple(packed["inputs"].shape) == (2, 1, 64, 49, 3)
     assert (packed["inputs"][:, :, 40:] == 0).all()
     assert packed["data_samples"].gt_label.tolist() == [3]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    visible=st.lists(st.booleans(), min_size=1, max_size=30),
+    mode=st.sampled_from(["random", "center", "uniform"]),
+    clip_len=st.integers(1, 12),
+    num_clips=st.integers(1, 3),
+    short=st.sampled_from(["pad", "keep"]),
+)
+def test_trimming_is_sampling_from_the_clip_without_its_ends(
+    visible, mode, clip_len, num_clips, short
+):
+    seen = [t for t, shown in enumerate(visible) if shown] or [0, len(visible) - 1]
+    inner = slice(seen[0], seen[-1] + 1)
+    trimmed, cut = numbered(len(visible), visible), numbered(len(visible), visible)
+    for key in ("keypoint", "keypoint_score"):
+        cut[key] = cut[key][:, inner]
+    results = []
+    for trim, clip in ((True, trimmed), (False, cut)):
+        np.random.seed(0)
+        results.append(SampleSignFrames(clip_len, mode, num_clips, short, trim=trim)(clip))
+    np.testing.assert_array_equal(results[0]["keypoint"], results[1]["keypoint"])
+    expected = results[1]["frame_inds"]
+    expected = np.where(expected < 0, -1, expected + seen[0])
+    np.testing.assert_array_equal(results[0]["frame_inds"], expected)
