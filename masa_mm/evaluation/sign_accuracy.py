@@ -31,8 +31,8 @@ class SignAccuracy(BaseMetric):
     Args:
         topk: the k to report.
         subsets: name -> classes whose clips are also reported apart, ranked among all classes
-            (NMFs-CSL's 'confusing' and 'normal'): a list of labels or class names, or a file with one
-            a line, or a JSON list. Names need a dataset whose ``metainfo`` has ``classes``.
+            (NMFs-CSL's 'confusing' and 'normal'): a list of labels or class names, or a file with
+            one a line, or a JSON list. Names need a dataset whose ``metainfo`` has ``classes``.
         num_resamples: bootstrap draws; 0 leaves the intervals out.
         confidence: mass of the interval.
         seed: of the bootstrap.

@@ -1,4 +1,4 @@
-"""Pictures of poses, motion reconstruction, training and mistakes; every function returns a Figure."""
+"""Pictures of poses, motion reconstruction, training and mistakes; functions return figures."""
 
 from .confusion import confusion_counts, most_confused, plot_confusion
 from .curves import plot_curves, read_scalars

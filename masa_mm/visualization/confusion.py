@@ -55,7 +55,8 @@ def most_confused(
 def plot_confusion(
     counts: np.ndarray, glosses: Sequence[str] | None = None, title: str = "Confusion matrix"
 ) -> Figure:
-    """Confusion matrix, each row as shares of its class, with the classes' own accuracies beside it.
+    """Confusion matrix, each row as shares of its class, with the classes' own accuracies beside
+    it.
 
     Counts are written into the cells up to 25 classes and glosses on the axes up to 60.
 
@@ -117,7 +118,7 @@ def _draw_accuracies(axes, accuracy: np.ndarray, present: np.ndarray) -> None:
     axes.barh(rows, accuracy[rows], color="#3b78b0", height=0.7)
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 1], ["0", "100 %"], fontsize=8, color=INK)
-    axes.tick_params(axis="y", labelleft=False)
+    axes.tick_params(axis="y", which="both", labelleft=False, length=0)
     axes.set_xlabel("accuracy", fontsize=9, color=INK)
     axes.spines[:].set_visible(False)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from .style import FAINT, INK, RUN_COLORS, new_figure, plain
 
@@ -20,8 +21,9 @@ def read_scalars(path: str | Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         path: a ``scalars.json``, or a work directory, of which the newest run is read.
 
     Returns:
-        name -> (step [n], value [n]), sorted by step; steps are iterations for what training logs and epochs
-        for validation, as mmengine writes them. Where a step was logged twice (a resumed run) the last one counts.
+        name -> (step [n], value [n]), sorted by step; steps are iterations for what training logs
+        and epochs for validation, as mmengine writes them. Where a step was logged twice (a
+        resumed run) the last one counts.
 
     Raises:
         FileNotFoundError: no such file, or a directory without a run.
@@ -61,8 +63,9 @@ def plot_curves(
 ) -> Figure:
     """Training curves of one or several runs, one panel a quantity.
 
-    Losses are drawn faint as logged and bold as a running mean, on a logarithmic scale if they span more than
-    a factor of 20. Scalars with ``_low`` and ``_high`` companions (SignAccuracy) get a band.
+    Losses are drawn faint as logged and bold as a running mean, on a logarithmic scale if they
+    span more than a factor of 20. Scalars with ``_low`` and ``_high`` companions (SignAccuracy)
+    get a band.
 
     Args:
         runs: legend name -> ``scalars.json`` or work directory.
@@ -124,6 +127,9 @@ def _draw_panel(axes: Axes, scalars: dict, names: list[str], smoothing: int) -> 
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     elif _spans_decades(drawn):
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("epoch" if accuracy else "iteration", fontsize=9, color=INK)
     axes.set_title(" / ".join(names), fontsize=10, color=INK, loc="left")
     if len(drawn) > 1:

@@ -28,9 +28,10 @@ def plot_masked_motion(
 ) -> Figure:
     """A masked clip with its true and predicted motion residuals (MASA, Fig. 2).
 
-    Columns are frames around the clip's liveliest stretch, rows the parts as the network gets them (the left
-    hand mirrored). Masked frames are shaded, and only they carry arrows: the true and the predicted way of
-    each joint over the next frames. Below, the mean length of both over the whole clip.
+    Columns are masked frames and visible ones between them, rows the parts as the network gets them
+    (the left hand mirrored). Masked frames are shaded, and only they carry arrows: the true and
+    the predicted way of each joint over the next frames. Below, the mean length of both over the
+    whole clip.
 
     Args:
         keypoint: [T, 49, 2] part coordinates.
@@ -50,7 +51,7 @@ def plot_masked_motion(
     mask = _as_part_mask(frame_mask)
     _check(keypoint, score, mask, motion, motion_weight, prediction)
     known = np.asarray(motion_weight) > 0
-    frames = _lively_frames(mask, score, num_frames)
+    frames = _chosen_frames(mask, known, score, num_frames)
     figure = new_figure(1.45 * len(frames) + 0.6, 6.6)
     grid = figure.add_gridspec(4, len(frames), height_ratios=(1, 1, 1, 0.75))
     for row, part in enumerate(PARTS):
@@ -125,7 +126,7 @@ def _draw_lengths(
     axes.plot(
         time, np.where(masked, predicted, np.nan), "o-", color=PREDICTED_COLOR, lw=1.3, ms=2.6
     )
-    axes.plot(frames, np.zeros(len(frames)), "^", color=INK, ms=5, clip_on=False)
+    axes.plot(frames, np.zeros(len(frames)), "^", color=INK, ms=6, clip_on=False)
     axes.set_xlim(-0.5, len(time) - 0.5)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("frame (triangles: drawn above)", fontsize=8, color=INK)
@@ -146,16 +147,33 @@ def _add_legend(figure: Figure) -> None:
     )
 
 
-def _lively_frames(mask: np.ndarray, score: np.ndarray, num_frames: int) -> np.ndarray:
-    """Evenly spaced frames within the clip's present frames that show masked and visible ones."""
-    present = np.flatnonzero((score > 0).any(1))
-    if not len(present):
+def _chosen_frames(
+    mask: np.ndarray, known: np.ndarray, score: np.ndarray, count: int
+) -> np.ndarray:
+    """Frames to draw, in order: two thirds masked with a motion to guess, the rest visible.
+
+    Each kind is spread evenly over the clip; of the visible ones those around the masked.
+    """
+    present = (score > 0).any(1)
+    if not present.any():
         raise ValueError("the clip has no present joint in any frame, there is nothing to draw")
-    masked = np.flatnonzero(mask.any(1))
-    chosen = masked if len(masked) else present
-    first = max(chosen[0] - 2, present[0])
-    last = min(chosen[-1] + 2, present[-1])
-    return np.unique(np.linspace(first, last, num_frames).round().astype(int))
+    masked = np.flatnonzero(mask.any(1) & known.any(1))
+    visible = np.flatnonzero(present & ~mask.any(1))
+    if len(masked):
+        near = (visible >= masked[0] - 3) & (visible <= masked[-1] + 3)
+        visible = visible[near]
+    num_visible = min(len(visible), max(count // 3, count - len(masked)))
+    return np.sort(
+        np.concatenate([_spread(masked, count - num_visible), _spread(visible, num_visible)])
+    )
+
+
+def _spread(values: np.ndarray, count: int) -> np.ndarray:
+    """At most ``count`` of the values, evenly spread."""
+    count = min(count, len(values))
+    return (
+        values[np.linspace(0, len(values) - 1, count).round().astype(int)] if count else values[:0]
+    )
 
 
 def _view_of(

@@ -10,10 +10,12 @@ from matplotlib.figure import Figure
 from ..skeleton import BODY, LEFT_HAND, NUM_JOINTS, PARTS, RIGHT_HAND, WRIST_LINKS, Part
 from .style import INK, PART_COLORS, bare, new_figure
 
-# A hand's crop is 2.2 times the hand's extent, which makes its side about as long as 1.2 shoulder widths.
+# A hand's crop is 2.2 times the hand's extent, which makes its side about as long as 1.2 shoulder
+# widths.
 _CROP_IN_SHOULDERS = 1.2
 _CROP_WITHOUT_SHOULDERS = 0.25
-# A neck and a chest line read better than arms that hang from the nose; drawn only, not in the graph.
+# A neck and a chest line read better than arms that hang from the nose; drawn only, not in the
+# graph.
 _BODY_LINES = ((1, 4), (1, 2), (2, 3), (4, 5), (5, 6))
 
 
@@ -30,8 +32,8 @@ def assemble(
         aspect: image width / height, which the body's coordinates are stretched back by.
 
     Returns:
-        [T, 49, 2] in units of the image height, and scores [T, 49] in which a hand without a wrist on the
-        body is absent, because there is no place to draw it.
+        [T, 49, 2] in units of the image height, and scores [T, 49] in which a hand without a wrist
+        on the body is absent, because there is no place to draw it.
     """
     keypoint, score = _checked(keypoint, score)
     whole, shown = keypoint * [aspect, 1.0], score.copy()
@@ -85,7 +87,7 @@ def draw_part(
     axes.add_collection(bones)
     shown = keypoint[score > 0]
     head = np.arange(len(keypoint))[score > 0] == 0 if part is BODY else np.zeros(len(shown), bool)
-    size = np.where(head, 16 * linewidth**2, 1.6 * linewidth**2)
+    size = np.where(head, 60 * linewidth**2, 1.6 * linewidth**2)
     axes.scatter(*shown.T, s=size, color=color, alpha=alpha, linewidths=0, zorder=3)
 
 

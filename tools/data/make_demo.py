@@ -1,4 +1,4 @@
-"""Make the embedded demo data: python tools/data/make_demo.py OUT_DIR [--seed 0 --num-classes 20]."""
+"""Make the embedded demo data: python tools/data/make_demo.py OUT_DIR [options]."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from masa_mm.datasets.demo import DemoConfig, store_path, write_demo_stores
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     default = DemoConfig()
     parser = argparse.ArgumentParser(
-        description="Generate two-handed demo signs and write OUT_DIR/demo_{train,val,test}.safetensors.",
+        description="Generate demo signs and write OUT_DIR/demo_{train,val,test}.safetensors.",
         epilog="The splits share no signer. The same options give the same bytes.",
     )
     parser.add_argument("out_dir", metavar="OUT_DIR")
