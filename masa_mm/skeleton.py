@@ -1,16 +1,22 @@
 """The 49 joints of a sign pose and how they are grouped, as plain data.
 
 Joint order (MASA, section III-A; layout name ``sign49``): right hand 0..20, left hand 21..41,
-upper body 42..48. Hand joints run wrist, thumb, index, middle, ring, little, four each from palm to tip.
+upper body 42..48. Hand joints run wrist, thumb, index, middle, ring, little, four each from
+palm to tip.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 HAND_JOINTS = (
     "wrist",
-    *(f"{finger}_{i}" for finger in ("thumb", "index", "middle", "ring", "little") for i in range(1, 5)),
+    *(
+        f"{finger}_{i}"
+        for finger in ("thumb", "index", "middle", "ring", "little")
+        for i in range(1, 5)
+    ),
 )
 BODY_JOINTS = (
     "nose",
@@ -32,7 +38,8 @@ NUM_JOINTS = len(SIGN49_JOINTS)
 class Part(NamedTuple):
     """A group of joints with a graph of its own.
 
-    ``edges`` and ``sub_parts`` are in part-local joint numbers; edges point inward, from the tip to the centre.
+    ``edges`` and ``sub_parts`` are in part-local joint numbers; edges point inward, from
+    the tip to the centre.
     """
 
     name: str
@@ -79,15 +86,79 @@ PARTS = (
 )
 RIGHT_HAND, LEFT_HAND, BODY = PARTS
 
-# Wrist of the body and root of the hand are one joint seen twice: the edges that join a whole-skeleton graph.
+# Wrist of the body and root of the hand are one joint seen twice: the edges that join a
+# whole-skeleton graph.
 WRIST_LINKS = ((RIGHT_HAND.start, BODY.start + 6), (LEFT_HAND.start, BODY.start + 3))
 # Body joints that change places in the mirror image of a signer, in part-local numbers.
 BODY_MIRROR_PAIRS = ((1, 4), (2, 5), (3, 6))
 
 
 def graph_layout() -> dict:
-    """The whole 49-joint graph in the form that ``mmaction.models.utils.Graph(layout=dict)`` takes."""
-    inward = [
-        (part.start + i, part.start + j) for part in PARTS for i, j in part.edges
-    ] + list(WRIST_LINKS)
+    """The whole 49-joint graph in the form that ``mmaction.models.utils.Graph`` takes as layout."""
+    inward = [(part.start + i, part.start + j) for part in PARTS for i, j in part.edges] + list(
+        WRIST_LINKS
+    )
     return dict(num_node=NUM_JOINTS, inward=inward, center=BODY.start)
+
+
+class SourceLayout(NamedTuple):
+    """Where a pose estimator keeps each of the 49 joints, in its own joint numbers.
+
+    ``right_hand`` and ``left_hand`` list 21 numbers in :data:`HAND_JOINTS` order, ``body`` 7 in
+    :data:`BODY_JOINTS` order; None stands for a joint (or a whole part) that the source lacks.
+    """
+
+    num_joints: int
+    right_hand: Sequence[int] | None
+    left_hand: Sequence[int] | None
+    body: Sequence[int | None] | None
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """The source's joint number of each of the 49; -1 = the source lacks it."""
+        parts = (self.right_hand, self.left_hand, self.body)
+        numbers = [
+            number
+            for part, numbers in zip(PARTS, parts)
+            for number in (numbers if numbers is not None else [None] * part.num_joints)
+        ]
+        return tuple(-1 if number is None else number for number in numbers)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of the joints of the 49 that the source lacks."""
+        return tuple(name for name, i in zip(SIGN49_JOINTS, self.indices) if i < 0)
+
+
+# To add a source, add one entry. "Left" and "right" are the signer's own.
+SOURCE_LAYOUTS: dict[str, SourceLayout] = {
+    "sign49": SourceLayout(49, range(0, 21), range(21, 42), range(42, 49)),
+    # MMPose's 133: 17 body, 6 feet, 68 face, left hand, right hand.
+    "coco_wholebody": SourceLayout(133, range(112, 133), range(91, 112), (0, 5, 7, 9, 6, 8, 10)),
+    # Eleven body joints (nose, then left/right shoulder, elbow, wrist, hip, knee), left hand,
+    # right hand.
+    "mediapipe_holistic_upper": SourceLayout(
+        53, range(32, 53), range(11, 32), (0, 1, 3, 5, 2, 4, 6)
+    ),
+    # Two hands, left then right. The hands' own wrists stand for the body's: so the hands keep
+    # their place in the image.
+    "mediapipe_hands": SourceLayout(
+        42, range(21, 42), range(0, 21), (None, None, None, 0, None, None, 21)
+    ),
+}
+
+
+def source_layout(name: str) -> SourceLayout:
+    """The layout of that name.
+
+    Raises:
+        KeyError: there is none; names those there are.
+    """
+    if name not in SOURCE_LAYOUTS:
+        raise KeyError(f"no joint layout '{name}'; there are {', '.join(SOURCE_LAYOUTS)}")
+    return SOURCE_LAYOUTS[name]
+
+
+def missing_joints(name: str) -> tuple[str, ...]:
+    """Names of the joints of the 49 that the source layout of that name lacks."""
+    return source_layout(name).missing

@@ -1,6 +1,23 @@
 """Signs from file to batch; importing registers datasets, transforms and the collate function."""
 
 from . import transforms
+from .benchmarks import Coverage, MSASLPose, NMFsCSLPose, SignBenchmark, SLR500Pose, WLASLPose
 from .collate import pad_clips
+from .sign_pose_dataset import SignPoseDataset
+from .store import PoseStore, PoseStoreError, PoseStoreWriter, write_store
 
-__all__ = ["pad_clips", "transforms"]
+__all__ = [
+    "Coverage",
+    "MSASLPose",
+    "NMFsCSLPose",
+    "PoseStore",
+    "PoseStoreError",
+    "PoseStoreWriter",
+    "SLR500Pose",
+    "SignBenchmark",
+    "SignPoseDataset",
+    "WLASLPose",
+    "pad_clips",
+    "transforms",
+    "write_store",
+]

@@ -1,0 +1,265 @@
+"""Sign clips for MMAction2, from pose stores or pose pickles."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from mmaction.datasets import BaseActionDataset
+from mmaction.registry import DATASETS
+from mmengine.logging import print_log
+
+from .pose_pickle import PosePickle
+from .store import PoseStore
+
+
+class DatasetError(ValueError):
+    """A dataset that cannot be what was asked for; the message is one line with the remedy."""
+
+
+@DATASETS.register_module()
+class SignPoseDataset(BaseActionDataset):
+    """Isolated signs as MMAction2 pose clips.
+
+    ``dataset.get_data_info(i)`` is a dict of ``keypoint`` float32 [1, T, V, 2], ``keypoint_score``
+    float32 [1, T, V] (0 = absent), ``total_frames``, ``label`` (-1 = none), ``gloss``,
+    ``frame_dir`` (the clip's id), ``clip_id`` (a stable 63-bit hash of it), ``signer``
+    (-1 = unknown), ``layout``, ``img_shape``, ``modality`` and ``start_index``. From a store
+    (V = 49) coordinates are part coordinates in [0, 1] and ``img_shape`` is (1, 1); from a pickle
+    they are pixels of ``img_shape`` (h, w) in the source's joints, to be followed by
+    ``SelectSignJoints`` and ``CropSignParts``.
+
+    Args:
+        ann_file (str | Sequence[str]): pose store(s) ``.safetensors`` or pose pickle(s) ``.pkl``,
+            relative to ``data_root``. Several are read one after the other.
+        pipeline (list): the transforms.
+        split (str, optional): for a pickle one of its splits, for a store the split it must be of;
+            'trainval' takes stores of either. None takes all there is.
+        subset (int, optional): benchmarks only, see ``WLASLPose``.
+        num_classes (int, optional): labels must lie below it; by default the files' class lists
+            say.
+        layout (str): joints of pickles whose annotations do not name theirs.
+        label_ratio (float, optional): keep this share of the labelled clips, drawn class by class
+            (at least one of each), for experiments with few labels. Unlabelled clips are left out.
+        label_seed (int): of that draw. A larger ratio keeps all clips of a smaller one.
+        **kwargs: of ``mmengine.dataset.BaseDataset`` (``data_root``, ``test_mode``, ``indices``,
+            ``metainfo``, ...). ``metainfo['classes']`` overrides the files' class names.
+
+    Raises:
+        FileNotFoundError: an ``ann_file`` is missing.
+        PoseStoreError, UnsafePickleError, SourceError: an ``ann_file`` cannot be read.
+        DatasetError: split, subset, class list or labels do not fit; one line.
+
+    Example:
+        >>> dataset = SignPoseDataset('wlasl_train.safetensors', pipeline=[])
+        >>> dataset[0]['keypoint'].shape  # (1, T, 49, 2)
+    """
+
+    # Names of splits, and the files' splits that they take.
+    SPLITS: dict[str, tuple[str, ...]] = dict(trainval=("train", "val"))
+
+    def __init__(
+        self,
+        ann_file: str | Sequence[str],
+        pipeline: list[dict | Callable],
+        split: str | None = None,
+        subset: int | None = None,
+        num_classes: int | None = None,
+        layout: str = "coco_wholebody",
+        label_ratio: float | None = None,
+        label_seed: int = 0,
+        data_prefix: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if label_ratio is not None and not 0 < label_ratio <= 1:
+            raise DatasetError(f"label_ratio is a share in (0, 1], got {label_ratio}")
+        self.split, self.subset, self.layout = split, subset, layout
+        self.label_ratio, self.label_seed = label_ratio, label_seed
+        self._check_subset()
+        # The clips lie in memory-mapped files: there is nothing to serialise for the workers.
+        super().__init__(
+            ann_file,
+            pipeline=pipeline,
+            data_prefix=data_prefix or {},
+            num_classes=num_classes,
+            modality="Pose",
+            **{**kwargs, "serialize_data": False},
+        )
+
+    @property
+    def files(self) -> list[str]:
+        """The files that the clips come from."""
+        return [self.ann_file] if isinstance(self.ann_file, str) else list(self.ann_file)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Label of each clip, int64 [len(self)]; -1 = none."""
+        self.full_init()
+        return self._label[self.data_list]
+
+    def load_data_list(self) -> np.ndarray:
+        """Open the files and choose clips; returns their numbers, int64 [clips]."""
+        self._poses = [self._open(path) for path in self.files]
+        sizes = [len(poses) for poses in self._poses]
+        self._file = np.repeat(np.arange(len(sizes)), sizes)
+        self._clip = np.concatenate([np.arange(size) for size in sizes])
+        ids = [name for poses in self._poses for name in poses.ids]
+        self._check_unique(ids)
+        self._label = np.concatenate([poses.label for poses in self._poses])
+        classes = self._class_list()
+        chosen, self._label = self._choose(ids, self._label, classes)
+        self._settle_classes(classes, ids, chosen)
+        if self.label_ratio is not None:
+            chosen = stratified_share(chosen, self._label, self.label_ratio, self.label_seed)
+        if not len(chosen):
+            raise DatasetError(f"{self._name()}: no clip of it is in {', '.join(self.files)}")
+        return chosen
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """One clip's ``results``, see the class; the arrays are the caller's own."""
+        self.full_init()
+        if not -len(self) <= idx < len(self):
+            raise IndexError(f"no clip {idx}: the dataset has {len(self)}")
+        number = int(self.data_list[idx])
+        info = self._poses[self._file[number]].info(int(self._clip[number]))
+        label = int(self._label[number])
+        if label >= 0:
+            info["gloss"] = self._metainfo["classes"][label]
+        info.update(
+            label=label,
+            modality=self.modality,
+            start_index=self.start_index,
+            sample_idx=idx % len(self),
+        )
+        return info
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """The clip's class, for mmengine's ``ClassBalancedDataset``."""
+        return [int(self.labels[idx])]
+
+    # -- what a benchmark changes ----------------------------------------------------------------
+
+    def _check_subset(self) -> None:
+        if self.subset is not None:
+            raise DatasetError(
+                f"{type(self).__name__} has no subset {self.subset!r}: subsets belong to "
+                "benchmarks (WLASLPose, MSASLPose, NMFsCSLPose, SLR500Pose)"
+            )
+
+    def _class_list(self) -> list[str]:
+        """The files' class names; several files must agree."""
+        lists = [poses.glosses for poses in self._poses]
+        longest = max(lists, key=len)
+        for path, names in zip(self.files, lists):
+            if names != longest[: len(names)]:
+                raise DatasetError(
+                    f"{path}: its class list is not that of {self.files[lists.index(longest)]}; "
+                    "make both stores with one class list"
+                )
+        return longest
+
+    def _choose(
+        self, ids: list[str], label: np.ndarray, classes: list[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of the chosen clips, and the label of every clip."""
+        for path, poses in zip(self.files, self._poses):
+            self._check_split(path, poses)
+        return np.arange(len(ids)), label
+
+    # -- common ----------------------------------------------------------------------------------
+
+    def _name(self) -> str:
+        return f"{type(self).__name__} split '{self.split}'" if self.split else type(self).__name__
+
+    def _open(self, path: str) -> PoseStore | PosePickle:
+        if path.endswith(".pkl"):
+            return PosePickle(path, self.layout, self._split_of_pickle())
+        if path.endswith(".safetensors"):
+            return PoseStore(path)
+        raise DatasetError(f"{path}: neither a pose store (.safetensors) nor a pose pickle (.pkl)")
+
+    def _split_of_pickle(self) -> str | None:
+        return self.split
+
+    def _check_split(self, path: str, poses: PoseStore | PosePickle) -> None:
+        if self.split is None or isinstance(poses, PosePickle):
+            return
+        wanted = self.SPLITS.get(self.split, (self.split,))
+        if poses.split not in wanted:
+            has = f"split '{poses.split}'" if poses.split else "a split without a name"
+            raise DatasetError(
+                f"{path}: holds {has}, not '{self.split}'; give that split's store, or split=None"
+            )
+
+    def _check_unique(self, ids: list[str]) -> None:
+        if len(set(ids)) < len(ids):
+            seen: dict[str, int] = {}
+            for number, name in enumerate(ids):
+                if name in seen:
+                    first, second = (self.files[self._file[n]] for n in (seen[name], number))
+                    raise DatasetError(
+                        f"{second}: clip '{name}' is also in {first}; give each clip once"
+                    )
+                seen[name] = number
+
+    def _settle_classes(self, classes: list[str], ids: list[str], chosen: np.ndarray) -> None:
+        """Fix the number of classes and their names, and check the labels against them."""
+        names = list(self._metainfo.setdefault("classes", classes))
+        if self.num_classes is None:
+            self.num_classes = len(names)
+        outside = self._label[chosen] >= min(self.num_classes, len(names))
+        if outside.any():
+            number = int(chosen[outside.argmax()])
+            raise DatasetError(
+                f"{self.files[self._file[number]]}: clip '{ids[number]}' has label "
+                f"{self._label[number]}, outside the class list of "
+                f"{min(self.num_classes, len(names))}; give the class list and num_classes that "
+                "the clips were labelled with"
+            )
+
+    def _load_metainfo(self, *args: Any, **kwargs: Any) -> dict:
+        metainfo = super()._load_metainfo(*args, **kwargs)
+        if "classes" in metainfo:
+            metainfo["classes"] = list(metainfo["classes"])
+        return metainfo
+
+    def _join_prefix(self) -> None:
+        self.ann_file = (
+            self._under_root(self.ann_file)
+            if isinstance(self.ann_file, (str, os.PathLike))
+            else [self._under_root(path) for path in self.ann_file]
+        )
+        if not self.files:
+            raise DatasetError(f"{type(self).__name__}: ann_file names no file")
+
+    def _under_root(self, path: str | os.PathLike) -> str:
+        return os.path.join(self.data_root or "", os.path.expanduser(path))
+
+    def _log(self, message: str) -> None:
+        print_log(message, logger="current")
+
+
+def stratified_share(
+    chosen: np.ndarray, label: np.ndarray, ratio: float, seed: int = 0
+) -> np.ndarray:
+    """A share of the labelled clips of each class, at least one, the same for the same seed.
+
+    Args:
+        chosen: numbers of the clips to draw from, int64 [n].
+        label: label of every clip; -1 = none.
+        ratio: share in (0, 1]; ``round(ratio * clips of the class)``, and at least 1, are kept.
+        seed: of the draw.
+
+    Returns:
+        The clips kept, in the order given. For one seed those of a smaller ratio are among them.
+    """
+    labelled = chosen[label[chosen] >= 0]
+    _, inverse, counts = np.unique(label[labelled], return_inverse=True, return_counts=True)
+    order = np.lexsort((np.random.default_rng(seed).random(len(labelled)), inverse))
+    first = np.concatenate([[0], counts.cumsum()[:-1]]).astype(np.int64)
+    rank = np.empty(len(labelled), np.int64)
+    rank[order] = np.arange(len(labelled)) - np.repeat(first, counts)
+    keep = np.maximum(np.rint(ratio * counts), 1)
+    return labelled[rank < keep[inverse]]

@@ -1,0 +1,66 @@
+"""WLASL clips with upper body and both hands by MediaPipe Holistic: ``keypoint`` [F, 53, 2]."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from .base import SourceClips, SourceError, check_clip_arrays, read_class_list, read_npz
+
+ABSENT = -32768
+UNIT = 1e-4
+LAYOUT = "mediapipe_holistic_upper"
+BODY_JOINTS = 11
+_PER_CLIP = ("video_id", "label", "signer")
+
+
+def read_wlasl_upper_body(
+    path: str | os.PathLike,
+    classes: str | os.PathLike,
+    aspect: float = 1.0,
+    split: str = "",
+) -> SourceClips:
+    """Read ``wlasl50_upper_body_*.npz``.
+
+    ``keypoint`` int16 [F, 53, 2] is (x, y) divided by the image's size, times 10^4; -32768 =
+    absent.
+    The body's scores are MediaPipe's visibilities, a hand's joint has score 1 where it is there.
+
+    Args:
+        path: the ``.npz`` file.
+        classes: ``classes.txt``, a class name a line.
+        aspect: width over height of the images, which is not in the source.
+        split: name of the split to write into the store.
+
+    Raises:
+        FileNotFoundError, SourceError: the file is missing, damaged or another source's.
+        ValueError: ``aspect`` is not positive.
+    """
+    if not aspect > 0:
+        raise ValueError(f"aspect is width over height and above 0, got {aspect}")
+    arrays = read_npz(path, ("keypoint", "pose_visibility", "num_frames", *_PER_CLIP))
+    check_clip_arrays(path, arrays, LAYOUT, _PER_CLIP)
+    keypoint, visibility = arrays["keypoint"], arrays["pose_visibility"]
+    if visibility.shape != (len(keypoint), BODY_JOINTS):
+        raise SourceError(
+            f"{path}: pose_visibility is {list(visibility.shape)}, expected "
+            f"{[len(keypoint), BODY_JOINTS]}; copy it again"
+        )
+    score = (keypoint != ABSENT).any(-1).astype(np.float32)
+    score[:, :BODY_JOINTS] *= visibility
+    return SourceClips(
+        keypoint=keypoint,
+        score=score,
+        num_frames=arrays["num_frames"].astype(np.int64),
+        ids=arrays["video_id"].astype(str).tolist(),
+        layout=LAYOUT,
+        source="wlasl_upper_body",
+        img_shape=np.tile(np.array([1.0, aspect], np.float32), (len(arrays["label"]), 1)),
+        scale=(UNIT * aspect, UNIT),
+        absent=ABSENT,
+        label=arrays["label"].astype(np.int64),
+        signer=arrays["signer"].astype(np.int64),
+        glosses=read_class_list(classes),
+        split=split,
+    )
