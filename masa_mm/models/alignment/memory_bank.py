@@ -45,7 +45,7 @@ class MemoryBank(nn.Module):
     @torch.no_grad()
     def enqueue(self, keys: Tensor, clip_ids: Tensor) -> None:
         """Add the keys [N, channels] of clips int64 [N] of all processes; the oldest ones make room."""
-        keys = torch.cat(dist.all_gather(keys.float().contiguous()))[-len(self) :]
+        keys = torch.cat(dist.all_gather(keys.to(self.keys.dtype).contiguous()))[-len(self) :]
         clip_ids = torch.cat(dist.all_gather(clip_ids.contiguous()))[-len(self) :]
         slots = (self.pointer + torch.arange(len(keys), device=keys.device)) % len(self)
         self.keys[slots] = keys

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from mmengine.model import ExponentialMovingAverage
-from torch import Tensor, nn
+from torch import nn
 
 
 class MomentumEncoder(ExponentialMovingAverage):
@@ -31,8 +29,8 @@ class MomentumEncoder(ExponentialMovingAverage):
         """Stay in evaluation mode."""
         return super().train(False)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> MomentumEncoder:
-        # The base class keeps references to the tensors, which a move to another device replaces.
-        super()._apply(fn, recurse)
+    def update_parameters(self, model: nn.Module) -> None:
+        """Move every weight and statistic towards the query branch; the first call copies it."""
+        # The base class keeps references to the tensors, which a move to a device or a deep copy replaces.
         self.avg_parameters = self.module.state_dict()
-        return self
+        super().update_parameters(model)

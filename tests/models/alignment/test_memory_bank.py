@@ -1,0 +1,79 @@
+"""MemoryBank against collections.deque."""
+
+from collections import deque
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from masa_mm.models.alignment import MemoryBank
+
+
+@settings(max_examples=60, deadline=None)
+@given(length=st.integers(1, 7), batches=st.lists(st.integers(1, 16), max_size=8))
+def test_is_a_queue_whatever_the_batch_sizes(length, batches):
+    bank, queue, number = MemoryBank(2, length), deque(maxlen=length), 0
+    for size in batches:
+        ids = torch.arange(number, number + size)
+        bank.enqueue(torch.stack([ids.float(), -ids.float()], 1), ids)
+        queue.extend(ids.tolist())
+        number += size
+        filled = bank.clip_ids >= 0
+        assert sorted(bank.clip_ids[filled].tolist()) == list(queue)
+        assert bank.keys[filled, 0].equal(bank.clip_ids[filled].float())
+        assert bank.keys[filled, 1].equal(-bank.clip_ids[filled].float())
+        assert int(bank.pointer) < length
+    # The oldest key lies where the next one goes.
+    if len(queue) == length:
+        assert bank.clip_ids[bank.pointer] == queue[0]
+
+
+def test_neither_empty_slots_nor_a_clips_own_older_keys_are_negatives():
+    bank = MemoryBank(3, 5)
+    bank.enqueue(torch.randn(3, 3), torch.tensor([7, 8, 7]))
+    found = bank.is_negative(torch.tensor([7, 8, 9]))
+    assert found.tolist() == [
+        [False, True, False, False, False],
+        [True, False, True, False, False],
+        [True, True, True, False, False],
+    ]
+
+
+def test_ids_of_63_bits_are_told_apart():
+    bank = MemoryBank(3, 2)
+    large = 2**63 - 2
+    bank.enqueue(torch.randn(1, 3), torch.tensor([large]))
+    assert bank.is_negative(torch.tensor([large, large + 1]))[:, 0].tolist() == [False, True]
+
+
+def test_state_is_in_the_checkpoint():
+    bank = MemoryBank(3, 5)
+    bank.enqueue(torch.randn(7, 3), torch.arange(7))
+    other = MemoryBank(3, 5)
+    other.load_state_dict(bank.state_dict())
+    for each in (bank, other):
+        each.enqueue(torch.ones(2, 3), torch.tensor([70, 71]))
+    for name, value in bank.state_dict().items():
+        assert value.equal(other.state_dict()[name])
+    assert set(bank.state_dict()) == {"keys", "clip_ids", "pointer"}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_takes_keys_of_another_precision(dtype):
+    bank = MemoryBank(3, 5)
+    bank.enqueue(torch.ones(1, 3, dtype=dtype), torch.tensor([1]))
+    bank.to(dtype).enqueue(torch.ones(1, 3), torch.tensor([2]))
+    assert bank.keys[:2].eq(1).all()
+    assert bank.clip_ids.dtype == torch.int64
+
+
+def test_keeps_no_graph():
+    bank = MemoryBank(3, 5)
+    bank.enqueue(torch.ones(1, 3, requires_grad=True), torch.tensor([1]))
+    assert not bank.keys.requires_grad
+
+
+def test_an_empty_bank_is_refused():
+    with pytest.raises(ValueError, match="0"):
+        MemoryBank(3, 0)

@@ -1,0 +1,129 @@
+"""MomentumEncoder: an average of weights and of BatchNorm statistics, computed by hand."""
+
+import copy
+import io
+
+import pytest
+import torch
+from torch import nn
+
+from masa_mm.models.alignment import MomentumEncoder
+
+
+def make_module():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+
+
+def move(module, amount=1.0):
+    """Put every weight and running statistic elsewhere."""
+    for value in module.state_dict().values():
+        if value.dtype.is_floating_point:
+            value.add_(amount)
+
+
+def by_hand(key, query, momentum):
+    return {
+        name: momentum * value + (1 - momentum) * query.state_dict()[name]
+        for name, value in copy.deepcopy(key.module.state_dict()).items()
+        if value.dtype.is_floating_point
+    }
+
+
+def assert_holds(key, expected):
+    for name, value in expected.items():
+        torch.testing.assert_close(key.module.state_dict()[name], value)
+    # What forward uses is what is averaged.
+    torch.testing.assert_close(key.module[0].weight.detach(), expected["0.weight"])
+    torch.testing.assert_close(key.module[1].running_mean, expected["1.running_mean"])
+
+
+def test_first_update_copies_and_later_ones_average():
+    query = make_module()
+    key = MomentumEncoder(query, momentum=0.9)
+    move(query)
+    key.update_parameters(query)
+    assert_holds(key, {n: v for n, v in query.state_dict().items() if v.dtype.is_floating_point})
+    for _ in range(3):
+        move(query)
+        expected = by_hand(key, query, 0.9)
+        key.update_parameters(query)
+        assert_holds(key, expected)
+
+
+def test_batch_norm_statistics_are_averaged_by_hand():
+    query = nn.BatchNorm1d(1)
+    key = MomentumEncoder(query, momentum=0.75)
+    key.update_parameters(query)
+    query.running_mean.fill_(4)
+    query.running_var.fill_(9)
+    key.update_parameters(query)
+    assert key.module.running_mean.item() == pytest.approx(0.75 * 0 + 0.25 * 4)
+    assert key.module.running_var.item() == pytest.approx(0.75 * 1 + 0.25 * 9)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 1.0])
+def test_set_momentum_is_mu(momentum):
+    query = make_module()
+    key = MomentumEncoder(query)
+    key.update_parameters(query)
+    move(query)
+    expected = by_hand(key, query, momentum)
+    key.set_momentum(momentum)
+    key.update_parameters(query)
+    assert_holds(key, expected)
+
+
+def to_double(key):
+    return key.to(torch.float64)
+
+
+def inside_a_model(key):
+    return nn.ModuleDict(dict(key=key)).to(torch.float64)["key"]
+
+
+def copied(key):
+    return copy.deepcopy(key)
+
+
+def saved_and_loaded(key):
+    file = io.BytesIO()
+    torch.save(key.state_dict(), file)
+    file.seek(0)
+    key.load_state_dict(torch.load(file))
+    return key
+
+
+def assigned(key):
+    key.load_state_dict({n: v.clone() for n, v in key.state_dict().items()}, assign=True)
+    return key
+
+
+@pytest.mark.parametrize("change", [to_double, inside_a_model, copied, saved_and_loaded, assigned])
+def test_still_averages_after_its_tensors_were_replaced(change):
+    query = make_module()
+    key = MomentumEncoder(query, momentum=0.9)
+    key.update_parameters(query)
+    key = change(key)
+    query.to(key.module[0].weight.dtype)
+    move(query)
+    expected = by_hand(key, query, 0.9)
+    key.update_parameters(query)
+    assert_holds(key, expected)
+
+
+def test_stays_in_evaluation_and_has_no_gradients():
+    model = nn.ModuleDict(dict(key=MomentumEncoder(make_module())))
+    model.train()
+    assert not any(module.training for module in model["key"].modules())
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    before = model["key"].module[1].running_mean.clone()
+    model["key"](torch.randn(5, 3))
+    assert model["key"].module[1].running_mean.equal(before)
+
+
+def test_is_a_copy_of_the_query():
+    query = make_module()
+    key = MomentumEncoder(query)
+    move(query)
+    assert not key.module[0].weight.equal(query[0].weight)

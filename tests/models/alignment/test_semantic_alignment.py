@@ -1,0 +1,94 @@
+"""SemanticAlignment: two views of a clip against the bank."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from masa_mm.models import SemanticAlignment
+from masa_mm.models.alignment import Projector, average_frames
+
+
+def make(**changes):
+    torch.manual_seed(0)
+    return SemanticAlignment(
+        **{**dict(in_channels=6, hidden_channels=5, out_channels=4, bank_length=6), **changes}
+    )
+
+
+def unit(*shape):
+    return F.normalize(torch.randn(*shape), dim=-1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(clips=st.integers(1, 3), frames=st.integers(1, 5), seed=st.integers(0, 2**31))
+def test_average_frames_equals_a_loop(clips, frames, seed):
+    torch.manual_seed(seed)
+    x, visible = torch.randn(clips, frames, 2), torch.rand(clips, frames) < 0.6
+    for clip, found in enumerate(average_frames(x, visible)):
+        seen = [x[clip, t] for t in range(frames) if visible[clip, t]]
+        expected = sum(seen) / len(seen) if seen else torch.zeros(2)
+        torch.testing.assert_close(found, expected)
+
+
+def test_projector_gives_vectors_of_length_one_also_for_a_clip_without_frames():
+    torch.manual_seed(0)
+    projector = Projector(6, 5, 4)
+    visible = torch.tensor([[True, True, False], [False, False, False]])
+    out = projector(torch.randn(2, 3, 6), visible)
+    torch.testing.assert_close(out.norm(dim=1), torch.ones(2))
+
+
+def test_projector_ignores_frames_that_are_not_visible():
+    projector = Projector(6, 5, 4)
+    frames, visible = torch.randn(1, 3, 6), torch.tensor([[True, False, True]])
+    changed = frames.clone()
+    changed[0, 1] = 1e3
+    assert projector(changed, visible).equal(projector(frames, visible))
+
+
+def test_loss_by_hand():
+    """One clip, its key, and one foreign key in the bank; the clip's own older key does not count."""
+    alignment = make(temperature=0.5, loss_weight=2.0)
+    query, key, foreign, own = unit(4, 4).split(1)
+    alignment.bank.enqueue(torch.cat([foreign, own]), torch.tensor([8, 7]))
+    losses = alignment(query, key, torch.tensor([7]))
+    near, far = (math.exp((query @ other.T).item() / 0.5) for other in (key, foreign))
+    assert losses["loss_align"].item() == pytest.approx(
+        -2 * math.log(near / (near + far)), rel=1e-4
+    )
+    assert losses["align_acc"].item() == (near >= far)
+
+
+def test_gradient_survives_that_the_bank_is_written_before_backward():
+    alignment = make()
+    alignment.bank.enqueue(unit(6, 4), torch.arange(6))
+    start, key, ids = unit(2, 4), unit(2, 4), torch.tensor([10, 11])
+    gradients = []
+    for write in (False, True):
+        query = start.clone().requires_grad_()
+        loss = alignment(query, key, ids)["loss_align"]
+        if write:
+            alignment.bank.enqueue(key, ids)
+        loss.backward()
+        gradients.append(query.grad)
+    assert gradients[0].any()
+    assert gradients[0].equal(gradients[1])
+
+
+def test_a_weight_of_zero_leaves_zero_gradients_not_none():
+    """lambda_s starts at 0, and DistributedDataParallel waits for every gradient."""
+    alignment = make(loss_weight=0.0)
+    alignment.bank.enqueue(unit(6, 4), torch.arange(6))
+    query = alignment.projector(torch.randn(2, 3, 6), torch.ones(2, 3, dtype=torch.bool))
+    alignment(query, unit(2, 4), torch.tensor([10, 11]))["loss_align"].backward()
+    assert all(p.grad is not None and not p.grad.any() for p in alignment.projector.parameters())
+
+
+@pytest.mark.parametrize("temperature", [0, -0.1])
+def test_temperature_must_be_positive(temperature):
+    with pytest.raises(ValueError, match=str(temperature)):
+        make(temperature=temperature)
