@@ -62,7 +62,8 @@ class MotionLoss(nn.Module):
         error = (predicted.float() - motion / self.unit) * weight[..., None]
         error = error.square() if self.norm == "l2" else error.abs()
         counted = masked.any(-1) if self.per == "frame" else (weight > 0).any(-1)
-        count = mean_over_ranks(counted.sum().float()).clamp(min=1)
+        # The least a mean over processes can be but for 0.
+        count = mean_over_ranks(counted.sum().float()).clamp(min=1 / dist.get_world_size())
         return self.loss_weight * error.sum() / (count * motion.shape[-2])
 
     def mean_error(self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor) -> Tensor:
