@@ -126,14 +126,15 @@ class MASAHead(BaseHead):
         Returns:
             dict: ``loss_cls`` and ``top{k}_acc``.
         """
-        labels = batch_labels(data_samples).to(cls_scores.device)
+        labels = batch_labels(data_samples, self.num_classes).to(cls_scores.device)
         num_views = len(cls_scores) // len(labels)
         labels = labels.repeat_interleave(num_views)
         targets = self._smooth(labels) if self.label_smooth_eps else labels
         losses = dict(loss_cls=self.loss_cls(cls_scores, targets))
         with torch.no_grad():
-            better = (cls_scores > cls_scores.gather(1, labels[:, None])).sum(1)
-            losses.update({f"top{k}_acc": (better < k).float().mean() for k in self.topk})
+            # The place of the true class, ties and NaN against it: a collapsed network is not right.
+            place = (~(cls_scores < cls_scores.gather(1, labels[:, None]))).sum(1)
+            losses.update({f"top{k}_acc": (place <= k).float().mean() for k in self.topk})
         return losses
 
     def _smooth(self, labels: Tensor) -> Tensor:
@@ -141,11 +142,11 @@ class MASAHead(BaseHead):
         return (1 - self.label_smooth_eps) * one_hot + self.label_smooth_eps / self.num_classes
 
 
-def batch_labels(data_samples: SignDataSamples | list) -> Tensor:
+def batch_labels(data_samples: SignDataSamples | list, num_classes: int) -> Tensor:
     """Labels int64 [N] of a batch.
 
     Raises:
-        ValueError: If a clip has no label.
+        ValueError: If a clip has no label, or one that the head does not know.
     """
     if isinstance(data_samples, SignDataSamples):
         labels = data_samples.labels
@@ -155,5 +156,10 @@ def batch_labels(data_samples: SignDataSamples | list) -> Tensor:
         raise ValueError(
             f"{int((labels < 0).sum())} of {len(labels)} clips of the batch have no label (-1): finetuning needs a "
             "labelled store; unlabelled clips are for pretraining"
+        )
+    if bool((labels >= num_classes).any()):
+        raise ValueError(
+            f"label {int(labels.max())} in a batch, but the head has num_classes={num_classes}: set "
+            "model.cls_head.num_classes to the number of glosses of the dataset"
         )
     return labels
