@@ -136,6 +136,7 @@ class MASA(BaseRecognizer):
 
         Raises:
             KeyError: If the pipeline has not prepared what pretraining needs.
+            ValueError: If alignment meets a clip without an id.
             FloatingPointError: If a loss is not finite, in any process; the memory bank stays as it was.
         """
         require_inputs(inputs, with_key_view=self.alignment is not None)
@@ -144,6 +145,7 @@ class MASA(BaseRecognizer):
         losses = self.forward_motion_loss(inputs, predicted)
         keys = None
         if self.alignment is not None:
+            require_clip_ids(data_samples.clip_ids)
             aligned, keys = self.forward_alignment(inputs, latent, seen, data_samples.clip_ids)
             losses.update(aligned)
         check_finite(losses)
@@ -189,6 +191,19 @@ def require_inputs(inputs: dict, with_key_view: bool) -> None:
     if missing:
         transforms = ", ".join(dict.fromkeys(missing.values()))
         raise KeyError(f"MASA pretraining needs {', '.join(missing)}: add {transforms} to the pipeline")
+
+
+def require_clip_ids(clip_ids: Tensor) -> None:
+    """Check that every clip has an id; keys of nameless clips would never be negatives, and L_s always 0.
+
+    Raises:
+        ValueError: If one has none (-1).
+    """
+    if bool((clip_ids < 0).any()):
+        raise ValueError(
+            f"{int((clip_ids < 0).sum())} of {len(clip_ids)} clips of the batch have no clip_id, by which the memory "
+            "bank tells a clip's own keys from others: give each clip of the dataset a `clip_id` of 0 or more"
+        )
 
 
 def check_finite(losses: dict[str, Tensor]) -> None:

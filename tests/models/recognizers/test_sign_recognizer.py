@@ -1,0 +1,63 @@
+"""SignRecognizer: the head knows which frames are real."""
+
+import pytest
+import torch
+
+from masa_mm.structures import SignDataSamples
+
+
+def test_predictions_do_not_depend_on_padding(make_recognizer, make_poses):
+    model = make_recognizer().eval()
+    short, long = make_poses((9, 6)), make_poses((9, 6), padded_to=15)
+    long[:, :, :9] = short
+    with torch.no_grad():
+        expected, _ = model.extract_feat(short[:, None], stage="head")
+        found, _ = model.extract_feat(long[:, None], stage="head")
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_views_are_averaged(make_recognizer, make_poses):
+    model = make_recognizer().eval()
+    views = make_poses((9, 9, 9, 9)).unflatten(0, (2, 2))
+    samples = SignDataSamples(labels=torch.tensor([0, 1]))
+    with torch.no_grad():
+        predictions = model(views, samples, mode="predict")
+        each = [model.extract_feat(views[:, [i]], stage="head")[0].softmax(1) for i in range(2)]
+    for clip in range(2):
+        expected = (each[0][clip] + each[1][clip]) / 2
+        torch.testing.assert_close(predictions[clip].pred_score, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_says_which_frames_are_real(make_recognizer, make_poses):
+    poses = make_poses((9, 6))
+    features, extra = make_recognizer().extract_feat(poses[:, None])
+    assert features.shape == (2, 1, 16, 9, 3)
+    assert extra["frame_valid"].sum(-1).flatten().tolist() == [9, 6]
+
+
+@pytest.mark.parametrize("pooling", ["average", "learned"])
+def test_trains(make_recognizer, make_poses, pooling):
+    model = make_recognizer(head=dict(pooling=pooling))
+    samples = SignDataSamples(labels=torch.tensor([2, 5]))
+    data = model.data_preprocessor(
+        dict(inputs=dict(keypoint=make_poses((9, 6))[:, None]), data_samples=samples)
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    losses = []
+    for _ in range(12):
+        loss = model(**data, mode="loss")["loss_cls"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2
+
+
+def test_a_frozen_encoder_trains_the_head_alone(make_recognizer, make_poses):
+    model = make_recognizer(backbone=dict(frozen=True)).train()
+    before = {n: v.clone() for n, v in model.backbone.state_dict().items()}
+    samples = SignDataSamples(labels=torch.tensor([2, 5]))
+    model(make_poses((9, 6))[:, None], samples, mode="loss")["loss_cls"].backward()
+    assert all(p.grad is None for p in model.backbone.parameters())
+    assert all(p.grad is not None for p in model.cls_head.parameters())
+    assert all(v.equal(before[n]) for n, v in model.backbone.state_dict().items())
