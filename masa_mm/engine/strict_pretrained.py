@@ -45,6 +45,10 @@ class StrictPretrained:
                 f"{self.checkpoint}: no such checkpoint; pretrain first or set init_cfg.checkpoint"
             )
         checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, map_location=self.map_location)
+        if not isinstance(checkpoint, dict):
+            raise CheckpointMismatchError(
+                f"{self.checkpoint} holds {type(checkpoint).__name__}, not a dict of weights by name"
+            )
         weights = self._select(checkpoint.get("state_dict", checkpoint))
         problem = describe_mismatch(weights, module.state_dict())
         if problem:
