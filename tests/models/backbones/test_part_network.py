@@ -43,7 +43,7 @@ def test_pool_takes_the_largest_of_each_sub_part():
 
 
 def test_sub_parts_cover_what_they_say():
-    """Each joint beyond the first of a finger is in one sub-part; the pool's indices are no weights."""
+    """Each joint of the hand is in one sub-part; their indices are no weights."""
     pool = SubPartPool(RIGHT_HAND.sub_parts)
     assert sorted(j for joints in RIGHT_HAND.sub_parts for j in joints) == list(range(21))
     assert not pool.state_dict()

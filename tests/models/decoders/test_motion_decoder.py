@@ -1,0 +1,80 @@
+"""MotionDecoder: what it predicts depends on where, not on padding."""
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+
+
+def latent_clip(frames=8, seed=0, channels=48):
+    generator = torch.Generator().manual_seed(seed)
+    latent = torch.randn(1, frames, channels, generator=generator)
+    visible = torch.tensor([[True, False] * (frames // 2)])
+    return latent * visible[..., None], visible, torch.ones(1, frames, dtype=torch.bool)
+
+
+def test_masked_frames_at_different_places_differ(make_decoder):
+    latent, visible, present = latent_clip()
+    motion = make_decoder().eval()(latent, visible, present)[0, ~visible[0]]
+    gaps = torch.cdist(motion.flatten(1), motion.flatten(1))
+    assert (gaps[~torch.eye(len(gaps), dtype=torch.bool)] > 1e-3).all()
+
+
+def test_without_positions_they_are_all_one_guess(make_decoder):
+    latent, visible, present = latent_clip()
+    decoder = make_decoder(use_position=False).eval()
+    motion = decoder(latent, visible, present)[0, ~visible[0]]
+    torch.testing.assert_close(motion, motion[:1].expand_as(motion), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_padding_does_not_matter(make_decoder, training):
+    decoder = make_decoder().train(training)
+    latent, visible, present = latent_clip()
+    expected = decoder(latent, visible, present)
+    padding = torch.zeros(1, 5, dtype=torch.bool)
+    padded = decoder(
+        torch.cat([latent, torch.randn(1, 5, 48)], 1),
+        torch.cat([visible, padding], 1),
+        torch.cat([present, padding], 1),
+    )
+    torch.testing.assert_close(padded[:, :8], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_what_lies_in_a_masked_place_is_not_read(make_decoder):
+    latent, visible, present = latent_clip()
+    decoder = make_decoder()
+    dirty = torch.where(visible[..., None], latent, torch.nan)
+    assert decoder(dirty, visible, present).equal(decoder(latent, visible, present))
+
+
+@pytest.mark.parametrize("intervals", [1, 3])
+def test_shape_and_several_intervals(make_decoder, intervals):
+    motion = make_decoder(num_intervals=intervals)(*latent_clip())
+    assert motion.shape == (1, 8, 49, intervals, 2)
+
+
+def test_starts_by_predicting_no_motion():
+    decoder = MODELS.build(
+        dict(type="MotionDecoder", in_channels=48, num_heads=4, feedforward_channels=32)
+    )
+    assert not decoder(*latent_clip()).any()
+
+
+def test_can_predict_motion_of_either_sign(make_decoder):
+    motion = make_decoder()(*latent_clip())
+    assert (motion < 0).any()
+    assert (motion > 0).any()
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_a_narrower_decoder_projects(make_decoder, norm_first):
+    decoder = make_decoder(channels=16, norm_first=norm_first)
+    assert decoder.mask_token.shape == (16,)
+    assert decoder(*latent_clip()).isfinite().all()
+
+
+def test_every_parameter_learns(make_decoder):
+    decoder = make_decoder(channels=16)
+    motion = decoder(*latent_clip())
+    (motion * torch.randn_like(motion)).sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in decoder.parameters())
