@@ -458,6 +458,23 @@ def amp_without_cuda() -> bool:
     return True
 
 
+@workaround("open-mmlab/mmaction2 (unreported): heads make numpy arrays of bfloat16 scores")
+def bfloat16_scores() -> bool:
+    import torch
+    from mmaction.models.heads import BaseHead
+
+    loss_by_feat = BaseHead.loss_by_feat
+
+    @functools.wraps(loss_by_feat)
+    def loss_of_numbers_numpy_has(self, cls_scores: Any, *args: Any, **kwargs: Any) -> dict:
+        if cls_scores.dtype == torch.bfloat16:
+            cls_scores = cls_scores.float()
+        return loss_by_feat(self, cls_scores, *args, **kwargs)
+
+    BaseHead.loss_by_feat = loss_of_numbers_numpy_has
+    return True
+
+
 def _has_accelerator() -> bool:
     from mmengine.device import get_device
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dist import utils as dist_utils
 from mmengine.fileio import LocalBackend
@@ -326,6 +327,17 @@ def test_amp_on_a_cpu_is_bfloat16():
     wrapper.update_params(out.float().sum())
     assert not torch.equal(model.weight, before)
     wrapper.load_state_dict(wrapper.state_dict())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_mmaction2s_heads_take_bfloat16_scores(dtype):
+    head = MODELS.build(dict(type="GCNHead", num_classes=6, in_channels=4))
+    scores = torch.eye(6, dtype=dtype, requires_grad=True)
+    samples = [ActionDataSample().set_gt_label(label) for label in range(6)]
+    losses = head.loss_by_feat(scores, samples)
+    assert losses["top1_acc"] == 1
+    expected = torch.nn.functional.cross_entropy(torch.eye(6), torch.arange(6))
+    torch.testing.assert_close(losses["loss_cls"], expected)
 
 
 @needs_cpu

@@ -23,7 +23,7 @@ class Draws(torch.utils.data.Dataset):
 
 
 def epochs(numbers, workers, seed=0, rank=0):
-    """The clips of these epochs, as one run that trains them in turn loads them, and a draw after."""
+    """The clips of these epochs as one run loads them in turn, and a draw of its own after each."""
     loader = torch.utils.data.DataLoader(
         Draws(), batch_size=1, num_workers=workers, persistent_workers=workers > 0
     )
