@@ -109,6 +109,15 @@ class SignTransform(BaseTransform):
                     f"joints: place {type(self).__name__} before the transform that makes {key!r}"
                 )
 
+    def _must_be_one_sample(self, results: dict) -> None:
+        """Refuse to drop frames where several views of one length lie one after another."""
+        if results.get("num_clips", 1) != 1:
+            raise ValueError(
+                f"{self._where(results)} was sampled with num_clips={results['num_clips']}, whose "
+                "views would no longer be of one length: set num_clips=1 or place "
+                f"{type(self).__name__} before the sampling"
+            )
+
     def _where(self, results: dict) -> str:
         return f"{type(self).__name__}: clip {results.get('frame_dir', '(unnamed)')!r}"
 

@@ -13,8 +13,8 @@ class SampleSignFrames(SignTransform):
     """Cut one or several clips of ``clip_len`` frames out of a sign.
 
     MASA trains on a random temporal crop of 32 frames and tests on the central one (section IV-A).
-    A sample shows at least one visible joint if any possible sample does: crops that would show none
-    are left out of the draw, and the central ones move to the nearest that shows one.
+    A sample shows at least one visible joint if any possible sample does: crops that would show
+    none are left out of the draw, and the central ones move to the nearest that shows one.
 
     Required keys: keypoint [M, T, V, C]; keypoint_score [M, T, V] (optional).
     Modified keys: keypoint, keypoint_score, and any other per-frame array there is (motion, ...).
@@ -34,9 +34,6 @@ class SampleSignFrames(SignTransform):
         interval (int): distance in frames of neighbouring frames in a crop. A crop that does not
             fit takes as many frames at this distance as the clip has. Crops only.
         jitter (bool): with ``'uniform'``, a random frame of each segment, else its central one.
-        trim (bool): first leave out the frames before the first visible joint and after the last
-            (a signer whose hands are not up yet: a third of all frames where only hands are
-            detected). A clip without one visible joint stays whole.
 
     Raises:
         ValueError: a bad argument, or a clip without frames.
@@ -50,7 +47,6 @@ class SampleSignFrames(SignTransform):
         short: str = "pad",
         interval: int = 1,
         jitter: bool = True,
-        trim: bool = False,
     ) -> None:
         self.clip_len = self._at_least("clip_len", clip_len, 1)
         self.mode = self._one_of("mode", mode, ("random", "center", "uniform"))
@@ -58,16 +54,14 @@ class SampleSignFrames(SignTransform):
         self.short = self._one_of("short", short, ("pad", "keep"))
         self.interval = self._at_least("interval", interval, 1)
         self.jitter = jitter
-        self.trim = trim
         if mode == "uniform" and interval != 1:
             raise ValueError(f"SampleSignFrames: mode 'uniform' takes no interval, got {interval}")
 
     def transform(self, results: dict) -> dict:
         _, score = self._clip(results)
         visible = (score > 0).any(axis=(0, 2))
-        first, end = self._range(visible)
         pick = self._segments if self.mode == "uniform" else self._crops
-        inds = first + pick(visible[first:end])
+        inds = pick(visible)
         missing = self.clip_len - inds.shape[1]
         if self.short == "pad" and missing:
             inds = np.pad(inds, ((0, 0), (0, missing)), constant_values=-1)
@@ -76,13 +70,6 @@ class SampleSignFrames(SignTransform):
             clip_len=inds.shape[1], frame_interval=self.interval, num_clips=self.num_clips
         )
         return results
-
-    def _range(self, visible: np.ndarray) -> tuple[int, int]:
-        """First frame to sample from and the one after the last, given bool [T]."""
-        seen = np.flatnonzero(visible)
-        if self.trim and len(seen):
-            return seen[0], seen[-1] + 1
-        return 0, len(visible)
 
     def _crops(self, visible: np.ndarray) -> np.ndarray:
         """Positions of contiguous crops, int64 [num_clips, frames], given bool [T]."""

@@ -37,11 +37,7 @@ class RandomFrameView(SignTransform):
 
     def transform(self, results: dict) -> dict:
         _, score = self._clip(results)
-        if results.get("num_clips", 1) != 1:
-            raise ValueError(
-                f"{self._where(results)} has num_clips={results['num_clips']}: a random frame view "
-                "is taken of one sample a clip, set num_clips=1"
-            )
+        self._must_be_one_sample(results)
         seen = np.flatnonzero((score > 0).any(axis=(0, 2)))
         if not len(seen):
             seen = np.zeros(1, np.int64)

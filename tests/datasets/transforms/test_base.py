@@ -11,6 +11,7 @@ from masa_mm.datasets.transforms.base import random_subset, take_frames
 CONFIGS = [
     dict(type="SelectSignJoints"),
     dict(type="CropSignParts"),
+    dict(type="KeepHandFrames"),
     dict(type="SampleSignFrames", clip_len=16),
     dict(type="SampleSignFrames", clip_len=16, mode="uniform"),
     dict(type="SampleSignFrames", clip_len=64),
@@ -103,6 +104,7 @@ class TestBadClips:
     "config",
     [
         dict(type="SwapHands"),
+        dict(type="KeepHandFrames"),
         dict(type="RandomPartAffine"),
         dict(type="MotionAwareMasking", level="part"),
     ],
@@ -157,6 +159,7 @@ def test_nothing_is_lost_after_masking_counted_it(kind, make_clip):
         (dict(type="MotionAwareMasking", min_visible=0), "min_visible must be 1 or more, got 0"),
         (dict(type="MotionAwareMasking", level="joint"), "one of frame, part, got 'joint'"),
         (dict(type="MotionAwareMasking", strategy="none"), "one of motion, random, got 'none'"),
+        (dict(type="KeepHandFrames", min_joints=0), "min_joints must be 1 or more, got 0"),
         (dict(type="RandomFrameView", keep_ratio=1.01), "keep_ratio .*got 1.01"),
         (dict(type="SwapHands", prob=-1), "prob .*got -1"),
         (dict(type="RandomPartAffine", scale=1.5), "scale .*got 1.5"),

@@ -160,29 +160,3 @@ def test_mmaction2s_own_formatting_and_packing_follow(make_clip):
     assert tuple(packed["inputs"].shape) == (2, 1, 64, 49, 3)
     assert (packed["inputs"][:, :, 40:] == 0).all()
     assert packed["data_samples"].gt_label.tolist() == [3]
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    visible=st.lists(st.booleans(), min_size=1, max_size=30),
-    mode=st.sampled_from(["random", "center", "uniform"]),
-    clip_len=st.integers(1, 12),
-    num_clips=st.integers(1, 3),
-    short=st.sampled_from(["pad", "keep"]),
-)
-def test_trimming_is_sampling_from_the_clip_without_its_ends(
-    visible, mode, clip_len, num_clips, short
-):
-    seen = [t for t, shown in enumerate(visible) if shown] or [0, len(visible) - 1]
-    inner = slice(seen[0], seen[-1] + 1)
-    trimmed, cut = numbered(len(visible), visible), numbered(len(visible), visible)
-    for key in ("keypoint", "keypoint_score"):
-        cut[key] = cut[key][:, inner]
-    results = []
-    for trim, clip in ((True, trimmed), (False, cut)):
-        np.random.seed(0)
-        results.append(SampleSignFrames(clip_len, mode, num_clips, short, trim=trim)(clip))
-    np.testing.assert_array_equal(results[0]["keypoint"], results[1]["keypoint"])
-    expected = results[1]["frame_inds"]
-    expected = np.where(expected < 0, -1, expected + seen[0])
-    np.testing.assert_array_equal(results[0]["frame_inds"], expected)

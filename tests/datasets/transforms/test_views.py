@@ -51,7 +51,7 @@ def test_every_frame_is_drawn_alike(make_clip):
 
 def test_several_samples_a_clip_are_refused(make_clip):
     clip = SampleSignFrames(8, num_clips=2)(make_clip())
-    with pytest.raises(ValueError, match="'clip_0' has num_clips=2"):
+    with pytest.raises(ValueError, match="'clip_0' was sampled with num_clips=2"):
         RandomFrameView()(clip)
 
 
