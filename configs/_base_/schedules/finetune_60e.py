@@ -6,5 +6,4 @@ param_scheduler = [dict(type="MultiStepLR", milestones=[20, 40], gamma=0.1, by_e
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=60, val_interval=1)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
-default_hooks = dict(checkpoint=dict(save_best="sign/top1_pi", rule="greater"))
 auto_scale_lr = dict(enable=False, base_batch_size=64)

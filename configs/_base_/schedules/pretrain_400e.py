@@ -24,5 +24,4 @@ custom_hooks = [
     dict(type="MomentumAlignmentHook", momentum=0.996, loss_weight=0.05, warmup_epochs=100)
 ]
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=400)
-default_hooks = dict(checkpoint=dict(interval=10))
 auto_scale_lr = dict(enable=False, base_batch_size=64)

@@ -1,0 +1,24 @@
+# Two views of each clip: the query view, whose moving frames are masked, and the key view, half of its frames.
+train_pipeline = [
+    dict(type="SampleSignFrames", clip_len=128, mode="random", short="keep"),
+    dict(type="AlignmentViews", key=[dict(type="RandomFrameView", keep_ratio=0.5)]),
+    dict(type="MotionResidual", intervals=(3,), score_thr=0.4),
+    dict(
+        type="MotionAwareMasking",
+        mask_ratio=0.9,
+        motion_thr=5.0,
+        joint_ratio=0.5,
+        score_thr=0.4,
+        interval=3,
+    ),
+    dict(type="PackSignInputs"),
+]
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=4,
+    persistent_workers=True,
+    pin_memory=True,
+    drop_last=True,
+    sampler=dict(type="DefaultSampler", shuffle=True),
+    collate_fn=dict(type="pad_clips"),
+)

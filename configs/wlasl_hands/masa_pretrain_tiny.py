@@ -1,0 +1,8 @@
+"""Tiny MASA pretrained on the unlabelled training clips of WLASL-hands."""
+
+_base_ = [
+    "../_base_/default_runtime.py",
+    "../_base_/models/masa_tiny.py",
+    "../_base_/datasets/wlasl_hands_pretrain.py",
+    "../_base_/schedules/tiny_pretrain.py",
+]
