@@ -5,8 +5,9 @@ Tensors: ``keypoint`` float16 | float32 [F, 49, 2] part coordinates, all clips' 
 the frames offset[i]:offset[i + 1]; ``label`` int64 [clips], -1 = none; ``signer`` int64 [clips],
 -1 = unknown; ``clip_id`` int64 [clips], a hash of "source/id"; optionally ``img_shape`` int32
 [clips, 2], (h, w) of the source video.
-Metadata (JSON values): ``format``, ``version``, ``layout``, ``normalization``, ``source``,
-``split``, ``ids`` (a name a clip) and ``glosses`` (class names; their index is the label).
+Metadata: one entry ``masa_mm.pose_store``, a JSON object of ``version``, ``layout``,
+``normalization``, ``source``, ``split``, ``ids`` (a name a clip) and ``glosses`` (class names; their
+index is the label). The same clips make the same bytes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from safetensors.numpy import save_file
 
 from masa_mm.skeleton import BODY, LEFT_HAND, NUM_JOINTS, RIGHT_HAND
 
+# One metadata entry: safetensors writes several in an order that changes from run to run.
 FORMAT = "masa_mm.pose_store"
 VERSION = 1
 LAYOUT = "sign49"
@@ -202,10 +204,10 @@ class PoseStore:
 
     def _read_metadata(self, metadata: dict[str, str]) -> None:
         try:
-            values = {key: json.loads(value) for key, value in metadata.items()}
-        except json.JSONDecodeError:
-            values = {}
-        if values.get("format") != FORMAT:
+            values = json.loads(metadata[FORMAT])
+        except (KeyError, json.JSONDecodeError):
+            values = None
+        if not isinstance(values, dict):
             raise self._error(
                 "a safetensors file, but not a pose store", "make one with tools/data/convert.py"
             )
@@ -357,7 +359,6 @@ def write_store(
         },
     )
     metadata = dict(
-        format=FORMAT,
         version=VERSION,
         layout=LAYOUT,
         normalization=NORMALIZATION,
@@ -480,7 +481,7 @@ def _save_whole(
     try:
         beside.touch()
         mode = beside.stat().st_mode  # the user's umask, which save_file does not follow
-        save_file(tensors, beside, {key: json.dumps(value) for key, value in metadata.items()})
+        save_file(tensors, beside, {FORMAT: json.dumps(metadata)})
         _sort_header(beside)
         beside.chmod(mode)
         os.replace(beside, path)
