@@ -52,6 +52,7 @@ def unsettle(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
 
 
 def build(config: dict, **changes) -> torch.nn.Module:
+    init_default_scope("mmaction")
     torch.manual_seed(0)
     return unsettle(MODELS.build({**config, **changes}))
 

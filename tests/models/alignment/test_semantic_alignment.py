@@ -51,7 +51,7 @@ def test_projector_ignores_frames_that_are_not_visible():
 
 
 def test_loss_by_hand():
-    """One clip, its key, and one foreign key in the bank; the clip's own older key does not count."""
+    """One clip, its key and a foreign key in the bank; the clip's own older key does not count."""
     alignment = make(temperature=0.5, loss_weight=2.0)
     query, key, foreign, own = unit(4, 4).split(1)
     alignment.bank.enqueue(torch.cat([foreign, own]), torch.tensor([8, 7]))
