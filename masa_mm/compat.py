@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import errno
 import functools
 import importlib.metadata
 import importlib.util
@@ -366,9 +367,12 @@ def _qualified_name(item: Any) -> str:
 def _clear_errors(filename: str | os.PathLike) -> Iterator[None]:
     try:
         yield
-    except (CheckpointError, OSError, ImportError):
+    except (CheckpointError, ImportError):
         raise
     except Exception as error:  # what a damaged file makes of an unpickler can be anything
+        # In a truncated archive torch seeks before its start: "Invalid argument", not a bad disk.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         text = str(error)
         if "GLOBAL" in text:
             name = text.split("GLOBAL", 1)[1].split(" was not")[0].split("\n")[0].strip(" .,")
