@@ -1,4 +1,4 @@
-"""MASA's pretraining on the pooled training splits of the four benchmarks (paper recipe, base size)."""
+"""MASA pretrained on the pooled training splits of the four benchmarks (paper recipe)."""
 
 _base_ = [
     "./_base_/default_runtime.py",

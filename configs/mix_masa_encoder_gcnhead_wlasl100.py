@@ -1,4 +1,4 @@
-"""Mixing: the MASA encoder as a backbone of MMAction2's RecognizerGCN with its GCNHead, data and collation."""
+"""Mixing: the MASA encoder in MMAction2's RecognizerGCN, with its head, packing and collation."""
 
 _base_ = ["./mix_stgcnpp_wlasl100.py"]
 

@@ -1,4 +1,4 @@
-# Two views of each clip: the query view, whose moving frames are masked, and the key view, half of its frames.
+# Two views of each clip: the query view, whose moving frames are masked, and half of the frames.
 train_pipeline = [
     dict(type="SampleSignFrames", clip_len=128, mode="random", short="keep"),
     dict(type="AlignmentViews", key=[dict(type="RandomFrameView", keep_ratio=0.5)]),

@@ -1,4 +1,4 @@
-# WLASL-hands: both hands of 8,313 WLASL training clips (MediaPipe), their wrists as the only body joints.
+# WLASL-hands: both hands of 8,313 WLASL training clips; their wrists are the only body joints.
 train_pipeline = [
     dict(type="KeepHandFrames"),
     dict(type="SampleSignFrames", clip_len=64, mode="random", short="keep"),

@@ -1,4 +1,4 @@
-# The pretrained encoder, average pooling and a linear classifier; num_classes comes with the dataset.
+# The pretrained encoder, average pooling and a linear classifier; the dataset sets num_classes.
 model = dict(
     type="SignRecognizer",
     backbone=dict(

@@ -1,0 +1,9 @@
+"""STGCN++ (narrow) on WLASL300-hands."""
+
+_base_ = ["./stgcnpp_100.py"]
+
+subset = dict(subset=300, split_file="data/wlasl_hands/nslt_300.json")
+train_dataloader = dict(dataset=subset)
+val_dataloader = dict(dataset=subset)
+test_dataloader = dict(dataset=subset)
+model = dict(cls_head=dict(num_classes=300))
