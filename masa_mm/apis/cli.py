@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
@@ -27,13 +28,18 @@ class UsageError(Exception):
 def train(argv: Sequence[str] | None = None) -> int:
     """``tools/train.py``: train by a config. Returns the exit code."""
     args = _parse(_train_parser(), argv)
-    return _in_one_line(lambda: _runner(train_config(args)).train())
+
+    def run() -> None:
+        cfg = train_config(args)
+        _runner(cfg, strict=bool(cfg.get("resume"))).train()
+
+    return _in_one_line(run)
 
 
 def test(argv: Sequence[str] | None = None) -> int:
     """``tools/test.py``: test a checkpoint by a config. Returns the exit code."""
     args = _parse(_test_parser(), argv)
-    return _in_one_line(lambda: _runner(test_config(args)).test())
+    return _in_one_line(lambda: _runner(test_config(args), strict=True).test())
 
 
 def train_config(args: argparse.Namespace) -> Config:
@@ -210,8 +216,27 @@ def _set_randomness(cfg: Config, args: argparse.Namespace) -> None:
     cfg.randomness = randomness
 
 
-def _runner(cfg: Config) -> Runner:
-    return RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+def _runner(cfg: Config, strict: bool) -> Runner:
+    runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    # mmengine loads what happens to fit and goes on with the rest left random. That may be meant
+    # where training starts from other weights, never where it resumes or is tested.
+    if strict:
+        runner.load_checkpoint = _strictly(runner.load_checkpoint)
+    return runner
+
+
+def _strictly(load: Callable) -> Callable:
+    def load_all_or_nothing(filename: str, *args: Any, **kwargs: Any) -> dict:
+        try:
+            return load(filename, *args, **{**kwargs, "strict": True})
+        except RuntimeError as error:  # what torch's load_state_dict raises
+            details = " ".join(str(error).split())
+            raise CheckpointError(
+                f"{filename}: does not fit the config's model, use the config it was trained with "
+                f"({details[:300]})"
+            ) from error
+
+    return load_all_or_nothing
 
 
 def _in_one_line(run: Callable[[], object]) -> int:

@@ -158,6 +158,8 @@ def test_slurm_starts_every_process_with_srun(tmp_path):
         (cli.test, ["toy_config.py", "evil.pth", "--dump", "x.txt"], ".pkl or .pickle"),
         (cli.test, ["toy_config.py", "evil.pth"], "evil.pth: refused, it asks to run"),
         (cli.train, ["toy_config.py", "--resume", "evil.pth"], "evil.pth: refused"),
+        (cli.test, ["toy_config.py", "other.pth"], "other.pth: does not fit the config's model"),
+        (cli.train, ["toy_config.py", "--resume", "other.pth"], "other.pth: does not fit"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_exit_code_2(
@@ -167,6 +169,7 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(
     (tmp_path / "orphan.py").write_text('_base_ = "no_such_base.py"')
     (tmp_path / "bare.py").write_text('model = dict()\noptim_wrapper = dict(type="Other")')
     torch.save(Harmful(), tmp_path / "evil.pth")
+    torch.save(dict(state_dict=torch.nn.Linear(2, 2).state_dict()), tmp_path / "other.pth")
     assert in_process(tool, *argv) == 2
     (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
     assert said in line
