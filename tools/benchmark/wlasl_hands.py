@@ -1,0 +1,297 @@
+"""What pretraining is worth on real poses: the study behind docs/benchmarks.md.
+
+    python tools/benchmark/wlasl_hands.py run data/wlasl_hands work_dirs/wlasl_hands
+    python tools/benchmark/wlasl_hands.py report work_dirs/wlasl_hands
+
+``run`` works through the jobs below, each once: a job's numbers lie in its ``result.json`` and are
+not made again, so the study can be stopped, resumed and shared (``--share 1/2`` and ``--share 2/2``
+in two shells). ``report`` prints the tables. Scores are those after the last epoch, on the official
+validation split: nothing is chosen on it by the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmaction.registry import DATASETS, MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+import masa_mm  # noqa: F401  (registers the components)
+from masa_mm.engine import StrictPretrained
+from masa_mm.evaluation import top_k_accuracies, true_class_ranks
+from masa_mm.evaluation.frozen_features import (
+    RawPoses,
+    extract_features,
+    linear_probe_scores,
+    nearest_neighbour_scores,
+)
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "wlasl_hands"
+SUBSETS = (100, 300)
+RATIOS = (1.0, 0.25, 0.1)
+SEEDS = (0, 1, 2)
+PRETRAINED = ("masa", "motion_only", "alignment_only")
+# The rows of the frozen table: features and the segments they are averaged over.
+FROZEN = {"raw poses": 8, "random network": 1, **{name: 1 for name in PRETRAINED}}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training or evaluation; the fields name its folder and its row in the tables."""
+
+    kind: str
+    arm: str
+    seed: int = 0
+    subset: int = 0
+    ratio: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """The folder of the job."""
+        parts = [self.kind, self.arm.replace(" ", "_")]
+        if self.subset:
+            parts += [str(self.subset), f"{self.ratio:.0%}".rstrip("%") + "pc"]
+        return "-".join([*parts, f"seed{self.seed}"])
+
+
+def jobs() -> Iterator[Job]:
+    """All jobs, in an order in which each finds what it needs."""
+    for arm in PRETRAINED:
+        yield Job("pretrain", arm)
+    for subset in SUBSETS:
+        for arm in FROZEN:
+            for seed in SEEDS if arm == "random network" else SEEDS[:1]:
+                yield Job("frozen", arm, seed, subset)
+    for ratio in sorted(RATIOS):
+        for subset in SUBSETS:
+            for seed in SEEDS:
+                for arm in ("scratch", "masa"):
+                    yield Job("finetune", arm, seed, subset, ratio)
+    for subset in SUBSETS:
+        for seed in SEEDS:
+            yield Job("finetune", "stgcnpp", seed, subset)
+
+
+class Study:
+    """Runs jobs on one thread, with everything under ``out``.
+
+    Args:
+        data (Path): Folder of ``wlasl_hands_{train,val}.safetensors`` and ``nslt_{100,300}.json``.
+        out (Path): Folder of the jobs.
+    """
+
+    def __init__(self, data: Path, out: Path) -> None:
+        self.data = data
+        self.out = out
+
+    def run(self, job: Job) -> None:
+        """Run a job unless its result is there."""
+        folder = self.out / job.name
+        if (folder / "result.json").exists():
+            return
+        print(f"{time.strftime('%H:%M')} {job.name}", flush=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        actions: dict[str, Callable[[Job], dict]] = dict(
+            pretrain=self.pretrain, frozen=self.frozen, finetune=self.finetune
+        )
+        start = time.perf_counter()
+        result = actions[job.kind](job)
+        result |= asdict(job) | dict(
+            seconds=round(time.perf_counter() - start),
+            machine=f"{platform.machine()}, {torch.get_num_threads()} thread",
+            torch=torch.__version__,
+        )
+        beside = folder / "result.json.tmp"
+        beside.write_text(json.dumps(result, indent=2))
+        os.replace(beside, folder / "result.json")
+
+    def pretrain(self, job: Job) -> dict:
+        """Pretrain on the unlabelled training clips."""
+        cfg = self._config("masa_pretrain_tiny", job)
+        cfg.train_dataloader.dataset.ann_file = str(self.data / "wlasl_hands_train.safetensors")
+        if job.arm == "motion_only":
+            cfg.model.alignment = None
+            cfg.custom_hooks = []
+        elif job.arm == "alignment_only":
+            cfg.model.motion_loss.loss_weight = 0.0
+        Runner.from_cfg(cfg).train()
+        return dict(epochs=cfg.train_cfg.max_epochs)
+
+    def frozen(self, job: Job) -> dict:
+        """Score frozen features by nearest neighbours and by a linear classifier."""
+        init_default_scope("mmaction")
+        cfg = self._config(f"masa_finetune_tiny_{job.subset}", job)
+        self._point_to_data(cfg, job)
+        torch.manual_seed(job.seed)
+        backbone = RawPoses() if job.arm == "raw poses" else MODELS.build(cfg.model.backbone)
+        if job.arm in PRETRAINED:
+            StrictPretrained(self._checkpoint(job.arm), "backbone.")(backbone)
+        sets = []
+        for split in ("train", "val"):
+            dataset = cfg[f"{split}_dataloader"].dataset
+            dataset.pipeline = cfg.test_pipeline
+            sets.append(extract_features(backbone, DATASETS.build(dataset), FROZEN[job.arm]))
+        scores = dict(knn=nearest_neighbour_scores(*sets, k=1), linear=linear_probe_scores(*sets))
+        return {
+            name: top_k_accuracies(true_class_ranks(score, sets[1].labels), sets[1].labels)
+            for name, score in scores.items()
+        }
+
+    def finetune(self, job: Job) -> dict:
+        """Train with labels, all or a share of them, and score the last epoch."""
+        config = dict(scratch="masa_scratch_tiny", masa="masa_finetune_tiny", stgcnpp="stgcnpp")[
+            job.arm
+        ]
+        cfg = self._config(f"{config}_{job.subset}", job)
+        self._point_to_data(cfg, job)
+        if job.arm == "masa":
+            cfg.model.backbone.init_cfg.checkpoint = self._checkpoint("masa")
+        runner = Runner.from_cfg(cfg)
+        runner.train()
+        metrics = {
+            key.removeprefix("sign/"): float(value) for key, value in runner.val_loop.run().items()
+        }
+        return dict(
+            finetune=metrics,
+            epochs=cfg.train_cfg.max_epochs,
+            clips=len(runner.train_dataloader.dataset),
+        )
+
+    def _config(self, name: str, job: Job) -> Config:
+        cfg = Config.fromfile(CONFIGS / f"{name}.py")
+        cfg.work_dir = str(self.out / job.name)
+        cfg.experiment_name = f"{job.name}-{time.time_ns()}"
+        cfg.randomness = dict(seed=job.seed)
+        cfg.log_level = "WARNING"
+        cfg.visualizer.vis_backends = [dict(type="LocalVisBackend")]
+        cfg.default_hooks.checkpoint.interval = cfg.train_cfg.max_epochs
+        for split in ("train", "val", "test"):
+            if f"{split}_dataloader" in cfg:
+                # One thread loads and trains: two studies then share two cores without a fight.
+                cfg[f"{split}_dataloader"].update(num_workers=0, persistent_workers=False)
+        return cfg
+
+    def _point_to_data(self, cfg: Config, job: Job) -> None:
+        for split in ("train", "val", "test"):
+            dataset = cfg[f"{split}_dataloader"].dataset
+            stored = "train" if split == "train" else "val"
+            dataset.ann_file = str(self.data / f"wlasl_hands_{stored}.safetensors")
+            dataset.split_file = str(self.data / f"nslt_{job.subset}.json")
+        if job.ratio < 1:
+            repeat_epochs(cfg, job.ratio)
+            cfg.train_dataloader.dataset.update(label_ratio=job.ratio, label_seed=job.seed)
+        cfg.train_cfg.val_interval = cfg.train_cfg.max_epochs
+
+    def _checkpoint(self, arm: str) -> str:
+        folder = self.out / Job("pretrain", arm).name
+        if not (folder / "result.json").exists():
+            raise FileNotFoundError(f"{folder}: pretraining '{arm}' has not finished; run it first")
+        return str(folder / (folder / "last_checkpoint").read_text().rsplit("/", 1)[-1])
+
+
+def repeat_epochs(cfg: Config, ratio: float) -> None:
+    """Lengthen training with few labels, whose epochs are shorter; convergence takes iterations."""
+    factor = round(min(1 / ratio, 4) ** 0.5, 2)
+    epochs = round(cfg.train_cfg.max_epochs * factor)
+    cfg.train_cfg.max_epochs = epochs
+    cfg.default_hooks.checkpoint.interval = epochs
+    cfg.param_scheduler[-1].end = epochs
+
+
+def collect(out: Path) -> list[dict]:
+    """All results."""
+    return [json.loads(path.read_text()) for path in sorted(out.glob("*/result.json"))]
+
+
+def cell(values: list[float]) -> str:
+    """Mean and standard deviation in percent."""
+    percent = 100 * np.array(values)
+    spread = f" ± {percent.std(ddof=1):.1f}" if len(percent) > 1 else ""
+    return f"{percent.mean():.1f}{spread}"
+
+
+def table(rows: dict[str, list[dict]]) -> str:
+    """A Markdown table of P-I and P-C, top-1 and top-5, a line for each row's runs."""
+    names = ("top1_pi", "top5_pi", "top1_pc", "top5_pc")
+    lines = [
+        "| | runs | P-I top-1 | P-I top-5 | P-C top-1 | P-C top-5 |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row, runs in rows.items():
+        cells = " | ".join(cell([run[name] for run in runs]) for name in names)
+        lines.append(f"| {row} | {len(runs)} | {cells} |")
+    return "\n".join(lines)
+
+
+def report(out: Path) -> str:
+    """The tables of docs/benchmarks.md."""
+    results = collect(out)
+    sections = []
+    for subset in SUBSETS:
+        for metric in ("linear", "knn"):
+            rows: dict[str, list[dict]] = {}
+            for result in results:
+                if result["kind"] == "frozen" and result["subset"] == subset:
+                    rows.setdefault(result["arm"], []).append(result[metric])
+            ordered = {arm: rows[arm] for arm in FROZEN if arm in rows}
+            sections.append(f"### WLASL{subset}-hands, frozen, {metric}\n\n{table(ordered)}")
+        rows = {}
+        for ratio in RATIOS:
+            for arm in ("scratch", "masa", "stgcnpp"):
+                runs = [
+                    result["finetune"]
+                    for result in results
+                    if result["kind"] == "finetune"
+                    and (result["arm"], result["subset"], result["ratio"]) == (arm, subset, ratio)
+                ]
+                if runs:
+                    rows[f"{arm}, {ratio:.0%} of the labels"] = runs
+        sections.append(f"### WLASL{subset}-hands, trained\n\n{table(rows)}")
+    return "\n\n".join(sections)
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="work through the jobs")
+    run.add_argument("data", type=Path, help="folder of the stores and the official lists")
+    run.add_argument("out", type=Path, help="folder of the results")
+    run.add_argument(
+        "--only", nargs="*", default=[""], help="jobs whose names contain one of these"
+    )
+    run.add_argument("--share", default="1/1", help="'1/2' takes every second job, from the first")
+    show = commands.add_parser("report", help="print the tables")
+    show.add_argument("out", type=Path)
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run or report."""
+    args = parse_args()
+    if args.command == "report":
+        print(report(args.out))
+        return 0
+    torch.set_num_threads(1)
+    share, shares = map(int, args.share.split("/"))
+    chosen = [job for job in jobs() if any(part in job.name for part in args.only)]
+    study = Study(args.data.resolve(), args.out.resolve())
+    for job in chosen[share - 1 :: shares]:
+        study.run(job)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
