@@ -15,14 +15,18 @@ def make(part=RIGHT_HAND, **changes):
     return PartNetwork(part, **{**sizes, **changes})
 
 
-@pytest.mark.parametrize("part", [RIGHT_HAND, BODY])
-def test_every_joint_takes_part_in_every_graph(part):
-    """No isolated node: each joint and each sub-part is joined to another one."""
-    graphs = (
+def graphs_of(part):
+    """The graph of the joints and that of the sub-parts."""
+    return (
         part_adjacency(part.num_joints, part.edges, part.center, "spatial"),
         part_adjacency(len(part.sub_parts), part.sub_part_edges, part.sub_part_center, "spatial"),
     )
-    for graph in graphs:
+
+
+@pytest.mark.parametrize("part", [RIGHT_HAND, BODY])
+def test_every_joint_takes_part_in_every_graph(part):
+    """No isolated node: each joint and each sub-part is joined to another one."""
+    for graph in graphs_of(part):
         total = graph.sum(0).numpy()
         np.fill_diagonal(total, 0)
         assert ((total.sum(0) > 0) | (total.sum(1) > 0)).all()
@@ -30,8 +34,8 @@ def test_every_joint_takes_part_in_every_graph(part):
 
 @pytest.mark.parametrize("part", [RIGHT_HAND, BODY])
 def test_no_subset_of_the_graph_is_empty(part):
-    graph = part_adjacency(part.num_joints, part.edges, part.center, "spatial")
-    assert (graph.flatten(1).abs().sum(1) > 0).all()
+    for graph in graphs_of(part):
+        assert (graph.flatten(1).abs().sum(1) > 0).all()
 
 
 def test_pool_takes_the_largest_of_each_sub_part():
