@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from .style import FAINT, INK, RUN_COLORS, new_figure, plain
 
@@ -124,6 +124,7 @@ def _draw_panel(axes: Axes, scalars: dict, names: list[str], smoothing: int) -> 
             axes.plot(step, _running_mean(value, smoothing), color=color, lw=1.8, label=label)
     if accuracy:
         axes.set_ylim(0, 1)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     elif _spans_decades(drawn):
         axes.set_yscale("log")

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..skeleton import NUM_JOINTS, PARTS, Part
-from .skeleton import draw_part
+from .skeleton import draw_part, note_absence
 from .style import FAINT, INK, MASKED_SHADE, PREDICTED_COLOR, TRUE_COLOR, bare, new_figure, plain
 
 _HAND_VIEW = (30.0, 226.0)
@@ -68,6 +68,7 @@ def plot_masked_motion(
                     )
             else:
                 draw_part(axes, part, keypoint[frame, joints], score[frame, joints])
+            note_absence(axes, score[frame, joints])
             axes.set(xlim=view[0], ylim=view[1][::-1], aspect="equal")
             if row == 0:
                 axes.set_title(f"frame {frame}", fontsize=8, color=INK, pad=3)

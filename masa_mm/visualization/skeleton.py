@@ -143,9 +143,15 @@ def draw_hand_crop(axes: Axes, part: Part, keypoint: np.ndarray, score: np.ndarr
     if part is LEFT_HAND:
         hand = hand * [-1.0, 1.0] + [1.0, 0.0]
     draw_part(axes, part, hand, seen)
-    if not (seen > 0).any():
-        axes.text(0.5, 0.5, "absent", ha="center", va="center", fontsize=8, color="#8a8f9a")
-    _set_view(axes, np.array([0.5, 0.5]), np.array([0.34, 0.34]))
+    note_absence(axes, seen)
+    _set_view(axes, np.array([0.5, 0.5]), np.array([0.4, 0.4]))
+
+
+def note_absence(axes: Axes, score: np.ndarray) -> None:
+    """Say so where a part has no present joint, rather than leave an empty panel."""
+    if not (score > 0).any():
+        place = dict(transform=axes.transAxes, ha="center", va="center")
+        axes.text(0.5, 0.5, "absent", fontsize=8, color="#8a8f9a", **place)
 
 
 def _frame_around(whole: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -154,7 +160,7 @@ def _frame_around(whole: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np.
     if not len(present):
         return np.array([0.5, 0.5]), np.array([0.5, 0.5])
     low, high = present.min(0), present.max(0)
-    radius = np.full(2, 0.54 * max((high - low).max(), 1e-3))
+    radius = np.full(2, 0.6 * max((high - low).max(), 1e-3))
     return (low + high) / 2, radius
 
 

@@ -1,0 +1,86 @@
+"""What a pretrained network makes of a masked clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+
+class Reconstruction(NamedTuple):
+    """A masked clip and its motion; the arguments of ``plot_masked_motion``, one interval."""
+
+    keypoint: np.ndarray  # [T, 49, 2] part coordinates
+    score: np.ndarray  # [T, 49]
+    frame_mask: np.ndarray  # bool [T, 3]
+    motion: np.ndarray  # [T, 49, 2] crop pixels
+    motion_weight: np.ndarray  # [T, 49]
+    prediction: np.ndarray  # [T, 49, 2] crop pixels
+
+    @property
+    def error(self) -> float:
+        """Mean distance of predicted from true motion of the hidden joints, in crop pixels."""
+        return _mean_over(np.linalg.norm(self.prediction - self.motion, axis=-1), self.hidden)
+
+    @property
+    def motion_length(self) -> float:
+        """Mean length of their true motion: the error of predicting no motion at all."""
+        return _mean_over(np.linalg.norm(self.motion, axis=-1), self.hidden)
+
+    @property
+    def hidden(self) -> np.ndarray:
+        """bool [T, 49], joints that are masked and have a motion to predict."""
+        from ..models.recognizers.masa import joints_of_parts
+
+        masked = joints_of_parts(torch.from_numpy(self.frame_mask)).numpy()
+        return masked & (self.motion_weight > 0)
+
+
+def reconstruct_motion(
+    model: nn.Module, samples: Sequence[dict], interval: int = 0
+) -> list[Reconstruction]:
+    """Let a MASA recognizer predict the motion of masked clips.
+
+    Args:
+        model: a built ``MASA`` with its weights loaded; it is put in eval mode.
+        samples: what its pretraining pipeline makes of clips (``PackSignInputs``).
+        interval: which of the motion intervals.
+
+    Returns:
+        One for each sample, without the batch's padding.
+
+    Raises:
+        KeyError: the pipeline does not mask or has no motion, naming the transform.
+    """
+    from ..datasets.collate import pad_clips
+    from ..models.recognizers.masa import require_inputs
+
+    batch = model.eval().data_preprocessor(pad_clips(list(samples)))
+    inputs = batch["inputs"]
+    require_inputs(inputs, with_key_view=False)
+    with torch.no_grad():
+        latent, seen, present = model.forward_encoder(inputs)
+        predicted = model.forward_decoder(inputs, latent, seen, present) * model.motion_loss.unit
+    clips = inputs["keypoint"][:, 0, 0].cpu().numpy()
+    mask, motion, weight = (
+        inputs[name].cpu().numpy() for name in ("frame_mask", "motion", "motion_weight")
+    )
+    lengths = (inputs["frame_inds"] >= 0).sum(1).tolist()
+    return [
+        Reconstruction(
+            clips[i, :length, :, :2],
+            clips[i, :length, :, 2],
+            mask[i, :length],
+            motion[i, :length, :, interval],
+            weight[i, :length, :, interval],
+            predicted[i, :length, :, interval].cpu().numpy(),
+        )
+        for i, length in enumerate(lengths)
+    ]
+
+
+def _mean_over(values: np.ndarray, chosen: np.ndarray) -> float:
+    return float(values[chosen].mean()) if chosen.any() else float("nan")
