@@ -18,9 +18,9 @@ class CheckpointMismatchError(ValueError):
 class StrictPretrained:
     """Initialises a module from a checkpoint and accepts no missing, extra or misshapen weight.
 
-    mmengine's ``Pretrained`` loads what happens to fit and trains on with the rest left random. Note that mmengine
-    runs the initialisers of child modules after this one; it is meant for modules whose children have none, such
-    as :class:`~masa_mm.models.MASAEncoder`.
+    mmengine's ``Pretrained`` loads what happens to fit and trains on with the rest left random.
+    Note that mmengine runs the initialisers of child modules after this one; it is meant for
+    modules whose children have none, such as :class:`~masa_mm.models.MASAEncoder`.
 
     Args:
         checkpoint (str): Path or URL, as mmengine's ``CheckpointLoader`` takes it.
@@ -44,20 +44,25 @@ class StrictPretrained:
             raise FileNotFoundError(
                 f"{self.checkpoint}: no such checkpoint; pretrain first or set init_cfg.checkpoint"
             )
-        checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, map_location=self.map_location)
+        checkpoint = CheckpointLoader.load_checkpoint(
+            self.checkpoint, map_location=self.map_location
+        )
         if not isinstance(checkpoint, dict):
             raise CheckpointMismatchError(
-                f"{self.checkpoint} holds {type(checkpoint).__name__}, not a dict of weights by name"
+                f"{self.checkpoint} holds {type(checkpoint).__name__}, not weights by name"
             )
         weights = self._select(checkpoint.get("state_dict", checkpoint))
         problem = describe_mismatch(weights, module.state_dict())
         if problem:
             raise CheckpointMismatchError(
-                f"{self.checkpoint} does not fit {type(module).__name__}: {problem}. Use the model config it was "
-                "trained with, or another checkpoint"
+                f"{self.checkpoint} does not fit {type(module).__name__}: {problem}. "
+                "Use the model config it was trained with, or another checkpoint"
             )
         module.load_state_dict(weights)
-        print_log(f"{type(module).__name__}: {len(weights)} weights from {self.checkpoint}", logger="current")
+        print_log(
+            f"{type(module).__name__}: {len(weights)} weights from {self.checkpoint}",
+            logger="current",
+        )
 
     def _select(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         selected = {
@@ -77,7 +82,7 @@ class StrictPretrained:
 
 
 def describe_mismatch(weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:
-    """Say in a few words how the weights differ from the wanted names and shapes; '' if they do not."""
+    """Say in a few words how the weights differ from the wanted ones; '' if they do not."""
     problems = [
         _count("missing", [name for name in wanted if name not in weights]),
         _count("unexpected", [name for name in weights if name not in wanted]),

@@ -11,8 +11,9 @@ from torch import Tensor
 class SignDataPreprocessor(BaseDataPreprocessor):
     """Moves a batch of ``pad_clips`` to the device, one copy a tensor.
 
-    Inputs that hold poses only become the pose tensor itself [N, num_clips, M, T, V, 3], which is what MMAction2's
-    recognisers take; with motion targets, masks or a key view they stay a dict, which :class:`MASA` takes.
+    Inputs that hold poses only become the pose tensor itself [N, num_clips, M, T, V, 3], which is
+    what MMAction2's recognisers take; with motion targets, masks or a key view they stay a dict,
+    which :class:`MASA` takes.
 
     Args:
         non_blocking (bool): Copy from pinned memory while the device computes.

@@ -107,7 +107,7 @@ def test_a_truncated_file(checkpoint, encoder_config, kept):
 def test_a_file_that_holds_no_weights_by_name(tmp_path, encoder_config):
     torch.save(torch.zeros(3), tmp_path / "tensor.pth")
     message = refused(tmp_path / "tensor.pth", MODELS.build(encoder_config))
-    assert "holds Tensor, not a dict of weights" in message
+    assert "holds Tensor, not weights by name" in message
 
 
 class Bomb:

@@ -16,13 +16,15 @@ from ...models import MASA
 class MomentumAlignmentHook(Hook):
     """Updates MASA's momentum copy after each iteration and schedules mu and lambda_s.
 
-    ``theta_k <- mu theta_k + (1 - mu) theta_q`` for weights and BatchNorm statistics; lambda_s rises linearly from
-    0 to its value over the first epochs (MASA, sections III-C and IV-A). Everything follows from the runner's
-    progress and the checkpoint, so a resumed run goes on as if it had not stopped.
+    ``theta_k <- mu theta_k + (1 - mu) theta_q`` for weights and BatchNorm statistics; lambda_s
+    rises linearly from 0 to its value over the first epochs (MASA, sections III-C and IV-A).
+    Everything follows from the runner's progress and the checkpoint, so a resumed run goes on as if
+    it had not stopped.
 
     Args:
         momentum (float): mu at the start.
-        end_momentum (float, optional): mu at the end, reached by a half cosine. Defaults to a constant mu (paper).
+        end_momentum (float, optional): mu at the end, reached by a half cosine. Defaults to a
+            constant mu (paper).
         loss_weight (float): lambda_s after warm-up.
         warmup_epochs (float): Length of lambda_s's rise. The paper's 100 belongs to 400 epochs.
 
@@ -55,14 +57,20 @@ class MomentumAlignmentHook(Hook):
         if int(model.key_encoder.steps) == 0:
             model.update_key_encoder()
 
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
+    ) -> None:
         """Set lambda_s for this iteration."""
         epochs = runner.iter / len(runner.train_dataloader)
         share = min(1.0, epochs / self.warmup_epochs) if self.warmup_epochs > 0 else 1.0
         self._model(runner).alignment.loss_weight = self.loss_weight * share
 
     def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
     ) -> None:
         """Move the momentum copy towards the weights this iteration made."""
         model = self._model(runner)
@@ -79,7 +87,8 @@ class MomentumAlignmentHook(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if getattr(model, "alignment", None) is None:
             raise TypeError(
-                f"MomentumAlignmentHook needs a MASA model with `alignment`, got {type(model).__name__} without: "
+                "MomentumAlignmentHook needs a MASA model with `alignment`, got "
+                f"{type(model).__name__} without: "
                 "remove the hook from custom_hooks or give the model an alignment"
             )
         return model

@@ -12,7 +12,8 @@ EMPTY = -1
 class MemoryBank(nn.Module):
     """First-in-first-out bank of keys and of the clips they came from (MASA, section III-C).
 
-    Its state is in the checkpoint, so a resumed run meets the same negatives. The batch need not divide the length.
+    Its state is in the checkpoint, so a resumed run meets the same negatives. The batch need not
+    divide the length.
 
     Args:
         channels (int): Width of a key.
@@ -36,15 +37,15 @@ class MemoryBank(nn.Module):
     def is_negative(self, clip_ids: Tensor) -> Tensor:
         """Which keys are negatives for clips int64 [N]: bool [N, length].
 
-        Empty slots are not, nor are a clip's own older keys: with few clips to a bank they would be in it nearly
-        always, and the loss would push a clip away from itself.
+        Empty slots are not, nor are a clip's own older keys: with few clips to a bank they would be
+        in it nearly always, and the loss would push a clip away from itself.
         """
         filled = self.clip_ids != EMPTY
         return filled & (self.clip_ids != clip_ids[:, None])
 
     @torch.no_grad()
     def enqueue(self, keys: Tensor, clip_ids: Tensor) -> None:
-        """Add the keys [N, channels] of clips int64 [N] of all processes; the oldest ones make room."""
+        """Add all processes' keys [N, channels] of clips int64 [N]; the oldest ones make room."""
         keys = torch.cat(dist.all_gather(keys.to(self.keys.dtype).contiguous()))[-len(self) :]
         clip_ids = torch.cat(dist.all_gather(clip_ids.contiguous()))[-len(self) :]
         slots = (self.pointer + torch.arange(len(keys), device=keys.device)) % len(self)

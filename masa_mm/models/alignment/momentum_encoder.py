@@ -9,8 +9,9 @@ from torch import nn
 class MomentumEncoder(ExponentialMovingAverage):
     """Moving average of a module's weights and BatchNorm statistics, always in evaluation mode.
 
-    ``theta_k <- mu theta_k + (1 - mu) theta_q`` (MASA, section III-C). Evaluation mode uses the averaged statistics:
-    those of a batch would tell query and key apart by the clips they share it with.
+    ``theta_k <- mu theta_k + (1 - mu) theta_q`` (MASA, section III-C). Evaluation mode uses the
+    averaged statistics: those of a batch would tell query and key apart by the clips they share it
+    with.
 
     Args:
         module (nn.Module): The query branch; it is copied.
@@ -31,6 +32,6 @@ class MomentumEncoder(ExponentialMovingAverage):
 
     def update_parameters(self, model: nn.Module) -> None:
         """Move every weight and statistic towards the query branch; the first call copies it."""
-        # The base class keeps references to the tensors, which a move to a device or a deep copy replaces.
+        # The base class keeps references to tensors that a move or a deep copy has replaced.
         self.avg_parameters = self.module.state_dict()
         super().update_parameters(model)

@@ -12,7 +12,7 @@ from .memory_bank import MemoryBank
 
 
 def average_frames(frames: Tensor, visible: Tensor) -> Tensor:
-    """Mean of the visible frames: frames [N, T, C], visible bool [N, T] -> [N, C]; 0 where none is visible."""
+    """Mean of the visible ones of frames [N, T, C], visible bool [N, T] -> [N, C]; 0 for none."""
     weight = visible[..., None].to(frames.dtype)
     return (frames * weight).sum(1) / weight.sum(1).clamp(min=1)
 
@@ -80,9 +80,10 @@ class SemanticAlignment(nn.Module):
             clip_ids (Tensor): int64 [N], which clip each row is of.
 
         Returns:
-            dict: ``loss_align``, weighted, and ``align_acc``, the share of queries nearest to their own key.
+            dict: ``loss_align``, weighted, and ``align_acc``, the share of queries nearest to their
+                own key.
         """
-        # A copy, since the keys of this batch are written into the bank before the backward pass reads it.
+        # A copy: this batch's keys are written into the bank before the backward pass reads it.
         bank = self.bank.keys.clone()
         negatives = self.bank.is_negative(clip_ids)
         logits = info_nce_logits(query, key, bank, negatives, self.temperature)

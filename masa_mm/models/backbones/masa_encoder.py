@@ -19,21 +19,23 @@ NUM_PARTS = len(PARTS)
 def present_parts(score: Tensor) -> Tensor:
     """Which parts a frame shows: score [..., T, 49] -> bool [..., T, 3].
 
-    A part is present where one of its joints has a score; padding has none (the dataset's contract).
+    A part is present where one of its joints has a score; padding has none (the dataset's
+    contract).
     """
     return torch.stack([(score[..., part.joints] > 0).any(-1) for part in PARTS], -1)
 
 
 @MODELS.register_module()
 class MASAEncoder(BaseModule):
-    """Frame-wise embedding by two graph networks and a Transformer over visible frames (MASA, section III-B).
+    """Two graph networks embed each frame, a Transformer runs over the visible ones (MASA, III-B).
 
-    One network embeds both hands (the left one is stored mirrored), another the upper body; a frame is their
-    concatenation, of width ``3 * embed_dims``. Frames that are masked, padded or without a joint are not computed
-    at all, so nothing of them reaches the result.
+    One network embeds both hands (the left one is stored mirrored), another the upper body; a frame
+    is their concatenation, of width ``3 * embed_dims``. Frames that are masked, padded or without a
+    joint are not computed at all, so nothing of them reaches the result.
 
-    Follows MMAction2's convention for graph backbones, [N, M, T, V, C] -> [N, M, C', T, V'], with the three parts
-    in the place of the joints, and so works inside ``RecognizerGCN`` with ``GCNHead``.
+    Follows MMAction2's convention for graph backbones, [N, M, T, V, C] -> [N, M, C', T, V'], with
+    the three parts in the place of the joints, and so works inside ``RecognizerGCN`` with
+    ``GCNHead``.
 
     Args:
         embed_dims (int): Width of a part. The paper's frame width of 1536 is 3 x 512.
@@ -44,8 +46,8 @@ class MASAEncoder(BaseModule):
         feedforward_channels (int): Width of the Transformer's feed-forward layers.
         num_temporal_blocks (int): Temporal convolution blocks of the part networks.
         use_score (bool): Give the networks the joints' scores as a third channel.
-        coordinate_offset (float): Subtracted from the coordinates of present joints. The default puts 0, which
-            absent joints have, in the middle of the crop.
+        coordinate_offset (float): Subtracted from the coordinates of present joints. The default
+            puts 0, which absent joints have, in the middle of the crop.
         graph_mode (str): MMAction2's graph partition of the parts.
         graph_dropout (float): Dropout in the graph networks.
         dropout (float): Dropout in the Transformer.
@@ -54,11 +56,11 @@ class MASAEncoder(BaseModule):
         data_norm_eps (float): Epsilon of the batch norm on coordinates.
         norm_eps (float): Epsilon of the Transformer's layer norms.
         frozen (bool): Keep all weights and statistics as they are, for probing.
-        init_cfg (dict, optional): Initialisation; ``dict(type='StrictPretrained', checkpoint=..., prefix='backbone.')``
-            loads a pretrained encoder.
+        init_cfg (dict, optional): Initialisation; ``dict(type='StrictPretrained', checkpoint=...,
+            prefix='backbone.')`` loads a pretrained encoder.
 
     Example:
-        >>> encoder = MASAEncoder(embed_dims=32, channels=(16, 16), sub_part_channels=(32,), num_heads=4)
+        >>> encoder = MASAEncoder(embed_dims=32, channels=(16, 16), sub_part_channels=(32,))
         >>> encoder(torch.rand(2, 1, 8, 49, 3)).shape
         torch.Size([2, 1, 32, 8, 3])
     """
@@ -130,8 +132,12 @@ class MASAEncoder(BaseModule):
         """
         joints = self._joint_channels(clip)
         right, left, body = visible.unbind(-1)
-        hand_rows = torch.cat([joints[right][:, RIGHT_HAND.joints], joints[left][:, LEFT_HAND.joints]])
-        hands = self.hand_network(hand_rows, neighbour_rows(torch.cat([right, left]), TEMPORAL_REACH))
+        hand_rows = torch.cat(
+            [joints[right][:, RIGHT_HAND.joints], joints[left][:, LEFT_HAND.joints]]
+        )
+        hands = self.hand_network(
+            hand_rows, neighbour_rows(torch.cat([right, left]), TEMPORAL_REACH)
+        )
         body_rows = self.body_network(
             joints[body][:, BODY.joints], neighbour_rows(body, TEMPORAL_REACH)
         )
@@ -172,7 +178,8 @@ class MASAEncoder(BaseModule):
         """
         if x.ndim != 5 or x.shape[-2:] != (NUM_JOINTS, 3):
             raise ValueError(
-                f"MASAEncoder takes poses of shape [N, M, T, {NUM_JOINTS}, 3] (x, y, score), got {tuple(x.shape)}; "
+                f"MASAEncoder takes poses of shape [N, M, T, {NUM_JOINTS}, 3] (x, y, score), got "
+                f"{tuple(x.shape)}; "
                 "convert other layouts with the SelectSignJoints and CropSignParts transforms"
             )
         people = x.shape[:2]

@@ -14,14 +14,16 @@ from ..layers import GraphBlock, TemporalBlock
 from ..layers.batch_norm import RowBatchNorm
 
 
-def part_adjacency(num_joints: int, edges: Sequence[tuple[int, int]], center: int, mode: str) -> Tensor:
-    """Adjacency subsets [K, V, V] of a part, by MMAction2's graph partitions ('spatial' or 'stgcn_spatial')."""
+def part_adjacency(
+    num_joints: int, edges: Sequence[tuple[int, int]], center: int, mode: str
+) -> Tensor:
+    """Adjacency subsets [K, V, V] by MMAction2's partitions: 'spatial' or 'stgcn_spatial'."""
     layout = dict(num_node=num_joints, inward=list(edges), center=center)
     return torch.from_numpy(Graph(layout, mode).A).float()
 
 
 class SubPartPool(nn.Module):
-    """Max over the joints of each sub-part (finger, palm, arm): [rows, V, C] -> [rows, sub-parts, C]."""
+    """Max over each sub-part (finger, palm, arm): [rows, V, C] -> [rows, sub-parts, C]."""
 
     def __init__(self, sub_parts: Sequence[Sequence[int]]) -> None:
         super().__init__()
@@ -36,7 +38,7 @@ class SubPartPool(nn.Module):
 
 
 class PartNetwork(nn.Module):
-    """Graph network of one part: joints -> sub-parts -> the part, then two temporal blocks (MASA, section III-B).
+    """Joints -> sub-parts -> the part, then its frames over time (MASA, section III-B).
 
     Args:
         part (Part): Joints, edges and sub-parts.
@@ -44,7 +46,7 @@ class PartNetwork(nn.Module):
         channels (Sequence[int]): Widths of the graph blocks on the joints.
         sub_part_channels (Sequence[int]): Widths of the graph blocks on the sub-parts.
         out_channels (int): Width of the embedding.
-        num_temporal_blocks (int): Temporal blocks after the graph network. They see visible frames only.
+        num_temporal_blocks (int): Temporal blocks after the graph network.
         graph_mode (str): MMAction2's graph partition.
         dropout (float): Dropout in the graph blocks.
         data_norm_eps (float): Epsilon of the batch norm on the joints' coordinates.
@@ -81,7 +83,11 @@ class PartNetwork(nn.Module):
 
     @staticmethod
     def _graph_blocks(
-        in_channels: int, channels: Sequence[int], graph: Tensor, dropout: float, first_residual: bool
+        in_channels: int,
+        channels: Sequence[int],
+        graph: Tensor,
+        dropout: float,
+        first_residual: bool,
     ) -> nn.Sequential:
         widths = [in_channels, *channels]
         return nn.Sequential(

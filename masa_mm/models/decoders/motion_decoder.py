@@ -15,12 +15,13 @@ from ..layers import FrameTransformer
 class MotionDecoder(BaseModule):
     """Target decoder and motion predictor (MASA, section III-B).
 
-    Puts a learned token in the place of each frame the encoder has not seen, runs a Transformer over the whole
-    clip and predicts, by a small MLP, the motion residuals of every joint.
+    Puts a learned token in the place of each frame the encoder has not seen, runs a Transformer
+    over the whole clip and predicts, by a small MLP, the motion residuals of every joint.
 
     Args:
         in_channels (int): Width of the encoder's frames.
-        channels (int, optional): Width of the decoder. Defaults to the encoder's; another one adds a linear layer.
+        channels (int, optional): Width of the decoder. Defaults to the encoder's; another one adds
+            a linear layer.
         depth (int): Transformer blocks.
         num_heads (int): Attention heads.
         feedforward_channels (int): Width of the blocks' feed-forward layers.
@@ -47,7 +48,9 @@ class MotionDecoder(BaseModule):
         super().__init__(init_cfg=init_cfg)
         channels = channels or in_channels
         self.num_intervals = num_intervals
-        self.project = nn.Identity() if channels == in_channels else nn.Linear(in_channels, channels)
+        self.project = (
+            nn.Identity() if channels == in_channels else nn.Linear(in_channels, channels)
+        )
         self.mask_token = nn.Parameter(torch.zeros(channels))
         nn.init.normal_(self.mask_token, std=0.02)
         self.transformer = FrameTransformer(
@@ -63,7 +66,8 @@ class MotionDecoder(BaseModule):
             nn.ReLU(),
             nn.Linear(predictor_channels, NUM_JOINTS * num_intervals * 2),
         )
-        # Motion is a few hundredths of a crop side: start from "no motion" rather than from a random leap.
+        # Motion is a few hundredths of a crop side: start from "no motion" rather than from a
+        # random leap.
         nn.init.zeros_(self.predictor[-1].weight)
         nn.init.zeros_(self.predictor[-1].bias)
 
@@ -73,7 +77,8 @@ class MotionDecoder(BaseModule):
         """Predict the motion of every present frame.
 
         Args:
-            latent (Tensor): [N, T, in_channels], the encoder's output in the original order of frames.
+            latent (Tensor): [N, T, in_channels], the encoder's output in the original order of
+                frames.
             visible (Tensor): bool [N, T], frames the encoder has seen.
             present (Tensor): bool [N, T], frames that are neither padding nor empty.
             position (Tensor, optional): [N, T], the frames' places in their clips.

@@ -24,7 +24,7 @@ class AveragePooling(nn.Module):
 
 
 class LearnedPooling(nn.Module):
-    """Softmax-weighted sums, one over all hand frames and one over body frames, added: [N, T, 3, C] -> [N, C].
+    """Softmax-weighted sums over hand frames and over body frames, added: [N, T, 3, C] -> [N, C].
 
     The pooling of the authors' release (the paper averages).
     """
@@ -32,7 +32,9 @@ class LearnedPooling(nn.Module):
     def __init__(self, channels: int, num_parts: int) -> None:
         super().__init__()
         if num_parts != 3:
-            raise ValueError(f"LearnedPooling pools right hand, left hand and body, got {num_parts} parts")
+            raise ValueError(
+                f"LearnedPooling pools right hand, left hand and body, got {num_parts} parts"
+            )
         self.hand_score = nn.Linear(channels, 1)
         self.body_score = nn.Linear(channels, 1)
         self.out_channels = channels
@@ -46,7 +48,7 @@ class LearnedPooling(nn.Module):
 
 
 def weighted_sum(frames: Tensor, score: Tensor, valid: Tensor) -> Tensor:
-    """Sum of frames [N, T, C] weighted by the softmax over T of score [N, T, 1]; invalid frames weigh nothing."""
+    """Sum of valid frames [N, T, C], weighted by the softmax over T of score [N, T, 1]."""
     return (score.masked_fill(~valid[..., None], -1e4).softmax(1) * frames).sum(1)
 
 
@@ -93,7 +95,9 @@ class MASAHead(BaseHead):
             **kwargs,
         )
         if pooling not in POOLINGS:
-            raise ValueError(f"MASAHead: pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
+            raise ValueError(
+                f"MASAHead: pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}"
+            )
         self.pooling = POOLINGS[pooling](in_channels, num_parts)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(self.pooling.out_channels, num_classes)
@@ -103,7 +107,8 @@ class MASAHead(BaseHead):
 
         Args:
             x (Tensor): Features [N, M, C, T, P].
-            frame_valid (Tensor, optional): bool [N, M, T], frames that are not padding. Defaults to all.
+            frame_valid (Tensor, optional): bool [N, M, T], frames that are not padding. Defaults to
+                all.
 
         Returns:
             Tensor: [N, num_classes].
@@ -116,12 +121,15 @@ class MASAHead(BaseHead):
         pooled = self.pooling(frames, valid).view(num_clips, num_people, -1).mean(1)
         return self.fc(self.dropout(pooled))
 
-    def loss_by_feat(self, cls_scores: Tensor, data_samples: SignDataSamples | list) -> dict[str, Tensor]:
+    def loss_by_feat(
+        self, cls_scores: Tensor, data_samples: SignDataSamples | list
+    ) -> dict[str, Tensor]:
         """Classification loss and running accuracy, without a round trip to the CPU for each batch.
 
         Args:
             cls_scores (Tensor): [N, num_classes].
-            data_samples (SignDataSamples | list): The batch's labels, or MMAction2's samples one by one.
+            data_samples (SignDataSamples | list): The batch's labels, or MMAction2's samples one by
+                one.
 
         Returns:
             dict: ``loss_cls`` and ``top{k}_acc``.
@@ -132,7 +140,7 @@ class MASAHead(BaseHead):
         targets = self._smooth(labels) if self.label_smooth_eps else labels
         losses = dict(loss_cls=self.loss_cls(cls_scores, targets))
         with torch.no_grad():
-            # The place of the true class, ties and NaN against it: a collapsed network is not right.
+            # The place of the true class, ties and NaN against it.
             place = (~(cls_scores < cls_scores.gather(1, labels[:, None]))).sum(1)
             losses.update({f"top{k}_acc": (place <= k).float().mean() for k in self.topk})
         return losses
@@ -154,12 +162,12 @@ def batch_labels(data_samples: SignDataSamples | list, num_classes: int) -> Tens
         labels = torch.cat([sample.gt_label for sample in data_samples])
     if bool((labels < 0).any()):
         raise ValueError(
-            f"{int((labels < 0).sum())} of {len(labels)} clips of the batch have no label (-1): finetuning needs a "
-            "labelled store; unlabelled clips are for pretraining"
+            f"{int((labels < 0).sum())} of {len(labels)} clips of the batch have no label (-1): "
+            "finetuning needs a labelled store; unlabelled clips are for pretraining"
         )
     if bool((labels >= num_classes).any()):
         raise ValueError(
-            f"label {int(labels.max())} in a batch, but the head has num_classes={num_classes}: set "
-            "model.cls_head.num_classes to the number of glosses of the dataset"
+            f"label {int(labels.max())} in a batch, but the head has num_classes={num_classes}: "
+            "set model.cls_head.num_classes to the number of glosses of the dataset"
         )
     return labels

@@ -7,16 +7,24 @@ from torch.nn import functional as F
 
 
 class RowBatchNorm(nn.BatchNorm1d):
-    """:class:`torch.nn.BatchNorm1d` over rows [rows, channels] that accepts a batch of 0 or 1 rows in training.
+    """:class:`torch.nn.BatchNorm1d` that accepts 0 or 1 of its rows [rows, channels] in training.
 
-    Packed batches hold only what is visible, so a part that no clip of the batch shows leaves nothing to
-    normalise: such a batch is normalised by the running statistics and leaves them as they are.
+    Packed batches hold only what is visible, so a part that no clip of the batch shows leaves
+    nothing to normalise: such a batch is normalised by the running statistics and leaves them as
+    they are.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         if self.training and input.shape[0] < 2:
             return F.batch_norm(
-                input, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
+                input,
+                self.running_mean,
+                self.running_var,
+                self.weight,
+                self.bias,
+                False,
+                0.0,
+                self.eps,
             )
         return super().forward(input)
 

@@ -21,8 +21,9 @@ def sincos_position(position: Tensor, channels: int) -> Tensor:
 class FrameTransformer(nn.Module):
     """Transformer blocks over visible frames only.
 
-    Frames that are not visible are left out of the computation, not merely of the attention, so nothing of them
-    reaches a visible frame and a clip's result does not depend on how far its batch is padded.
+    Frames that are not visible are left out of the computation, not merely of the attention, so
+    nothing of them reaches a visible frame and a clip's result does not depend on how far its batch
+    is padded.
 
     Args:
         channels (int): Width of a frame.
@@ -30,7 +31,8 @@ class FrameTransformer(nn.Module):
         num_heads (int): Attention heads.
         feedforward_channels (int): Width of the blocks' feed-forward layers.
         dropout (float): Dropout within the blocks.
-        norm_first (bool): Pre-norm blocks with a final norm; otherwise post-norm (the original Transformer).
+        norm_first (bool): Pre-norm blocks with a final norm; otherwise post-norm (the original
+            Transformer).
         use_position (bool): Add sine-cosine encodings of the frames' places in the clip.
         norm_eps (float): Epsilon of every LayerNorm.
     """
@@ -81,7 +83,7 @@ class FrameTransformer(nn.Module):
         if self.use_position:
             places = packed.index if position is None else position.gather(1, packed.index)
             x = x + sincos_position(places, x.shape[-1]).to(x.dtype)
-        # A clip without a visible frame attends to one blank instead of to nothing, which would be NaN.
+        # A clip without a visible frame attends to one blank: to nothing would be NaN.
         ignored = ~packed.visible
         ignored[:, 0] = False
         padding = ignored if bool(ignored.any()) else None

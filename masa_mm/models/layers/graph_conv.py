@@ -12,15 +12,16 @@ from .batch_norm import RowBatchNorm, joint_batch_norm
 
 
 class GraphConv(nn.Module):
-    """Graph convolution with K adjacency subsets: ``out[w] = sum_k sum_v A[k, v, w] (W_k x[v] + b_k)``.
+    """Graph convolution: ``out[w] = sum_k sum_v A[k, v, w] (W_k x[v] + b_k)``, K subsets.
 
-    The neighbours are gathered before the weights are applied: sums over joints are cheaper on the (fewer) input
-    channels, and the K weight matrices then make one matrix product.
+    The neighbours are gathered before the weights are applied: sums over joints are cheaper on the
+    (fewer) input channels, and the K weight matrices then make one matrix product.
 
     Args:
         in_channels (int): Channels of a joint on input.
         out_channels (int): Channels of a joint on output.
-        adjacency (Tensor): [K, V, V], ``adjacency[k, v, w]`` weighs joint v in joint w. Kept as buffer ``A``.
+        adjacency (Tensor): [K, V, V], ``adjacency[k, v, w]`` weighs joint v in joint w. Kept as
+            buffer ``A``.
     """
 
     def __init__(self, in_channels: int, out_channels: int, adjacency: Tensor) -> None:
@@ -48,7 +49,8 @@ class GraphBlock(nn.Module):
         in_channels (int): Channels of a joint on input.
         out_channels (int): Channels of a joint on output.
         adjacency (Tensor): [K, V, V], see :class:`GraphConv`.
-        residual (bool): Whether to add the input (through a linear layer where the channels differ).
+        residual (bool): Whether to add the input (through a linear layer where the channels
+            differ).
         dropout (float): Probability of dropping a channel value, after each half.
     """
 

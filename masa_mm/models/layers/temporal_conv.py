@@ -13,7 +13,7 @@ TEMPORAL_REACH = 2
 
 
 class PackedTemporalConv(nn.Module):
-    """Convolution over time in which frames that are not visible count as zeros, like those outside the clip.
+    """Convolution over time that reads hidden frames as zeros, like those outside the clip.
 
     Args:
         in_channels (int): Channels of a frame on input.
@@ -38,7 +38,7 @@ class PackedTemporalConv(nn.Module):
 
 
 class TemporalBlock(nn.Module):
-    """Two branches over time (kernel 5; kernels 3 and 3), merged by a linear layer and batch-normalised.
+    """Two branches over time (kernel 5; kernels 3 and 3), merged linearly and batch-normalised.
 
     Args:
         in_channels (int): Channels of a frame on input.

@@ -20,7 +20,8 @@ def info_nce_logits(
         query (Tensor): [N, D], L2-normalised.
         key (Tensor): [N, D], L2-normalised, row i is the positive of query i.
         bank (Tensor): [K, D], L2-normalised older keys.
-        is_negative (Tensor): bool [N, K]; False leaves a key out (empty slots, the clip's own older keys).
+        is_negative (Tensor): bool [N, K]; False leaves a key out (empty slots, the clip's own older
+            keys).
         temperature (float): Divides the similarities.
 
     Returns:

@@ -17,16 +17,17 @@ def mean_over_ranks(value: Tensor) -> Tensor:
 
 @MODELS.register_module()
 class MotionLoss(nn.Module):
-    """Confidence-weighted distance between predicted and true motion residuals (MASA, equation of L_m).
+    """Confidence-weighted distance of predicted and true motion (MASA, equation of L_m).
 
-    ``L_m = 1 / |M| * sum over masked frames of || (y - m) * c_t * c_{t+k} ||^2``, in units of the crop side,
-    averaged over motion intervals. |M| counts the masked frames of all processes, so the loss of a batch does not
-    depend on how it is split among them.
+    ``L_m = 1 / |M| * sum over masked frames of || (y - m) * c_t * c_{t+k} ||^2``, in units of the
+    crop side, averaged over motion intervals. |M| counts the masked frames of all processes, so the
+    loss of a batch does not depend on how it is split among them.
 
     Args:
         norm (str): 'l2', the paper's squared distance, or 'l1', the absolute one.
         unit (float): Crop pixels to a unit of motion. The default makes a unit of the crop side.
-        per (str): 'frame' divides by the number of masked frames (paper), 'joint' by that of supervised joints.
+        per (str): 'frame' divides by the number of masked frames (paper), 'joint' by that of
+            supervised joints.
         loss_weight (float): Factor of the result.
 
     Raises:
@@ -66,8 +67,10 @@ class MotionLoss(nn.Module):
         count = mean_over_ranks(counted.sum().float()).clamp(min=1 / dist.get_world_size())
         return self.loss_weight * error.sum() / (count * motion.shape[-2])
 
-    def mean_error(self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor) -> Tensor:
-        """Mean distance between predicted and true motion of the supervised joints, in crop pixels, for the log."""
+    def mean_error(
+        self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor
+    ) -> Tensor:
+        """Mean distance of predicted and true motion of supervised joints, in crop pixels."""
         supervised = (weight * masked[..., None]) > 0
         distance = (predicted.float() * self.unit - motion).norm(dim=-1)
         return torch.where(supervised, distance, 0).sum() / supervised.sum().clamp(min=1)

@@ -11,18 +11,22 @@ from torch import Tensor, nn
 from ...skeleton import PARTS
 from ...structures import SignDataSamples
 from ..alignment import MomentumEncoder
-from ..backbones.masa_encoder import NUM_PARTS, present_parts
+from ..backbones.masa_encoder import present_parts
 
 
 def joints_of_parts(parts: Tensor) -> Tensor:
     """Spread a value per part over its joints: [..., 3] -> [..., 49]."""
     return torch.cat(
-        [parts[..., i : i + 1].expand(*parts.shape[:-1], part.num_joints) for i, part in enumerate(PARTS)], -1
+        [
+            parts[..., i : i + 1].expand(*parts.shape[:-1], part.num_joints)
+            for i, part in enumerate(PARTS)
+        ],
+        -1,
     )
 
 
 def frame_positions(frame_inds: Tensor) -> Tensor:
-    """Frame numbers of a view counted from its first frame: [N, T] -> [N, T]; padding (-1) becomes 0."""
+    """Frame numbers [N, T] counted from a view's first frame; padding (-1) becomes 0."""
     return (frame_inds - frame_inds[:, :1]).clamp(min=0)
 
 
@@ -30,19 +34,23 @@ def frame_positions(frame_inds: Tensor) -> Tensor:
 class MASA(BaseRecognizer):
     """Motion-aware masked autoencoder with momentum semantic alignment.
 
-    Source: MASA, arXiv 2405.20666, section III. The encoder sees the unmasked frames of a clip; the decoder
-    reconstructs the motion residuals of the masked ones; the encoder's average is aligned with that of another
-    view of the clip, which passes through a momentum copy. ``L = L_m + lambda_s L_s``.
+    Source: MASA, arXiv 2405.20666, section III. The encoder sees the unmasked frames of a clip; the
+    decoder reconstructs the motion residuals of the masked ones; the encoder's average is aligned
+    with that of another view of the clip, which passes through a momentum copy.
 
-    Inputs are what the transforms ``MotionResidual``, ``MotionAwareMasking``, ``AlignmentViews`` and
-    ``PackSignInputs`` make and ``pad_clips`` collates; the names are in the docs of the transforms.
+    ``L = L_m + lambda_s L_s``
+
+    Inputs are what the transforms ``MotionResidual``, ``MotionAwareMasking``, ``AlignmentViews``
+    and ``PackSignInputs`` make and ``pad_clips`` collates; the names are in the docs of the
+    transforms.
 
     Args:
         backbone (dict): The encoder, a :class:`MASAEncoder`.
         decoder (dict): The motion decoder.
         motion_loss (dict): L_m. Defaults to the paper's.
         alignment (dict, optional): Semantic alignment. None trains the masked autoencoder alone.
-        momentum (float): mu of the momentum copy; :class:`~masa_mm.engine.MomentumAlignmentHook` updates it.
+        momentum (float): mu of the momentum copy; :class:`~masa_mm.engine.MomentumAlignmentHook`
+            updates it.
         data_preprocessor (dict, optional): Defaults to :class:`SignDataPreprocessor`.
     """
 
@@ -75,7 +83,8 @@ class MASA(BaseRecognizer):
         """Encode whole clips, nothing masked, for frozen features.
 
         Args:
-            inputs (Tensor | dict): Poses [N, num_clips, M, T, 49, 3], or a batch that holds them as 'keypoint'.
+            inputs (Tensor | dict): Poses [N, num_clips, M, T, 49, 3], or a batch that holds them as
+                'keypoint'.
 
         Returns:
             tuple: Features [N * num_clips, M, C, T, 3] and an empty dict.
@@ -87,7 +96,7 @@ class MASA(BaseRecognizer):
         """Encode what the mask leaves of each clip.
 
         Returns:
-            tuple: Latent frames [N, T, C], parts seen bool [N, T, 3] and parts present bool [N, T, 3].
+            tuple: Latent frames [N, T, C], parts seen and parts present, bool [N, T, 3].
         """
         clip = single_clip(inputs["keypoint"])
         present = present_parts(clip[..., 2])
@@ -96,8 +105,10 @@ class MASA(BaseRecognizer):
         latent = self.backbone.encode(embedding, seen, frame_positions(inputs["frame_inds"]))
         return latent, seen, present
 
-    def forward_decoder(self, inputs: dict, latent: Tensor, seen: Tensor, present: Tensor) -> Tensor:
-        """Predict motion [N, T, 49, K, 2], in units of the motion loss, from latent frames [N, T, C]."""
+    def forward_decoder(
+        self, inputs: dict, latent: Tensor, seen: Tensor, present: Tensor
+    ) -> Tensor:
+        """Predict motion [N, T, 49, K, 2], in the motion loss's units, from latent [N, T, C]."""
         position = frame_positions(inputs["frame_inds"])
         return self.decoder(latent, seen.any(-1), present.any(-1), position)
 
@@ -137,7 +148,7 @@ class MASA(BaseRecognizer):
         Raises:
             KeyError: If the pipeline has not prepared what pretraining needs.
             ValueError: If alignment meets a clip without an id.
-            FloatingPointError: If a loss is not finite, in any process; the memory bank stays as it was.
+            FloatingPointError: If a loss is not finite, in any process; the bank stays as it was.
         """
         require_inputs(inputs, with_key_view=self.alignment is not None)
         latent, seen, present = self.forward_encoder(inputs)
@@ -164,8 +175,8 @@ def single_clip(keypoint: Tensor) -> Tensor:
     """
     if keypoint.ndim != 6 or keypoint.shape[1:3] != (1, 1):
         raise ValueError(
-            f"MASA pretrains on one view of one signer, [N, 1, 1, T, V, C]; got {tuple(keypoint.shape)}: "
-            "use num_clips=1 in the sampling transform"
+            f"MASA pretrains on one view of one signer, [N, 1, 1, T, V, C]; got "
+            f"{tuple(keypoint.shape)}: use num_clips=1 in the sampling transform"
         )
     return keypoint[:, 0, 0]
 
@@ -190,19 +201,22 @@ def require_inputs(inputs: dict, with_key_view: bool) -> None:
     missing = {key: transform for key, transform in needs.items() if key not in inputs}
     if missing:
         transforms = ", ".join(dict.fromkeys(missing.values()))
-        raise KeyError(f"MASA pretraining needs {', '.join(missing)}: add {transforms} to the pipeline")
+        raise KeyError(
+            f"MASA pretraining needs {', '.join(missing)}: add {transforms} to the pipeline"
+        )
 
 
 def require_clip_ids(clip_ids: Tensor) -> None:
-    """Check that every clip has an id; keys of nameless clips would never be negatives, and L_s always 0.
+    """Check that every clip has an id: keys without one would never be negatives, L_s always 0.
 
     Raises:
         ValueError: If one has none (-1).
     """
     if bool((clip_ids < 0).any()):
         raise ValueError(
-            f"{int((clip_ids < 0).sum())} of {len(clip_ids)} clips of the batch have no clip_id, by which the memory "
-            "bank tells a clip's own keys from others: give each clip of the dataset a `clip_id` of 0 or more"
+            f"{int((clip_ids < 0).sum())} of {len(clip_ids)} clips of the batch have no clip_id, "
+            "by which the memory bank tells a clip's own keys from others: give each clip of the "
+            "dataset a `clip_id` of 0 or more"
         )
 
 
@@ -218,6 +232,7 @@ def check_finite(losses: dict[str, Tensor]) -> None:
     if not bool(finite.all()):
         broken = ", ".join(name for name, ok in zip(names, finite.tolist(), strict=True) if not ok)
         raise FloatingPointError(
-            f"{broken} is not finite; nothing was added to the memory bank. Resume from the last checkpoint with a "
-            "lower learning rate or gradient clipping, or check the poses of this batch"
+            f"{broken} is not finite; nothing was added to the memory bank. Resume from "
+            "the last checkpoint with a lower learning rate or gradient clipping, or "
+            "check the poses of this batch"
         )

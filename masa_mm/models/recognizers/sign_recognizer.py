@@ -11,8 +11,8 @@ from torch import Tensor
 class SignRecognizer(RecognizerGCN):
     """MMAction2's graph recogniser that also tells the head which frames are real.
 
-    ``RecognizerGCN`` gives its head features only, so padding takes part in the pooling; this one adds
-    ``frame_valid``, which :class:`MASAHead` uses.
+    ``RecognizerGCN`` gives its head features only, so padding takes part in the pooling; this one
+    adds ``frame_valid``, which :class:`MASAHead` uses.
     """
 
     def extract_feat(self, inputs: Tensor, stage: str = "backbone", **kwargs) -> tuple:
@@ -23,7 +23,8 @@ class SignRecognizer(RecognizerGCN):
             stage (str): 'backbone', or 'head' for class scores.
 
         Returns:
-            tuple: Features [N * num_clips, M, C, T, P], or scores, and ``dict(frame_valid=bool [N * num_clips, M, T])``.
+            tuple: Features [N * num_clips, M, C, T, P], or scores, and ``dict(frame_valid=...)``,
+                bool [N * num_clips, M, T].
         """
         clips = inputs.flatten(0, 1)
         frame_valid = (clips[..., 2] > 0).any(-1)

@@ -46,7 +46,7 @@ def loop_learned(head, x, valid):
     """Softmax over all hand frames of both hands, another over body frames, and their sum."""
 
     def pooled(vectors, linear):
-        scores = [float(linear.weight[0] @ v + linear.bias) for v in vectors]
+        scores = [(linear.weight[0] @ v + linear.bias).item() for v in vectors]
         weights = [math.exp(score - max(scores)) for score in scores]
         return sum(w * v for w, v in zip(weights, vectors)) / sum(weights)
 
