@@ -124,7 +124,7 @@ class MASAHead(BaseHead):
     def loss_by_feat(
         self, cls_scores: Tensor, data_samples: SignDataSamples | list
     ) -> dict[str, Tensor]:
-        """Classification loss and running accuracy, without a round trip to the CPU for each batch.
+        """Classification loss and running accuracy, computed where the scores are.
 
         Args:
             cls_scores (Tensor): [N, num_classes].
