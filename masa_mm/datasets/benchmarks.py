@@ -98,25 +98,26 @@ class SignBenchmark(SignPoseDataset):
     def _class_list(self) -> list[str]:
         self._official = self._read_official()
         named = self._classes_by_file or self._classes_by_list or super()._class_list()
-        size = self.subset or self._list_size() or len(named)
+        size = self.subset or self._listed_size or len(named)
         if len(named) < size and (self._classes_by_file or self._classes_by_list):
             raise DatasetError(
                 f"{self.class_file or self.split_file}: names {len(named)} classes, "
-                f"{self.NAME}{size} has {size}; give the whole class list"
+                f"{self._title(size)} has {size}; give the whole class list"
             )
         return [*named[:size], *map(str, range(len(named), size))]
 
-    def _list_size(self) -> int | None:
-        """The smallest subset that holds all labels of the official list."""
-        if self._official is None:
-            return None
-        last = max((clip.label for clip in self._official), default=-1)
+    def _size_of_list(self, clips: list[OfficialClip]) -> int:
+        """The smallest subset that holds all labels of an official list."""
+        last = max((clip.label for clip in clips), default=0)
         if last >= self.NUM_CLASSES:
             raise DatasetError(
                 f"{self.split_file}: has label {last}, {self.NAME} has {self.NUM_CLASSES} classes; "
                 "labels count from 0"
             )
         return min(size for size in self.SUBSETS if size > last)
+
+    def _title(self, size: int) -> str:
+        return f"{self.NAME}{size}" if len(self.SUBSETS) > 1 else self.NAME
 
     # ---- clips ---------------------------------------------------------------------------------
 
@@ -128,19 +129,18 @@ class SignBenchmark(SignPoseDataset):
     ) -> tuple[np.ndarray, np.ndarray]:
         if self._official is None:
             return self._choose_without_list(ids, label, classes)
-        listed_size = self._list_size()
-        if listed_size < len(classes):
+        title = self._title(len(classes))
+        if self._listed_size < len(classes):
             raise DatasetError(
-                f"{self.split_file}: lists the {listed_size} classes of {self.NAME}{listed_size}; "
-                f"give the list of {self.NAME}{len(classes)}"
+                f"{self.split_file}: is the list of {self._title(self._listed_size)}; "
+                f"give that of {title}"
             )
         official = {clip.id: clip.label for clip in self._official if clip.label < len(classes)}
         chosen = np.array([n for n, name in enumerate(ids) if name in official], np.int64)
         listed = np.full(len(ids), -1, np.int64)
         listed[chosen] = [official[ids[number]] for number in chosen]
         self._check_labels(ids, label, listed, chosen)
-        name = f"{self.NAME}{len(classes)}"
-        self.coverage = Coverage(name, self.split or "listed", len(chosen), len(official))
+        self.coverage = Coverage(title, self.split or "listed", len(chosen), len(official))
         self._log(str(self.coverage))
         return chosen, listed
 
@@ -165,41 +165,44 @@ class SignBenchmark(SignPoseDataset):
                 f"{len(chosen)} clips differ); make the store with {self.NAME}'s own class list"
             )
 
-    # ---- official files ------------------------------------------------------------------------
+    # ---- official files ----------------------------------------------------------------------
 
     def _read_official(self) -> list[OfficialClip] | None:
-        """The split's clips by the official list; also reads the class names."""
-        self._classes_by_file, self._classes_by_list = None, None
+        """The split's clips by the official list; also reads the class names and their number."""
+        self._classes_by_file, self._classes_by_list, self._listed_size = None, None, None
         if self.class_file is not None:
-            self.class_file = self._under_root(self.class_file)
             self._classes_by_file = self._read_classes(self.class_file)
         if self.split_file is None:
             return None
-        self.split_file = self._under_root(self.split_file)
-        members = self.SPLITS[self.split] if self.split else self._file_splits()
-        if "{split}" not in self.split_file:
-            return self._members(self._read_list(self.split_file), members, self.split_file)
-        return [
-            clip
-            for member in members
-            for clip in self._read_list(self.split_file.replace("{split}", member)).clips
-        ]
-
-    def _file_splits(self) -> tuple[str, ...]:
-        return tuple(name for name, members in self.SPLITS.items() if members == (name,))
-
-    def _members(
-        self, official: OfficialList, members: tuple[str, ...], path: str
-    ) -> list[OfficialClip]:
-        self._classes_by_list = official.classes
-        one_split = any(clip.split is None for clip in official.clips)
-        if one_split and self.split is not None and len(members) > 1:
+        members = self.SPLITS[self.split] if self.split else self._single_splits()
+        if "{split}" in self.split_file:
+            paths = [self.split_file.replace("{split}", member) for member in members]
+        else:
+            paths = [self.split_file]
+        lists = [self._read_list(path) for path in paths]
+        self._classes_by_list = lists[0].classes
+        clips = [clip for official in lists for clip in official.clips]
+        one_split = any(clip.split is None for clip in clips)
+        if one_split and self.split is not None and len(paths) < len(members):
             raise DatasetError(
-                f"{path}: is the list of one split, '{self.split}' needs "
+                f"{self.split_file}: is the list of one split, '{self.split}' needs "
                 f"{' and '.join(members)}; put '{{split}}' in its place in split_file"
             )
+        # Only a list of all splits is sure to show every class of its subset.
+        size = self._size_of_list(clips)
+        self._listed_size = self.NUM_CLASSES if one_split else size
         # A list that names no splits is the list of the split asked for.
-        return [clip for clip in official.clips if clip.split in (None, *members)]
+        return [clip for clip in clips if clip.split in (None, *members)]
+
+    def _join_prefix(self) -> None:
+        super()._join_prefix()
+        if self.class_file is not None:
+            self.class_file = self._under_root(self.class_file)
+        if self.split_file is not None:
+            self.split_file = self._under_root(self.split_file)
+
+    def _single_splits(self) -> tuple[str, ...]:
+        return tuple(name for name, members in self.SPLITS.items() if members == (name,))
 
 
 @DATASETS.register_module()

@@ -132,10 +132,13 @@ def _checked(
     if fallback not in FALLBACKS:
         raise ValueError(f"fallback must be one of {', '.join(FALLBACKS)}, got '{fallback}'")
     img_shape = np.asarray(img_shape, np.float32)
-    if img_shape.shape not in ((2,), (len(keypoint), 2)) or not (img_shape > 0).all():
+    if img_shape.shape not in ((2,), (len(keypoint), 2)):
         raise ValueError(
-            f"img_shape must be a positive (h, w), or one a frame, got {img_shape.tolist()}"
+            f"img_shape must be (h, w), or one a frame [{len(keypoint)}, 2], got the shape "
+            f"{list(img_shape.shape)}"
         )
+    if not (img_shape > 0).all():
+        raise ValueError(f"img_shape must be a positive (h, w), got {img_shape.min():g}")
     img_shape = np.broadcast_to(img_shape, (len(keypoint), 2))
     return keypoint.astype(np.float32), score.astype(np.float32), img_shape
 

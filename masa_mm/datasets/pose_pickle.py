@@ -10,7 +10,7 @@ import numpy as np
 from masa_mm.skeleton import source_layout
 
 from .crop import select_joints
-from .sources.mmaction import annotation_problems, class_names, read_annotations
+from .sources.mmaction import annotation_problems, read_annotations
 from .store import BadClipsError, clip_hash, clip_problems
 
 
@@ -37,12 +37,12 @@ class PosePickle:
     ) -> None:
         source_layout(layout)
         self.path, self.split = str(path), split or ""
-        self._annotations = read_annotations(path, split)
+        self._annotations, self.glosses = read_annotations(path, split)
         self._layouts = [a.get("layout", layout) for a in self._annotations]
-        self.ids = [str(a["frame_dir"]) for a in self._annotations]
+        self.ids = [a["frame_dir"] for a in self._annotations]
+        self._check_annotations()
         self.label = np.array([int(a.get("label", -1)) for a in self._annotations], np.int64)
-        self.glosses = class_names(self._annotations, self.label)
-        self._check()
+        self._check_joints()
 
     def __deepcopy__(self, memo: dict) -> PosePickle:
         return self  # read-only
@@ -67,25 +67,26 @@ class PosePickle:
             img_shape=tuple(annotation["img_shape"]),
         )
 
-    def _check(self) -> None:
+    def _check_annotations(self) -> None:
         bad = [
             clip
-            for name in sorted(set(self._layouts))
-            for clip in annotation_problems(
-                [a for a, layout in zip(self._annotations, self._layouts) if layout == name], name
-            )
+            for annotation, layout in zip(self._annotations, self._layouts)
+            for clip in annotation_problems([annotation], layout)
         ]
-        if not bad and self._annotations:
-            joints, scores = zip(*map(self._sign_joints, range(len(self))))
-            _, bad = clip_problems(
-                np.concatenate(joints),
-                np.concatenate(scores),
-                np.array([len(clip) for clip in joints]),
-                self.ids,
-                self.label,
-                len(self.glosses),
-                part_coordinates=False,
-            )
+        if bad:
+            raise BadClipsError(self.path, bad)
+
+    def _check_joints(self) -> None:
+        joints, scores = zip(*map(self._sign_joints, range(len(self))))
+        _, bad = clip_problems(
+            np.concatenate(joints),
+            np.concatenate(scores),
+            np.array([len(clip) for clip in joints]),
+            self.ids,
+            self.label,
+            len(self.glosses),
+            part_coordinates=False,
+        )
         if bad:
             raise BadClipsError(self.path, bad)
 

@@ -46,7 +46,12 @@ _ALLOWED: dict[tuple[str, str], Any] = {
         (module, name): kind
         for module in ("builtins", "__builtin__")
         for name, kind in dict(
-            set=set, frozenset=frozenset, bytearray=bytearray, complex=complex, range=range
+            set=set,
+            frozenset=frozenset,
+            bytes=bytes,
+            bytearray=bytearray,
+            complex=complex,
+            range=range,
         ).items()
     },
     ("collections", "OrderedDict"): collections.OrderedDict,
@@ -54,7 +59,7 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 }
 
 
-class UnsafePickleError(pickle.UnpicklingError):
+class UnsafePickleError(pickle.UnpicklingError, ValueError):
     """A pickle that holds more than arrays and plain containers, or is no whole pickle."""
 
 

@@ -258,7 +258,7 @@ def stratified_share(
     labelled = chosen[label[chosen] >= 0]
     _, inverse, counts = np.unique(label[labelled], return_inverse=True, return_counts=True)
     order = np.lexsort((np.random.default_rng(seed).random(len(labelled)), inverse))
-    first = np.concatenate([[0], counts.cumsum()[:-1]]).astype(np.int64)
+    first = counts.cumsum() - counts
     rank = np.empty(len(labelled), np.int64)
     rank[order] = np.arange(len(labelled)) - np.repeat(first, counts)
     keep = np.maximum(np.rint(ratio * counts), 1)

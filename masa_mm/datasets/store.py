@@ -6,8 +6,8 @@ the frames offset[i]:offset[i + 1]; ``label`` int64 [clips], -1 = none; ``signer
 -1 = unknown; ``clip_id`` int64 [clips], a hash of "source/id"; optionally ``img_shape`` int32
 [clips, 2], (h, w) of the source video.
 Metadata: one entry ``masa_mm.pose_store``, a JSON object of ``version``, ``layout``,
-``normalization``, ``source``, ``split``, ``ids`` (a name a clip) and ``glosses`` (class names; their
-index is the label). The same clips make the same bytes.
+``normalization``, ``source``, ``split``, ``ids`` (a name a clip) and ``glosses`` (class names;
+their index is the label). The same clips make the same bytes.
 """
 
 from __future__ import annotations
@@ -222,6 +222,8 @@ class PoseStore:
             if not isinstance(values.get(key), kind):
                 raise self._error(f"its metadata has no {kind.__name__} '{key}'", _CONVERT_AGAIN)
             setattr(self, key, values[key])
+        if not all(isinstance(name, str) for name in (*self.ids, *self.glosses)):
+            raise self._error("its ids and glosses are not all strings", _CONVERT_AGAIN)
 
     def _read_tensors(self, file: Any) -> None:
         names = set(file.keys())
@@ -324,12 +326,12 @@ def write_store(
         PoseStoreError: arrays that do not fit each other.
     """
     clips = len(ids)
-    num_frames = np.asarray(num_frames, np.int64).reshape(-1)
+    num_frames = np.asarray(num_frames)
     label = np.full(clips, -1) if label is None else np.asarray(label)
     signer = np.full(clips, -1) if signer is None else np.asarray(signer)
     per_clip = dict(num_frames=num_frames, label=label, signer=signer)
     if img_shape is not None:
-        per_clip["img_shape"] = np.asarray(img_shape, np.int32).reshape(-1, 2)
+        per_clip["img_shape"] = np.asarray(img_shape)
     _check_arrays(path, keypoint, keypoint_score, per_clip, clips, dtype)
     ids = [str(name) for name in ids]
     # What counts is what will be stored: float16 turns large numbers into infinities.
@@ -346,7 +348,7 @@ def write_store(
         ids = [name for name, kept in zip(ids, keep) if kept]
         per_clip = {name: array[keep] for name, array in per_clip.items()}
     if not ids:
-        raise BadClipsError(path, bad) if bad else PoseStoreError(f"{path}: no clips to write")
+        raise BadClipsError(path, bad)
     num_frames = per_clip.pop("num_frames")
     tensors = dict(
         keypoint=keypoint,
@@ -456,9 +458,15 @@ def _check_arrays(
 ) -> None:
     if dtype not in DTYPES:
         raise PoseStoreError(f"{path}: dtype must be {' or '.join(DTYPES)}, got {dtype!r}")
+    if Path(path).suffix != ".safetensors":
+        raise PoseStoreError(f"{path}: a pose store's name ends in .safetensors; name it so")
+    if not clips:
+        raise PoseStoreError(f"{path}: no clips to write")
     for name, array in per_clip.items():
         if len(array) != clips:
             raise PoseStoreError(f"{path}: {clips} ids but {len(array)} entries in {name}")
+        if array.dtype.kind not in "iu":
+            raise PoseStoreError(f"{path}: {name} must be whole numbers, got {array.dtype}")
     num_frames = per_clip["num_frames"]
     frames = int(num_frames.sum())
     if keypoint.shape != (frames, NUM_JOINTS, 2) or score.shape != (frames, NUM_JOINTS):
@@ -485,6 +493,8 @@ def _save_whole(
         _sort_header(beside)
         beside.chmod(mode)
         os.replace(beside, path)
+    except SafetensorError as error:
+        raise PoseStoreError(f"{path}: cannot be written ({error}); is the disk full?") from None
     finally:
         beside.unlink(missing_ok=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,9 +145,9 @@ def read_npz(path: str | os.PathLike, keys: Iterable[str]) -> dict[str, np.ndarr
             return {key: file[key] for key in keys}
     except SourceError:
         raise
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, AttributeError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, AttributeError):
         raise SourceError(
-            f"{path}: not a complete npz file of plain arrays ({error}); copy it again"
+            f"{path}: not a complete npz file of plain arrays; copy it again"
         ) from None
 
 
@@ -160,7 +161,11 @@ def check_clip_arrays(
     """
     joints = source_layout(layout).num_joints
     num_frames = arrays["num_frames"]
+    if num_frames.ndim != 1 or num_frames.dtype.kind not in "iu" or (num_frames < 0).any():
+        raise SourceError(f"{path}: num_frames must be whole numbers [clips]; copy it again")
     frames = int(num_frames.sum())
+    if arrays["keypoint"].dtype.kind not in "iuf":
+        raise SourceError(f"{path}: keypoint is {arrays['keypoint'].dtype}, expected numbers")
     if arrays["keypoint"].shape != (frames, joints, 2):
         raise SourceError(
             f"{path}: keypoint is {list(arrays['keypoint'].shape)}, but num_frames and the layout "
