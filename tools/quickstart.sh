@@ -16,7 +16,7 @@ run() {
     local log="$out/logs/$1.log" begin=$SECONDS
     stage=$2
     shift 2
-    printf '%-52s' "[$(date +%T)] $stage ..."
+    printf '%-62s ' "[$(date +%T)] $stage ..."
     if ! "$@" > "$log" 2>&1; then
         echo "failed"
         tail -n 15 "$log" >&2

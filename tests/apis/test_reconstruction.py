@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 import masa_mm  # noqa: F401
 from masa_mm.apis.reconstruction import reconstruct_motion
@@ -19,6 +20,7 @@ CONFIG = Path(__file__).parents[2] / "configs" / "masa_pretrain_demo.py"
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory) -> list[dict]:
+    init_default_scope("mmaction")
     folder = tmp_path_factory.mktemp("demo")
     write_demo_stores(folder, DemoConfig(num_classes=2, signers=(2, 1, 1), repetitions=(1, 1, 1)))
     cfg = Config.fromfile(CONFIG)
