@@ -12,8 +12,6 @@ from ..skeleton import NUM_JOINTS, PARTS, Part
 from .skeleton import draw_part, note_absence
 from .style import FAINT, INK, MASKED_SHADE, PREDICTED_COLOR, TRUE_COLOR, bare, new_figure, plain
 
-_HAND_VIEW = (30.0, 226.0)
-
 
 def plot_masked_motion(
     keypoint: np.ndarray,
@@ -180,15 +178,12 @@ def _spread(values: np.ndarray, count: int) -> np.ndarray:
 def _view_of(
     part: Part, keypoint: np.ndarray, score: np.ndarray, pixel_scale: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """x and y limits: the crop's middle for hands, where the joints are for the body."""
-    if part is not PARTS[2]:
-        ends = tuple(end * pixel_scale / 256 for end in _HAND_VIEW)
-        return ends, ends
+    """x and y limits of a square that holds the part in every frame of the clip."""
     shown = keypoint[:, part.joints][score[:, part.joints] > 0]
     if not len(shown):
         return (0.0, pixel_scale), (0.0, pixel_scale)
     low, high = shown.min(0), shown.max(0)
-    radius = 0.6 * (high - low).max() + 0.02 * pixel_scale
+    radius = 0.55 * (high - low).max() + 0.02 * pixel_scale
     center = (low + high) / 2
     return tuple((middle - radius, middle + radius) for middle in center)
 

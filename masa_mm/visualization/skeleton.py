@@ -144,7 +144,7 @@ def draw_hand_crop(axes: Axes, part: Part, keypoint: np.ndarray, score: np.ndarr
         hand = hand * [-1.0, 1.0] + [1.0, 0.0]
     draw_part(axes, part, hand, seen)
     note_absence(axes, seen)
-    _set_view(axes, np.array([0.5, 0.5]), np.array([0.4, 0.4]))
+    _set_view(axes, np.array([0.5, 0.5]), np.array([0.46, 0.46]))
 
 
 def note_absence(axes: Axes, score: np.ndarray) -> None:
