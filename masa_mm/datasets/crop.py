@@ -112,7 +112,7 @@ def crop_parts(
         if fallback == "elbow_wrist":
             arm = list(_ELBOW_WRIST[hand])
             low, high, present = _fall_back(
-                (low, high, present), keypoint[:, arm], score[:, arm] > 0, size
+                (low, high, present), keypoint[:, arm], _visible(score[:, arm], visible_thr), size
             )
         out[:, hand.joints] = (joints - low[:, None]) / (high - low)[:, None]
         out_score[:, hand.joints] *= present[:, None]
@@ -143,6 +143,10 @@ def _checked(
     return keypoint.astype(np.float32), score.astype(np.float32), img_shape
 
 
+def _visible(score: np.ndarray, visible_thr: float) -> np.ndarray:
+    return (score >= visible_thr) & (score > 0)
+
+
 def _hand_boxes(
     joints: np.ndarray,
     score: np.ndarray,
@@ -152,7 +156,7 @@ def _hand_boxes(
     visible_thr: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Two corners [T, 2] of each frame's box, and whether the hand is there [T]."""
-    visible = (score >= visible_thr) & (score > 0)
+    visible = _visible(score, visible_thr)
     present = visible.sum(1) >= max(min_visible, 1)
     least = np.where(visible[..., None], joints, np.inf).min(1)
     most = np.where(visible[..., None], joints, -np.inf).max(1)
