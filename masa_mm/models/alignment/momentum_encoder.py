@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import torch
 from mmengine.model import ExponentialMovingAverage
-from torch import nn
+from torch import Tensor, nn
 
 
 class MomentumEncoder(ExponentialMovingAverage):
@@ -11,7 +14,7 @@ class MomentumEncoder(ExponentialMovingAverage):
 
     ``theta_k <- mu theta_k + (1 - mu) theta_q`` (MASA, section III-C). Evaluation mode uses the
     averaged statistics: those of a batch would tell query and key apart by the clips they share it
-    with.
+    with. The statistics' average is a plain mean until it is as slow as mu.
 
     Args:
         module (nn.Module): The query branch; it is copied.
@@ -30,8 +33,28 @@ class MomentumEncoder(ExponentialMovingAverage):
         """Stay in evaluation mode."""
         return super().train(False)
 
+    @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
         """Move every weight and statistic towards the query branch; the first call copies it."""
-        # The base class keeps references to tensors that a move or a deep copy has replaced.
-        self.avg_parameters = self.module.state_dict()
-        super().update_parameters(model)
+        steps = int(self.steps)
+        if steps == 0:
+            self.module.load_state_dict(model.state_dict())
+        else:
+            move(self.module.parameters(), model.parameters(), self.momentum)
+            # Statistics start from nothing (mean 0, variance 1), not from a copy worth keeping:
+            # they are a plain mean until that is as slow as mu. Otherwise the keys of the first
+            # epochs are scaled wrongly, lie close together, and alignment stalls.
+            rate = max(self.momentum, 1 / (steps + 1))
+            move(self.module.buffers(), model.buffers(), rate)
+        self.steps += 1
+
+
+def move(values: Iterable[Tensor], targets: Iterable[Tensor], rate: float) -> None:
+    """Move floating-point tensors in place by a share of the way to their targets."""
+    pairs = [
+        (value, target)
+        for value, target in zip(values, targets, strict=True)
+        if value.is_floating_point()
+    ]
+    if pairs:
+        torch._foreach_lerp_(*map(list, zip(*pairs, strict=True)), rate)

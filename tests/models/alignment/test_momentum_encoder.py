@@ -23,8 +23,14 @@ def move(module, amount=1.0):
 
 
 def by_hand(key, query, momentum):
+    """Weights by mu; statistics by a plain mean until it is as slow as mu."""
+    updates = int(key.steps)
+
+    def mu(name):
+        return min(momentum, updates / (updates + 1)) if "running" in name else momentum
+
     return {
-        name: momentum * value + (1 - momentum) * query.state_dict()[name]
+        name: mu(name) * value + (1 - mu(name)) * query.state_dict()[name]
         for name, value in copy.deepcopy(key.module.state_dict()).items()
         if value.dtype.is_floating_point
     }
@@ -55,11 +61,22 @@ def test_batch_norm_statistics_are_averaged_by_hand():
     query = nn.BatchNorm1d(1)
     key = MomentumEncoder(query, momentum=0.75)
     key.update_parameters(query)
-    query.running_mean.fill_(4)
-    query.running_var.fill_(9)
+    mean = 0.0
+    for share, value in ((1 / 2, 4.0), (1 / 3, 8.0), (1 / 4, 2.0), (1 / 4, 6.0), (1 / 4, 1.0)):
+        query.running_mean.fill_(value)
+        key.update_parameters(query)
+        mean += share * (value - mean)
+        assert key.module.running_mean.item() == pytest.approx(mean)
+
+
+def test_the_statistics_of_an_untrained_network_are_soon_forgotten():
+    query = nn.BatchNorm1d(1)
+    key = MomentumEncoder(query, momentum=0.996)
     key.update_parameters(query)
-    assert key.module.running_mean.item() == pytest.approx(0.75 * 0 + 0.25 * 4)
-    assert key.module.running_var.item() == pytest.approx(0.75 * 1 + 0.25 * 9)
+    query.running_var.fill_(0.04)
+    for _ in range(50):
+        key.update_parameters(query)
+    assert key.module.running_var.item() < 0.06
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 1.0])
