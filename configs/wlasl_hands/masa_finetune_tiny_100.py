@@ -15,7 +15,7 @@ model = dict(
     backbone=dict(
         init_cfg=dict(
             type="StrictPretrained",
-            checkpoint="work_dirs/masa_pretrain_tiny/epoch_30.pth",
+            checkpoint="work_dirs/masa_pretrain_tiny/epoch_20.pth",
             prefix="backbone.",
         )
     ),

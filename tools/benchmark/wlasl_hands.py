@@ -90,11 +90,13 @@ class Study:
     Args:
         data (Path): Folder of ``wlasl_hands_{train,val}.safetensors`` and ``nslt_{100,300}.json``.
         out (Path): Folder of the jobs.
+        amp (bool): Train every network in bfloat16 autocast.
     """
 
-    def __init__(self, data: Path, out: Path) -> None:
+    def __init__(self, data: Path, out: Path, amp: bool = False) -> None:
         self.data = data
         self.out = out
+        self.amp = amp
 
     def run(self, job: Job) -> None:
         """Run a job unless its result is there."""
@@ -112,6 +114,7 @@ class Study:
             seconds=round(time.perf_counter() - start),
             machine=f"{platform.machine()}, {torch.get_num_threads()} thread",
             torch=torch.__version__,
+            precision="bfloat16 autocast" if self.amp else "float32",
         )
         beside = folder / "result.json.tmp"
         beside.write_text(json.dumps(result, indent=2))
@@ -177,6 +180,8 @@ class Study:
         cfg.log_level = "WARNING"
         cfg.visualizer.vis_backends = [dict(type="LocalVisBackend")]
         cfg.default_hooks.checkpoint.interval = cfg.train_cfg.max_epochs
+        if self.amp:
+            cfg.optim_wrapper.update(type="AmpOptimWrapper", dtype="bfloat16")
         for split in ("train", "val", "test"):
             if f"{split}_dataloader" in cfg:
                 # One thread loads and trains: two studies then share two cores without a fight.
@@ -273,6 +278,7 @@ def parse_args() -> argparse.Namespace:
         "--only", nargs="*", default=[""], help="jobs whose names contain one of these"
     )
     run.add_argument("--share", default="1/1", help="'1/2' takes every second job, from the first")
+    run.add_argument("--amp", action="store_true", help="train in bfloat16 autocast")
     show = commands.add_parser("report", help="print the tables")
     show.add_argument("out", type=Path)
     return parser.parse_args()
@@ -287,7 +293,7 @@ def main() -> int:
     torch.set_num_threads(1)
     share, shares = map(int, args.share.split("/"))
     chosen = [job for job in jobs() if any(part in job.name for part in args.only)]
-    study = Study(args.data.resolve(), args.out.resolve())
+    study = Study(args.data.resolve(), args.out.resolve(), args.amp)
     for job in chosen[share - 1 :: shares]:
         study.run(job)
     return 0

@@ -1,5 +1,5 @@
 # For the tiny network on a CPU: the paper's recipe with a higher rate over fewer epochs.
-max_epochs = 30
+max_epochs = 20
 optim_wrapper = dict(
     type="OptimWrapper",
     optimizer=dict(type="AdamW", lr=1e-3, betas=(0.9, 0.95), weight_decay=1e-4),
@@ -11,13 +11,13 @@ optim_wrapper = dict(
     ),
 )
 param_scheduler = [
-    dict(type="LinearLR", start_factor=1e-2, begin=0, end=2, convert_to_iter_based=True),
+    dict(type="LinearLR", start_factor=1e-2, begin=0, end=1, convert_to_iter_based=True),
     dict(
-        type="CosineAnnealingLR", eta_min=1e-5, begin=2, end=max_epochs, convert_to_iter_based=True
+        type="CosineAnnealingLR", eta_min=1e-5, begin=1, end=max_epochs, convert_to_iter_based=True
     ),
 ]
 custom_hooks = [
-    dict(type="MomentumAlignmentHook", momentum=0.996, loss_weight=0.05, warmup_epochs=5)
+    dict(type="MomentumAlignmentHook", momentum=0.996, loss_weight=1.0, warmup_epochs=1)
 ]
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=max_epochs)
 auto_scale_lr = dict(enable=False, base_batch_size=64)

@@ -53,6 +53,8 @@ class MASAEncoder(BaseModule):
         dropout (float): Dropout in the Transformer.
         norm_first (bool): Pre-norm Transformer.
         use_position (bool): Positional encoding of frames.
+        position_gain (float): Its strength at the start; at 1 it outweighs the poses in the average
+            that alignment compares, and alignment then learns from frame numbers.
         data_norm_eps (float): Epsilon of the batch norm on coordinates.
         norm_eps (float): Epsilon of the Transformer's layer norms.
         frozen (bool): Keep all weights and statistics as they are, for probing.
@@ -81,6 +83,7 @@ class MASAEncoder(BaseModule):
         dropout: float = 0.0,
         norm_first: bool = False,
         use_position: bool = True,
+        position_gain: float = 0.1,
         data_norm_eps: float = 1e-5,
         norm_eps: float = 1e-5,
         frozen: bool = False,
@@ -111,6 +114,7 @@ class MASAEncoder(BaseModule):
             dropout,
             norm_first,
             use_position,
+            position_gain,
             norm_eps,
         )
         if frozen:

@@ -34,6 +34,7 @@ class FrameTransformer(nn.Module):
         norm_first (bool): Pre-norm blocks with a final norm; otherwise post-norm (the original
             Transformer).
         use_position (bool): Add sine-cosine encodings of the frames' places in the clip.
+        position_gain (float): Strength of these encodings at the start; it is learned.
         norm_eps (float): Epsilon of every LayerNorm.
     """
 
@@ -46,10 +47,11 @@ class FrameTransformer(nn.Module):
         dropout: float = 0.0,
         norm_first: bool = False,
         use_position: bool = True,
+        position_gain: float = 1.0,
         norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
-        self.use_position = use_position
+        self.position_gain = nn.Parameter(torch.tensor(position_gain)) if use_position else None
         self.input_norm = nn.LayerNorm(channels, eps=norm_eps)
         # Built one by one: nn.TransformerEncoder starts all its layers from one random draw.
         self.blocks = nn.ModuleList(
@@ -80,9 +82,9 @@ class FrameTransformer(nn.Module):
         """
         packed = pack_frames(frames, visible)
         x = self.input_norm(packed.frames)
-        if self.use_position:
+        if self.position_gain is not None:
             places = packed.index if position is None else position.gather(1, packed.index)
-            x = x + sincos_position(places, x.shape[-1]).to(x.dtype)
+            x = x + (self.position_gain * sincos_position(places, x.shape[-1])).to(x.dtype)
         # A clip without a visible frame attends to one blank: to nothing would be NaN.
         ignored = ~packed.visible
         ignored[:, 0] = False
