@@ -6,6 +6,8 @@ Inherits MMAction2's config and replaces what belongs to another skeleton: the g
 _base_ = "mmaction::skeleton/stgcnpp/stgcnpp_8xb16-joint-u100-80e_ntu60-xsub-keypoint-2d.py"
 
 custom_imports = dict(imports=["masa_mm"], allow_failed_imports=False)
+# MMAction2's own runtime does not repeat an interrupted run's draws; with this hook it does.
+default_hooks = dict(epoch_seed=dict(type="EpochSeedHook"))
 
 # masa_mm.skeleton.graph_layout(): the 49 joints as one graph.
 layout = dict(

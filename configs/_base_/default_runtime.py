@@ -9,6 +9,8 @@ default_hooks = dict(
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=1, save_last=True),
     sampler_seed=dict(type="DistSamplerSeedHook"),
+    # An interrupted run, resumed, draws what the uninterrupted one would have drawn.
+    epoch_seed=dict(type="EpochSeedHook"),
 )
 
 env_cfg = dict(
