@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmengine.logging import print_log
+from mmengine.model.weight_init import update_init_info
 from mmengine.registry import WEIGHT_INITIALIZERS
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from ..errors import UserError
 
-class CheckpointMismatchError(ValueError):
+
+class CheckpointMismatchError(UserError):
     """A checkpoint that does not fit the module it is loaded into."""
 
 
@@ -59,6 +62,9 @@ class StrictPretrained:
                 "Use the model config it was trained with, or another checkpoint"
             )
         module.load_state_dict(weights)
+        # By it mmengine's log of initial weights names their source.
+        if hasattr(module, "_params_init_info"):
+            update_init_info(module, f"{type(self).__name__}: load from {self.checkpoint}")
         print_log(
             f"{type(module).__name__}: {len(weights)} weights from {self.checkpoint}",
             logger="current",
@@ -76,9 +82,6 @@ class StrictPretrained:
                 f"{', '.join(sorted({name.split('.')[0] for name in weights}))}"
             )
         return selected
-
-    def _get_init_info(self) -> str:
-        return f"{type(self).__name__}: load from {self.checkpoint}"
 
 
 def describe_mismatch(weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:

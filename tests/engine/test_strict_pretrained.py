@@ -62,9 +62,15 @@ def test_as_init_cfg_of_the_encoder(checkpoint, encoder_config, frozen):
             data_preprocessor=dict(type="SignDataPreprocessor"),
         )
     )
+    sources = []
+    model._dump_init_info = lambda: sources.extend(
+        info["init_info"] for info in model.backbone._params_init_info.values()
+    )
     model.init_weights()
     for name, value in model.backbone.state_dict().items():
         assert value.equal(source.state_dict()[name]), name
+    # What mmengine's log of initial weights says.
+    assert f"StrictPretrained: load from {path}" in sources
 
 
 def test_a_missing_file(tmp_path):

@@ -88,6 +88,7 @@ def make_masa():
             **changes,
         )
         if alignment:
+            model.update_key_encoder()
             unsettle(model.key_encoder.module, seed=1)
         return model
 

@@ -2,11 +2,15 @@
 optim_wrapper = dict(
     type="OptimWrapper",
     optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.95), weight_decay=1e-4),
-    # Decay is for weights that multiply; norms, biases and the mask token are left alone.
+    # Decay is for matrices; norms, biases, the mask token and single numbers are left alone.
     paramwise_cfg=dict(
         norm_decay_mult=0.0,
         bias_decay_mult=0.0,
-        custom_keys={"mask_token": dict(decay_mult=0.0), "in_proj_bias": dict(decay_mult=0.0)},
+        custom_keys={
+            "mask_token": dict(decay_mult=0.0),
+            "in_proj_bias": dict(decay_mult=0.0),
+            "position_gain": dict(decay_mult=0.0),
+        },
     ),
 )
 param_scheduler = [
@@ -20,8 +24,7 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-custom_hooks = [
-    dict(type="MomentumAlignmentHook", momentum=0.996, loss_weight=0.05, warmup_epochs=100)
-]
+# mu and lambda_s are the model's; lambda_s rises over the first 100 epochs.
+custom_hooks = [dict(type="MomentumAlignmentHook", warmup_epochs=100)]
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=400)
 auto_scale_lr = dict(enable=False, base_batch_size=64)

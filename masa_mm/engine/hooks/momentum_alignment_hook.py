@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from ...errors import UserError
 from ...models import MASA
 
 
@@ -19,31 +20,32 @@ class MomentumAlignmentHook(Hook):
     ``theta_k <- mu theta_k + (1 - mu) theta_q`` for weights and BatchNorm statistics; lambda_s
     rises linearly from 0 to its value over the first epochs (MASA, sections III-C and IV-A).
     Everything follows from the runner's progress and the checkpoint, so a resumed run goes on as if
-    it had not stopped.
+    it had not stopped. mu and lambda_s are the model's (``MASA.momentum`` and
+    ``SemanticAlignment.loss_weight``) unless they are given here, which then win.
 
     Args:
-        momentum (float): mu at the start.
+        momentum (float, optional): mu at the start, in place of the model's.
         end_momentum (float, optional): mu at the end, reached by a half cosine. Defaults to a
             constant mu (paper).
-        loss_weight (float): lambda_s after warm-up.
+        loss_weight (float, optional): lambda_s after warm-up, in place of the model's.
         warmup_epochs (float): Length of lambda_s's rise. The paper's 100 belongs to 400 epochs.
 
     Raises:
-        ValueError: If a momentum is outside [0, 1].
+        UserError: If a momentum is outside [0, 1].
     """
 
     def __init__(
         self,
-        momentum: float = 0.996,
+        momentum: float | None = None,
         end_momentum: float | None = None,
-        loss_weight: float = 0.05,
+        loss_weight: float | None = None,
         warmup_epochs: float = 100,
     ) -> None:
+        for value in (momentum, end_momentum):
+            if value is not None and not 0 <= value <= 1:
+                raise UserError(f"MomentumAlignmentHook: momentum must lie in [0, 1], got {value}")
         self.momentum = momentum
-        self.end_momentum = momentum if end_momentum is None else end_momentum
-        for value in (self.momentum, self.end_momentum):
-            if not 0 <= value <= 1:
-                raise ValueError(f"MomentumAlignmentHook: momentum must lie in [0, 1], got {value}")
+        self.end_momentum = end_momentum
         self.loss_weight = loss_weight
         self.warmup_epochs = warmup_epochs
 
@@ -51,19 +53,23 @@ class MomentumAlignmentHook(Hook):
         """Start the momentum copy from the loaded or initialised weights.
 
         Raises:
-            TypeError: If the model has no semantic alignment.
+            UserError: If the model has no semantic alignment.
         """
         model = self._model(runner)
+        if self.momentum is not None:
+            model.momentum = self.momentum
+        if self.loss_weight is not None:
+            model.alignment.loss_weight = self.loss_weight
         if int(model.key_encoder.steps) == 0:
             model.update_key_encoder()
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        """Set lambda_s for this iteration."""
+        """Set the share of lambda_s for this iteration."""
         epochs = runner.iter / len(runner.train_dataloader)
         share = min(1.0, epochs / self.warmup_epochs) if self.warmup_epochs > 0 else 1.0
-        self._model(runner).alignment.loss_weight = self.loss_weight * share
+        self._model(runner).alignment.warmup = share
 
     def after_train_iter(
         self,
@@ -74,21 +80,23 @@ class MomentumAlignmentHook(Hook):
     ) -> None:
         """Move the momentum copy towards the weights this iteration made."""
         model = self._model(runner)
-        model.key_encoder.set_momentum(self.momentum_at(runner.iter / runner.max_iters))
+        end = model.momentum if self.end_momentum is None else self.end_momentum
+        progress = runner.iter / runner.max_iters
+        model.key_encoder.set_momentum(half_cosine(model.momentum, end, progress))
         model.update_key_encoder()
-
-    def momentum_at(self, progress: float) -> float:
-        """mu at a share of training in [0, 1]."""
-        rise = (1 - math.cos(math.pi * progress)) / 2
-        return self.momentum + (self.end_momentum - self.momentum) * rise
 
     @staticmethod
     def _model(runner: Runner) -> MASA:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if getattr(model, "alignment", None) is None:
-            raise TypeError(
+            raise UserError(
                 "MomentumAlignmentHook needs a MASA model with `alignment`, got "
                 f"{type(model).__name__} without: "
                 "remove the hook from custom_hooks or give the model an alignment"
             )
         return model
+
+
+def half_cosine(start: float, end: float, progress: float) -> float:
+    """From start to end as progress goes from 0 to 1, slowly at both ends."""
+    return start + (end - start) * (1 - math.cos(math.pi * progress)) / 2

@@ -8,6 +8,8 @@ import torch
 from mmengine.model import ExponentialMovingAverage
 from torch import Tensor, nn
 
+from ...errors import UserError
+
 
 class MomentumEncoder(ExponentialMovingAverage):
     """Moving average of a module's weights and BatchNorm statistics, always in evaluation mode.
@@ -18,15 +20,23 @@ class MomentumEncoder(ExponentialMovingAverage):
 
     Args:
         module (nn.Module): The query branch; it is copied.
-        momentum (float): The paper's mu, 0.996 (mmengine's own ``momentum`` is 1 - mu).
+        momentum (float): The paper's mu, 0.996 (mmengine's own ``momentum`` is 1 - mu). At 1 its
+            weights stay as they are, at 0 they follow at once.
+
+    Raises:
+        UserError: If momentum is outside [0, 1].
     """
 
     def __init__(self, module: nn.Module, momentum: float = 0.996) -> None:
-        super().__init__(module, momentum=1 - momentum, update_buffers=True)
+        # mmengine's own check leaves out the ends, and is an assert.
+        super().__init__(module, update_buffers=True)
+        self.set_momentum(momentum)
         self.eval()
 
     def set_momentum(self, momentum: float) -> None:
         """Set mu for the updates to come."""
+        if not 0 <= momentum <= 1:
+            raise UserError(f"MASA: momentum (mu) must lie in [0, 1], got {momentum}")
         self.momentum = 1 - momentum
 
     def train(self, mode: bool = True) -> MomentumEncoder:

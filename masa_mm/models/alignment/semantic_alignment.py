@@ -48,7 +48,8 @@ class SemanticAlignment(nn.Module):
         out_channels (int): Width of the projected feature.
         temperature (float): tau.
         bank_length (int): K, the number of older keys.
-        loss_weight (float): lambda_s; :class:`~masa_mm.engine.MomentumAlignmentHook` schedules it.
+        loss_weight (float): lambda_s; :class:`~masa_mm.engine.MomentumAlignmentHook` lets it rise
+            from 0 by ``warmup``, the share of it that is in force.
 
     Raises:
         ValueError: If temperature is not positive.
@@ -70,6 +71,7 @@ class SemanticAlignment(nn.Module):
         self.bank = MemoryBank(out_channels, bank_length)
         self.temperature = temperature
         self.loss_weight = loss_weight
+        self.warmup = 1.0
 
     def forward(self, query: Tensor, key: Tensor, clip_ids: Tensor) -> dict[str, Tensor]:
         """Compare queries with their keys.
@@ -89,4 +91,5 @@ class SemanticAlignment(nn.Module):
         logits = info_nce_logits(query, key, bank, negatives, self.temperature)
         with torch.no_grad():
             accuracy = (logits.argmax(1) == 0).float().mean()
-        return dict(loss_align=self.loss_weight * info_nce(logits), align_acc=accuracy)
+        weight = self.loss_weight * self.warmup
+        return dict(loss_align=weight * info_nce(logits), align_acc=accuracy)

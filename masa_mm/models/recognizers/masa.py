@@ -8,6 +8,7 @@ from mmaction.registry import MODELS
 from mmengine import dist
 from torch import Tensor, nn
 
+from ...errors import MissingInputError, UserError
 from ...skeleton import PARTS
 from ...structures import SignDataSamples
 from ..alignment import MomentumEncoder
@@ -49,8 +50,8 @@ class MASA(BaseRecognizer):
         decoder (dict): The motion decoder.
         motion_loss (dict): L_m. Defaults to the paper's.
         alignment (dict, optional): Semantic alignment. None trains the masked autoencoder alone.
-        momentum (float): mu of the momentum copy; :class:`~masa_mm.engine.MomentumAlignmentHook`
-            updates it.
+        momentum (float): mu of the momentum copy, which
+            :class:`~masa_mm.engine.MomentumAlignmentHook` moves.
         data_preprocessor (dict, optional): Defaults to :class:`SignDataPreprocessor`.
     """
 
@@ -68,6 +69,7 @@ class MASA(BaseRecognizer):
         self.decoder = MODELS.build(decoder)
         self.motion_loss = MODELS.build(motion_loss or dict(type="MotionLoss"))
         self.alignment = MODELS.build(alignment) if alignment else None
+        self.momentum = momentum
         if self.alignment is not None:
             self.key_encoder = MomentumEncoder(self._query_branch(), momentum)
 
@@ -146,8 +148,8 @@ class MASA(BaseRecognizer):
         """Compute the losses of a batch and, in training, add its keys to the memory bank.
 
         Raises:
-            KeyError: If the pipeline has not prepared what pretraining needs.
-            ValueError: If alignment meets a clip without an id.
+            MissingInputError: If the pipeline has not prepared what pretraining needs.
+            UserError: If alignment meets a clip without an id, or trains without its hook.
             FloatingPointError: If a loss is not finite, in any process; the bank stays as it was.
         """
         require_inputs(inputs, with_key_view=self.alignment is not None)
@@ -157,6 +159,8 @@ class MASA(BaseRecognizer):
         keys = None
         if self.alignment is not None:
             require_clip_ids(data_samples.clip_ids)
+            if self.training:
+                require_started(self.key_encoder)
             aligned, keys = self.forward_alignment(inputs, latent, seen, data_samples.clip_ids)
             losses.update(aligned)
         check_finite(losses)
@@ -171,10 +175,10 @@ def single_clip(keypoint: Tensor) -> Tensor:
     """The one person of the one view of each clip: [N, 1, 1, T, V, C] -> [N, T, V, C].
 
     Raises:
-        ValueError: If there are several views or persons, which pretraining does not define.
+        UserError: If there are several views or persons, which pretraining does not define.
     """
     if keypoint.ndim != 6 or keypoint.shape[1:3] != (1, 1):
-        raise ValueError(
+        raise UserError(
             f"MASA pretrains on one view of one signer, [N, 1, 1, T, V, C]; got "
             f"{tuple(keypoint.shape)}: use num_clips=1 in the sampling transform"
         )
@@ -195,13 +199,13 @@ def require_inputs(inputs: dict, with_key_view: bool) -> None:
     """Check that the pipeline made every input; name the transform that is missing.
 
     Raises:
-        KeyError: If one is missing.
+        MissingInputError: If one is missing.
     """
     needs = _NEEDS | (_KEY_NEEDS if with_key_view else {})
     missing = {key: transform for key, transform in needs.items() if key not in inputs}
     if missing:
         transforms = ", ".join(dict.fromkeys(missing.values()))
-        raise KeyError(
+        raise MissingInputError(
             f"MASA pretraining needs {', '.join(missing)}: add {transforms} to the pipeline"
         )
 
@@ -210,13 +214,28 @@ def require_clip_ids(clip_ids: Tensor) -> None:
     """Check that every clip has an id: keys without one would never be negatives, L_s always 0.
 
     Raises:
-        ValueError: If one has none (-1).
+        UserError: If one has none (-1).
     """
     if bool((clip_ids < 0).any()):
-        raise ValueError(
+        raise UserError(
             f"{int((clip_ids < 0).sum())} of {len(clip_ids)} clips of the batch have no clip_id, "
             "by which the memory bank tells a clip's own keys from others: give each clip of the "
             "dataset a `clip_id` of 0 or more"
+        )
+
+
+def require_started(key_encoder: MomentumEncoder) -> None:
+    """Check that something moves the momentum copy: keys of a random network align with nothing.
+
+    Raises:
+        UserError: If it was never updated.
+    """
+    if int(key_encoder.steps) == 0:
+        raise UserError(
+            "MASA trains with `alignment`, but nothing updates its momentum copy: add "
+            "dict(type='MomentumAlignmentHook') to custom_hooks (in a training loop of your own "
+            "call model.update_key_encoder() before the first step and after each), or set "
+            "alignment=None"
         )
 
 

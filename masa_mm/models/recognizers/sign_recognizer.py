@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @MODELS.register_module()
@@ -13,7 +15,23 @@ class SignRecognizer(RecognizerGCN):
 
     ``RecognizerGCN`` gives its head features only, so padding takes part in the pooling; this one
     adds ``frame_valid``, which :class:`MASAHead` uses.
+
+    Args:
+        backbone (dict): A graph network, such as :class:`MASAEncoder`.
+        cls_head (dict, optional): The head, a :class:`MASAHead`.
+        data_preprocessor (dict, optional): Defaults to :class:`SignDataPreprocessor`.
+        **kwargs: Of MMAction2's ``BaseRecognizer``.
     """
+
+    def __init__(
+        self,
+        backbone: dict,
+        cls_head: dict | None = None,
+        data_preprocessor: dict | nn.Module | None = None,
+        **kwargs: Any,
+    ) -> None:
+        preprocessor = data_preprocessor or dict(type="SignDataPreprocessor")
+        super().__init__(backbone, cls_head, data_preprocessor=preprocessor, **kwargs)
 
     def extract_feat(self, inputs: Tensor, stage: str = "backbone", **kwargs) -> tuple:
         """Extract features.

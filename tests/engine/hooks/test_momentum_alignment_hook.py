@@ -6,8 +6,9 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from masa_mm.engine import MomentumAlignmentHook
-from masa_mm.engine.hooks.epoch_seed_hook import EpochSeedHook
+from masa_mm.engine import EpochSeedHook, MomentumAlignmentHook
+from masa_mm.engine.hooks.momentum_alignment_hook import half_cosine
+from masa_mm.errors import UserError
 
 
 def floats(module):
@@ -25,7 +26,8 @@ class Recorder(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         if not self.keys:
             self._note(runner.model)
-        self.lambda_s.append(runner.model.alignment.loss_weight)
+        alignment = runner.model.alignment
+        self.lambda_s.append(alignment.loss_weight * alignment.warmup)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         self.mu.append(1 - runner.model.key_encoder.momentum)
@@ -56,6 +58,20 @@ def test_without_warm_up_lambda_s_is_there_from_the_start(record):
     assert record(loss_weight=0.06, warmup_epochs=0).lambda_s == [0.06] * 12
 
 
+def test_mu_and_lambda_s_are_the_models_unless_the_hook_has_its_own(
+    make_runner, masa_config, tmp_path
+):
+    alignment = {**masa_config["alignment"], "loss_weight": 0.3}
+    model = {**masa_config, "momentum": 0.9, "alignment": alignment}
+    for own, mu, lambda_s in (({}, 0.9, 0.3), (dict(momentum=0.8, loss_weight=0.2), 0.8, 0.2)):
+        recorder = Recorder()
+        hooks = [MomentumAlignmentHook(warmup_epochs=1, **own), recorder]
+        make_runner(tmp_path / str(mu), hooks, epochs=2, model=model).train()
+        assert recorder.mu == pytest.approx([mu] * 6)
+        rise = [0, lambda_s / 3, lambda_s * 2 / 3]
+        assert recorder.lambda_s == pytest.approx(rise + [lambda_s] * 3)
+
+
 def test_mu_is_constant_by_default(record):
     assert record().mu == pytest.approx([0.996] * 12)
 
@@ -68,17 +84,18 @@ def test_mu_follows_a_half_cosine_if_asked(record):
     assert found[6] == pytest.approx(0.95)
 
 
-def test_momentum_at_reaches_both_ends():
-    hook = MomentumAlignmentHook(momentum=0.9, end_momentum=1.0)
-    assert [hook.momentum_at(p) for p in (0, 0.5, 1)] == pytest.approx([0.9, 0.95, 1.0])
+def test_half_cosine_reaches_both_ends():
+    assert [half_cosine(0.9, 1.0, p) for p in (0, 0.5, 1)] == pytest.approx([0.9, 0.95, 1.0])
 
 
 def test_the_copy_starts_equal_and_averages_weights_and_statistics(record):
+    """Statistics are a plain mean at first: rates 1/2, 1/3, 1/4, 1/5, and 0.2 as weights."""
     recorder = record(momentum=0.8)
     expected = recorder.queries[0]
-    for query, key in zip(recorder.queries, recorder.keys):
-        if query is not recorder.queries[0]:
-            expected = {n: 0.8 * expected[n] + 0.2 * query[n] for n in expected}
+    for step, (query, key) in enumerate(zip(recorder.queries, recorder.keys)):
+        if step > 0:
+            rates = {n: max(0.2, 1 / (step + 1)) if "running" in n else 0.2 for n in expected}
+            expected = {n: (1 - r) * expected[n] + r * query[n] for n, r in rates.items()}
         for name, value in key.items():
             torch.testing.assert_close(value, expected[name], atol=1e-5, rtol=1e-5)
     statistics = [name for name in expected if name.endswith("running_var")]
@@ -155,6 +172,11 @@ def test_a_bad_batch_leaves_the_last_checkpoint_clean(make_runner, tmp_path):
     assert all(value.isfinite().all() for value in state.values())
 
 
+def test_forgetting_the_hook_is_not_silent(make_runner, tmp_path):
+    with pytest.raises(UserError, match="add dict\\(type='MomentumAlignmentHook'\\)"):
+        make_runner(tmp_path).train()
+
+
 @pytest.mark.parametrize("kind", ["SignRecognizer", "MASA without alignment"])
 def test_another_model_is_refused(make_runner, masa_config, encoder_config, tmp_path, kind):
     model = {**masa_config, "alignment": None}
@@ -166,7 +188,7 @@ def test_another_model_is_refused(make_runner, masa_config, encoder_config, tmp_
             data_preprocessor=dict(type="SignDataPreprocessor"),
         )
     runner = make_runner(tmp_path, [MomentumAlignmentHook()], model=model)
-    with pytest.raises(TypeError, match=f"got {model['type']} without: remove the hook"):
+    with pytest.raises(UserError, match=f"got {model['type']} without: remove the hook"):
         runner.train()
 
 
@@ -179,5 +201,5 @@ def test_finds_the_model_behind_a_wrapper(make_runner, tmp_path):
 
 @pytest.mark.parametrize("wrong", [dict(momentum=1.1), dict(end_momentum=-0.1)])
 def test_a_momentum_outside_0_to_1_is_refused(wrong):
-    with pytest.raises(ValueError, match=str(*wrong.values())):
+    with pytest.raises(UserError, match=str(*wrong.values())):
         MomentumAlignmentHook(**wrong)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from masa_mm.errors import UserError
 from masa_mm.models.alignment import MomentumEncoder
 
 
@@ -77,6 +78,12 @@ def test_the_statistics_of_an_untrained_network_are_soon_forgotten():
     for _ in range(50):
         key.update_parameters(query)
     assert key.module.running_var.item() < 0.06
+
+
+@pytest.mark.parametrize("momentum", [-0.1, 1.1])
+def test_a_momentum_outside_0_to_1_is_refused(momentum):
+    with pytest.raises(UserError, match=f"must lie in .0, 1., got {momentum}"):
+        MomentumEncoder(nn.Linear(2, 2), momentum)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 1.0])

@@ -30,9 +30,9 @@ def alone(transformer, frames, visible, position=None):
     """One clip's visible frames through the blocks, with no mask anywhere."""
     places = visible.nonzero().flatten()
     x = transformer.input_norm(frames[places][None])
-    if transformer.use_position:
+    if transformer.position_gain is not None:
         places = places if position is None else position[places]
-        x = x + sincos_position(places, x.shape[-1])
+        x = x + transformer.position_gain * sincos_position(places, x.shape[-1])
     for block in transformer.blocks:
         x = block(x)
     return transformer.output_norm(x)[0]

@@ -16,6 +16,7 @@ from mmengine.dataset import Compose
 from torch import nn
 
 from masa_mm.datasets.collate import pad_clips
+from masa_mm.errors import UserError
 from masa_mm.models.recognizers.masa import frame_positions, joints_of_parts
 
 
@@ -138,6 +139,27 @@ def test_a_clip_without_an_id_is_refused(make_masa, make_batch):
     with pytest.raises(ValueError, match="1 of 2 clips of the batch have no clip_id"):
         loss(make_masa(), make_batch(ids=[5, -1]))
     assert loss(make_masa(alignment=False), make_batch(ids=[5, -1]))
+
+
+def test_training_without_the_hook_is_refused(make_masa, make_batch):
+    model = make_masa()
+    model.key_encoder.steps.zero_()
+    assert loss(model.eval(), make_batch())
+    before = snapshot(model.alignment.bank)
+    with pytest.raises(UserError, match=r"MomentumAlignmentHook.*to custom_hooks"):
+        loss(model.train(), make_batch())
+    assert_unchanged(model.alignment.bank, before)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 1.0])
+def test_mu_may_be_at_its_ends(make_masa, make_batch, momentum):
+    model = make_masa(momentum=momentum).train()
+    weights = dict(model.key_encoder.module.named_parameters())
+    expected = weights if momentum == 1 else dict(model._query_branch().named_parameters())
+    expected = {name: value.clone() for name, value in expected.items()}
+    model.update_key_encoder()
+    for name, value in expected.items():
+        torch.testing.assert_close(weights[name], value)
 
 
 def test_several_views_are_refused(make_masa, make_batch):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from masa_mm.models import SignDataPreprocessor
 from masa_mm.structures import SignDataSamples
 
 
@@ -14,6 +15,11 @@ def test_predictions_do_not_depend_on_padding(make_recognizer, make_poses):
         expected, _ = model.extract_feat(short[:, None], stage="head")
         found, _ = model.extract_feat(long[:, None], stage="head")
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_takes_batches_of_pad_clips_by_default(make_recognizer):
+    model = make_recognizer(data_preprocessor=None)
+    assert isinstance(model.data_preprocessor, SignDataPreprocessor)
 
 
 def test_views_are_averaged(make_recognizer, make_poses):

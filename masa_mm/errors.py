@@ -1,0 +1,17 @@
+"""What users can mend themselves; the tools show it as one line, without a traceback."""
+
+from __future__ import annotations
+
+
+class UserError(ValueError):
+    """Something is wrong with a file, a config or an option; the message names it and the remedy.
+
+    Errors of this kind have subclasses where somebody may want to catch them by name.
+    """
+
+
+class MissingInputError(UserError, KeyError):
+    """A key that an earlier step of the pipeline should have made."""
+
+    # KeyError would put its message in quotes.
+    __str__ = Exception.__str__
