@@ -10,8 +10,8 @@ class UserError(ValueError):
     """
 
 
-class MissingInputError(UserError, KeyError):
-    """A key that an earlier step of the pipeline should have made."""
+class MissingKeyError(UserError, KeyError):
+    """A key or a name that is not there."""
 
     # KeyError would put its message in quotes.
     __str__ = Exception.__str__

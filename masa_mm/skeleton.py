@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from .errors import MissingKeyError
+
 HAND_JOINTS = (
     "wrist",
     *(
@@ -155,7 +157,7 @@ def source_layout(name: str) -> SourceLayout:
         KeyError: there is none; names those there are.
     """
     if name not in SOURCE_LAYOUTS:
-        raise KeyError(f"no joint layout '{name}'; there are {', '.join(SOURCE_LAYOUTS)}")
+        raise MissingKeyError(f"no joint layout '{name}'; there are {', '.join(SOURCE_LAYOUTS)}")
     return SOURCE_LAYOUTS[name]
 
 

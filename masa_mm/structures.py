@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from mmaction.structures import ActionDataSample
 
+from .errors import UserError
+
 
 class SignDataSamples(Sequence):
     """A batch's annotations: a sequence of ``ActionDataSample`` backed by batched tensors.
@@ -59,7 +61,7 @@ class SignDataSamples(Sequence):
         self.clip_ids = torch.full_like(labels, -1) if clip_ids is None else clip_ids
         self.metas = [{} for _ in range(len(labels))] if metas is None else list(metas)
         if not len(self.labels) == len(self.clip_ids) == len(self.metas):
-            raise ValueError(
+            raise UserError(
                 f"SignDataSamples: {len(self.labels)} labels, {len(self.clip_ids)} clip ids and "
                 f"{len(self.metas)} metas do not describe one batch"
             )

@@ -21,6 +21,7 @@ SUPPORTED = {
     "numpy": (None, None),
     "safetensors": ("0.4", None),
     "scikit-learn": (None, None),
+    "scipy": (None, None),
     "matplotlib": (None, None),
     "tensorboard": (None, None),
 }

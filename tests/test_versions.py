@@ -17,6 +17,7 @@ GOOD = {
     "numpy": "2.4.6",
     "safetensors": "0.8.0",
     "scikit-learn": "1.9.1",
+    "scipy": "1.17.1",
     "matplotlib": "3.11.2",
     "tensorboard": "2.21.0",
 }

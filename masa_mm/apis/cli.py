@@ -17,12 +17,13 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from ..compat import CheckpointError
+from ..errors import UserError
 
 EXIT_USER_ERROR = 2
 
 
-class UsageError(Exception):
-    """Something the user asked for that cannot be; shown as one line."""
+class UsageError(UserError):
+    """Options that do not go together, or that the config does not go with."""
 
 
 def train(argv: Sequence[str] | None = None) -> int:
@@ -242,7 +243,15 @@ def _strictly(load: Callable) -> Callable:
 def _in_one_line(run: Callable[[], object]) -> int:
     try:
         run()
-    except (UsageError, FileNotFoundError, CheckpointError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (UserError, FileNotFoundError, FloatingPointError) as error:
+        print(f"error: {_message(error)}", file=sys.stderr)
         return EXIT_USER_ERROR
     return 0
+
+
+def _message(error: Exception) -> str:
+    """What the error says; of one from a DataLoader's worker its own words, which come last."""
+    text = str(error)
+    if text.startswith("Caught "):
+        return text.strip().rpartition("\n")[2].partition(": ")[2]
+    return text

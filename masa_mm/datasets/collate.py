@@ -10,6 +10,8 @@ from mmengine.registry import FUNCTIONS
 
 from masa_mm.structures import SignDataSamples
 
+from ..errors import UserError
+
 # How many axes of a clip's array, split into views, come before the frames.
 # Flat arrays are [views * T, ...]; the joints are [views, persons, T, joints, 3] already.
 _AXES_BEFORE_FRAMES = dict(
@@ -46,13 +48,13 @@ def pad_clips(batch: Sequence[dict], pad_to_multiple: int = 1) -> dict:
         ValueError: a bad argument, or clips that differ in more than their length.
     """
     if pad_to_multiple != int(pad_to_multiple) or pad_to_multiple < 1:
-        raise ValueError(
+        raise UserError(
             f"pad_clips: pad_to_multiple must be a whole number above 0, got {pad_to_multiple!r}"
         )
     keys = batch[0]["inputs"].keys()
     for clip in batch:
         if clip["inputs"].keys() != keys:
-            raise ValueError(
+            raise UserError(
                 f"pad_clips: clip {_name(clip)} has {sorted(clip['inputs'])}, but clip "
                 f"{_name(batch[0])} has {sorted(keys)}: one batch needs one pipeline"
             )
@@ -73,7 +75,7 @@ def _pad_and_stack(batch: Sequence[dict], key: str, pad_to_multiple: int) -> tor
     rest = first.shape[:axis], first.shape[axis + 1 :], first.dtype
     for clip, array in zip(batch, arrays, strict=True):
         if (array.shape[:axis], array.shape[axis + 1 :], array.dtype) != rest:
-            raise ValueError(
+            raise UserError(
                 f"pad_clips: clip {_name(clip)} has {key!r} of shape {list(array.shape)} "
                 f"({array.dtype}), which does not stack with {list(first.shape)} ({first.dtype}) "
                 f"of clip {_name(batch[0])}"

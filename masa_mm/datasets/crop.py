@@ -26,6 +26,8 @@ import numpy as np
 
 from masa_mm.skeleton import BODY, LEFT_HAND, NUM_JOINTS, RIGHT_HAND, source_layout
 
+from ..errors import UserError
+
 BOX_SCALE = 2.2
 MIN_VISIBLE = 10
 VISIBLE_THR = 0.4
@@ -57,7 +59,7 @@ def select_joints(
     """
     source = source_layout(layout)
     if keypoint.shape[-2] != source.num_joints or score.shape != keypoint.shape[:-1]:
-        raise ValueError(
+        raise UserError(
             f"layout '{layout}' has {source.num_joints} joints; got keypoint "
             f"{list(keypoint.shape)} and score {list(score.shape)}"
         )
@@ -126,19 +128,19 @@ def _checked(
     keypoint: np.ndarray, score: np.ndarray, img_shape: Sequence[float] | np.ndarray, fallback: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if keypoint.ndim != 3 or keypoint.shape[1:] != (NUM_JOINTS, 2):
-        raise ValueError(f"keypoint must be [T, {NUM_JOINTS}, 2], got {list(keypoint.shape)}")
+        raise UserError(f"keypoint must be [T, {NUM_JOINTS}, 2], got {list(keypoint.shape)}")
     if score.shape != keypoint.shape[:2]:
-        raise ValueError(f"score must be {list(keypoint.shape[:2])}, got {list(score.shape)}")
+        raise UserError(f"score must be {list(keypoint.shape[:2])}, got {list(score.shape)}")
     if fallback not in FALLBACKS:
-        raise ValueError(f"fallback must be one of {', '.join(FALLBACKS)}, got '{fallback}'")
+        raise UserError(f"fallback must be one of {', '.join(FALLBACKS)}, got '{fallback}'")
     img_shape = np.asarray(img_shape, np.float32)
     if img_shape.shape not in ((2,), (len(keypoint), 2)):
-        raise ValueError(
+        raise UserError(
             f"img_shape must be (h, w), or one a frame [{len(keypoint)}, 2], got the shape "
             f"{list(img_shape.shape)}"
         )
     if not (img_shape > 0).all():
-        raise ValueError(f"img_shape must be a positive (h, w), got {img_shape.min():g}")
+        raise UserError(f"img_shape must be a positive (h, w), got {img_shape.min():g}")
     img_shape = np.broadcast_to(img_shape, (len(keypoint), 2))
     return keypoint.astype(np.float32), score.astype(np.float32), img_shape
 

@@ -15,8 +15,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from ..errors import UserError
 
-class ListError(ValueError):
+
+class ListError(UserError):
     """An official list that cannot be read; the message is one line naming file and remedy."""
 
 

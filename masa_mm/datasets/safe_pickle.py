@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UserError
+
 _RECONSTRUCT = np.empty(0).__reduce__()[0]
 _SCALAR = np.float64().__reduce__()[0]
 _FROM_BUFFER = np.empty(1).__reduce_ex__(5)[0]
@@ -59,7 +61,7 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 }
 
 
-class UnsafePickleError(pickle.UnpicklingError, ValueError):
+class UnsafePickleError(UserError, pickle.UnpicklingError):
     """A pickle that holds more than arrays and plain containers, or is no whole pickle."""
 
 

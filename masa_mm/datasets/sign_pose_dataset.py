@@ -11,11 +11,12 @@ from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
 from mmengine.logging import print_log
 
+from ..errors import UserError
 from .pose_pickle import PosePickle
 from .store import PoseStore
 
 
-class DatasetError(ValueError):
+class DatasetError(UserError):
     """A dataset that cannot be what was asked for; the message is one line with the remedy."""
 
 

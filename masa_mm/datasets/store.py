@@ -23,6 +23,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from masa_mm.errors import UserError
 from masa_mm.skeleton import BODY, LEFT_HAND, NUM_JOINTS, RIGHT_HAND
 
 # One metadata entry: safetensors writes several in an order that changes from run to run.
@@ -36,7 +37,7 @@ MAX_BODY_COORDINATE = 10.0
 _HANDS = slice(RIGHT_HAND.start, LEFT_HAND.start + LEFT_HAND.num_joints)
 
 
-class PoseStoreError(ValueError):
+class PoseStoreError(UserError):
     """A store that cannot be read or written; the message is one line naming file and remedy."""
 
 
@@ -490,29 +491,12 @@ def _save_whole(
         beside.touch()
         mode = beside.stat().st_mode  # the user's umask, which save_file does not follow
         save_file(tensors, beside, {FORMAT: json.dumps(metadata)})
-        _sort_header(beside)
         beside.chmod(mode)
         os.replace(beside, path)
     except SafetensorError as error:
         raise PoseStoreError(f"{path}: cannot be written ({error}); is the disk full?") from None
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _sort_header(path: Path) -> None:
-    """Put the metadata in alphabetical order in place: safetensors writes them in a random one.
-
-    So equal contents are equal bytes, and a store can be told by its checksum.
-    """
-    with path.open("r+b") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-        text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        ordered = text.encode().ljust(length)
-        if len(ordered) != length:
-            raise PoseStoreError(f"{path}: its header cannot be put in order, this is a bug")
-        file.seek(8)
-        file.write(ordered)
 
 
 # ---- what makes a clip bad ---------------------------------------------------------------------

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..errors import UserError
+
 # Resamples held in memory at once: bounds the work arrays at about 100 MB for 25,000 clips.
 _CHUNK_ELEMENTS = 2_000_000
 
@@ -32,17 +34,17 @@ def true_class_ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     scores, labels = np.asarray(scores), np.asarray(labels)
     if scores.ndim != 2 or labels.shape != scores.shape[:1]:
-        raise ValueError(
+        raise UserError(
             "scores must be [clips, classes] and labels [clips], "
             f"got {scores.shape} and {labels.shape}"
         )
     broken = np.isnan(scores).any(1)
     if broken.any():
-        raise ValueError(f"row {broken.argmax()}: the scores hold NaN")
+        raise UserError(f"row {broken.argmax()}: the scores hold NaN")
     outside = (labels < 0) | (labels >= scores.shape[1])
     if outside.any():
         row = outside.argmax()
-        raise ValueError(f"row {row}: label {labels[row]} is not one of {scores.shape[1]} classes")
+        raise UserError(f"row {row}: label {labels[row]} is not one of {scores.shape[1]} classes")
     true = np.take_along_axis(scores, labels[:, None].astype(np.int64), axis=1)
     return (scores >= true).sum(1, dtype=np.int64) - 1
 
@@ -101,9 +103,9 @@ def bootstrap_intervals(
     """
     ranks, labels = _checked(ranks, labels)
     if num_resamples < 2:
-        raise ValueError(f"num_resamples must be at least 2, got {num_resamples}")
+        raise UserError(f"num_resamples must be at least 2, got {num_resamples}")
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+        raise UserError(f"confidence must lie between 0 and 1, got {confidence}")
     order = np.argsort(labels, kind="stable")
     ranks, labels = ranks[order], labels[order]
     draws = np.concatenate(
@@ -120,9 +122,9 @@ def bootstrap_intervals(
 def _checked(ranks: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ranks, labels = np.asarray(ranks), np.asarray(labels)
     if ranks.shape != labels.shape or ranks.ndim != 1:
-        raise ValueError(f"ranks and labels must be [clips], got {ranks.shape} and {labels.shape}")
+        raise UserError(f"ranks and labels must be [clips], got {ranks.shape} and {labels.shape}")
     if not len(ranks):
-        raise ValueError("there is no clip to score")
+        raise UserError("there is no clip to score")
     return ranks, labels
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..datasets.safe_pickle import UnsafePickleError, load_pickle
+from ..errors import UserError
 
 
 class Predictions(NamedTuple):
@@ -33,19 +34,17 @@ def load_predictions(path: str | os.PathLike) -> Predictions:
     """
     samples = load_pickle(path, also=_TENSORS)
     if not isinstance(samples, list) or not samples:
-        raise ValueError(
-            f"{path}: holds no list of predictions; write it with tools/test.py --dump"
-        )
+        raise UserError(f"{path}: holds no list of predictions; write it with tools/test.py --dump")
     try:
         scores = np.stack([np.asarray(sample["pred_score"], np.float64) for sample in samples])
         labels = np.array([_label(sample) for sample in samples], np.int64)
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
+        raise UserError(
             f"{path}: a prediction lacks 'pred_score', or they differ in length ({error}); "
             "write it with tools/test.py --dump on a recognition config"
         ) from None
     if scores.ndim != 2:
-        raise ValueError(f"{path}: 'pred_score' must be one number for each class")
+        raise UserError(f"{path}: 'pred_score' must be one number for each class")
     return Predictions(scores, labels, tuple(str(s.get("frame_dir", "")) for s in samples))
 
 

@@ -12,6 +12,7 @@ import torch
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
+from ..errors import UserError
 from .accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
 
 
@@ -60,7 +61,7 @@ class SignAccuracy(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or min(self.topk) < 1:
-            raise ValueError(f"SignAccuracy: topk must be whole numbers from 1, got {topk}")
+            raise UserError(f"SignAccuracy: topk must be whole numbers from 1, got {topk}")
         self.subsets = {name: _read_classes(name, given) for name, given in (subsets or {}).items()}
         self._num_classes = 0
         self.num_resamples = num_resamples
@@ -79,7 +80,7 @@ class SignAccuracy(BaseMetric):
         scores = np.stack([self._scores_of(sample) for sample in data_samples])
         num_classes = scores.shape[1]
         if max(self.topk) > num_classes:
-            raise ValueError(
+            raise UserError(
                 f"SignAccuracy: top-{max(self.topk)} of {num_classes} classes means nothing; "
                 f"set topk to numbers below {num_classes} in the evaluator"
             )
@@ -90,7 +91,7 @@ class SignAccuracy(BaseMetric):
                 else f"label {labels[row]} is outside the model's {num_classes} classes: "
                 "check num_classes in the head's config and the class list of the dataset"
             )
-            raise ValueError(f"SignAccuracy: clip {_name_of(data_samples[row])}: {fault}")
+            raise UserError(f"SignAccuracy: clip {_name_of(data_samples[row])}: {fault}")
         self._num_classes = num_classes
         ranks = true_class_ranks(scores, labels)
         self.results.extend(zip(ranks.tolist(), labels.tolist(), strict=True))
@@ -98,13 +99,13 @@ class SignAccuracy(BaseMetric):
     def compute_metrics(self, results: list[tuple[int, int]]) -> dict[str, float]:
         """The metrics of all collected (rank, label) pairs; keys as in the class docstring."""
         if not results:
-            raise ValueError("SignAccuracy: no clip was evaluated; is the test split empty?")
+            raise UserError("SignAccuracy: no clip was evaluated; is the test split empty?")
         ranks, labels = np.array(results, dtype=np.int64).T
         metrics = self._report(ranks, labels)
         for name, classes in self.subsets.items():
             chosen = np.isin(labels, self._as_labels(name, classes))
             if not chosen.any():
-                raise ValueError(f"SignAccuracy: subset '{name}' has no clip among {len(labels)}")
+                raise UserError(f"SignAccuracy: subset '{name}' has no clip among {len(labels)}")
             metrics |= self._report(ranks[chosen], labels[chosen], f"{name}_")
         return metrics
 
@@ -126,7 +127,7 @@ class SignAccuracy(BaseMetric):
         labels = [known.get(entry, entry) for entry in classes]
         for label in labels:
             if not str(label).isdecimal() or int(label) >= self._num_classes:
-                raise ValueError(
+                raise UserError(
                     f"SignAccuracy: subset '{subset}': {label!r} is neither a label below "
                     f"{self._num_classes} nor one of the dataset's {len(known)} class names"
                 )
@@ -138,7 +139,7 @@ class SignAccuracy(BaseMetric):
         values = [] if label is None else np.asarray(label).reshape(-1).tolist()
         if len(values) != 1 or values[0] < 0:
             found = "no label" if not values or values == [-1] else f"label {values}"
-            raise ValueError(
+            raise UserError(
                 f"SignAccuracy: clip {_name_of(sample)} has {found}; "
                 "accuracy needs one class for each clip: evaluate on a labelled split"
             )
@@ -148,7 +149,7 @@ class SignAccuracy(BaseMetric):
     def _scores_of(sample: dict) -> np.ndarray:
         scores = sample.get("pred_score")
         if not isinstance(scores, (torch.Tensor, np.ndarray)) or scores.ndim != 1:
-            raise ValueError(
+            raise UserError(
                 f"SignAccuracy: clip {_name_of(sample)} needs a 'pred_score' with one number for a "
                 f"class, got {getattr(scores, 'shape', type(scores).__name__)}"
             )
@@ -173,7 +174,7 @@ def _read_classes(subset: str, classes: str | Path | Sequence[int | str]) -> tup
         entries = [entry.strip() if isinstance(entry, str) else entry for entry in entries]
         entries = [entry for entry in entries if entry != ""]
     if not entries:
-        raise ValueError(f"SignAccuracy: subset '{subset}' lists no class")
+        raise UserError(f"SignAccuracy: subset '{subset}' lists no class")
     return tuple(entries)
 
 
@@ -181,7 +182,7 @@ def _json_list(path: Path, text: str) -> list:
     try:
         entries = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"SignAccuracy: {path} is not valid JSON ({error})") from None
+        raise UserError(f"SignAccuracy: {path} is not valid JSON ({error})") from None
     if not isinstance(entries, list):
-        raise ValueError(f"SignAccuracy: {path} must hold a JSON list of classes")
+        raise UserError(f"SignAccuracy: {path} must hold a JSON list of classes")
     return entries

@@ -13,6 +13,7 @@ import numpy as np
 
 from masa_mm.skeleton import NUM_JOINTS, source_layout
 
+from ...errors import UserError
 from ..crop import crop_parts, select_joints
 from ..store import DTYPES, PoseStoreError, WriteReport, write_store
 
@@ -20,7 +21,7 @@ from ..store import DTYPES, PoseStoreError, WriteReport, write_store
 _CHUNK = 16384
 
 
-class SourceError(ValueError):
+class SourceError(UserError):
     """A source that cannot be read; the message is one line naming file and remedy."""
 
 

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from ...errors import UserError
 from .base import SourceClips, SourceError, check_clip_arrays, read_class_list, read_npz
 
 ABSENT = -32768
@@ -38,7 +39,7 @@ def read_wlasl_upper_body(
         ValueError: ``aspect`` is not positive.
     """
     if not aspect > 0:
-        raise ValueError(f"aspect is width over height and above 0, got {aspect}")
+        raise UserError(f"aspect is width over height and above 0, got {aspect}")
     arrays = read_npz(path, ("keypoint", "pose_visibility", "num_frames", *_PER_CLIP))
     check_clip_arrays(path, arrays, LAYOUT, _PER_CLIP)
     keypoint, visibility = arrays["keypoint"], arrays["pose_visibility"]

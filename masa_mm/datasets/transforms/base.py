@@ -14,6 +14,8 @@ from mmcv.transforms import BaseTransform
 
 from masa_mm.skeleton import NUM_JOINTS, PARTS
 
+from ...errors import MissingKeyError, UserError
+
 # Every array of ``results`` that has one entry a frame, and the axis of the frames.
 FRAME_AXIS = dict(
     keypoint=1, keypoint_score=1, motion=1, motion_weight=1, frame_mask=1, frame_inds=0
@@ -35,24 +37,22 @@ class SignTransform(BaseTransform):
 
     def _fraction(self, name: str, value: float) -> float:
         if not 0 <= value <= 1:
-            raise ValueError(f"{type(self).__name__}: {name} must lie in [0, 1], got {value!r}")
+            raise UserError(f"{type(self).__name__}: {name} must lie in [0, 1], got {value!r}")
         return float(value)
 
     def _at_least(self, name: str, value: float, least: float) -> float:
         if not value >= least:
-            raise ValueError(
-                f"{type(self).__name__}: {name} must be {least} or more, got {value!r}"
-            )
+            raise UserError(f"{type(self).__name__}: {name} must be {least} or more, got {value!r}")
         return value
 
     def _positive(self, name: str, value: float) -> float:
         if not value > 0:
-            raise ValueError(f"{type(self).__name__}: {name} must be above 0, got {value!r}")
+            raise UserError(f"{type(self).__name__}: {name} must be above 0, got {value!r}")
         return float(value)
 
     def _one_of(self, name: str, value: str, choices: Sequence[str]) -> str:
         if value not in choices:
-            raise ValueError(
+            raise UserError(
                 f"{type(self).__name__}: {name} must be one of {', '.join(choices)}, got {value!r}"
             )
         return value
@@ -68,23 +68,23 @@ class SignTransform(BaseTransform):
             ValueError: the shapes do not fit each other, or the clip has no frames.
         """
         if "keypoint" not in results:
-            raise KeyError(f"{self._where(results)} has no 'keypoint'")
+            raise MissingKeyError(f"{self._where(results)} has no 'keypoint'")
         keypoint = results["keypoint"]
         if keypoint.ndim != 4:
-            raise ValueError(
+            raise UserError(
                 f"{self._where(results)} needs 'keypoint' of shape [persons, frames, joints, "
                 f"coordinates], got {list(keypoint.shape)}: place it before FormatGCNInput and "
                 "packing"
             )
         if 0 in keypoint.shape[:3]:
-            raise ValueError(
+            raise UserError(
                 f"{self._where(results)} is empty: 'keypoint' has shape {list(keypoint.shape)}"
             )
         score = results.get("keypoint_score")
         if score is None:
             score = (keypoint != 0).any(-1).astype(np.float32)
         elif score.shape != keypoint.shape[:3]:
-            raise ValueError(
+            raise UserError(
                 f"{self._where(results)} has 'keypoint' of shape {list(keypoint.shape)} "
                 f"but 'keypoint_score' of shape {list(score.shape)}"
             )
@@ -94,7 +94,7 @@ class SignTransform(BaseTransform):
         """As :meth:`_clip`, for what knows hands from body: the 49 sign joints only."""
         keypoint, score = self._clip(results)
         if keypoint.shape[2] != NUM_JOINTS:
-            raise ValueError(
+            raise UserError(
                 f"{self._where(results)} needs the {NUM_JOINTS} sign joints, got "
                 f"{keypoint.shape[2]}: place SelectSignJoints before it"
             )
@@ -104,7 +104,7 @@ class SignTransform(BaseTransform):
         """Refuse to change joints from which something was derived that would not follow."""
         for key in keys:
             if key in results:
-                raise ValueError(
+                raise UserError(
                     f"{self._where(results)} already has {key!r}, which would no longer fit its "
                     f"joints: place {type(self).__name__} before the transform that makes {key!r}"
                 )
@@ -112,7 +112,7 @@ class SignTransform(BaseTransform):
     def _must_be_one_sample(self, results: dict) -> None:
         """Refuse to drop frames where several views of one length lie one after another."""
         if results.get("num_clips", 1) != 1:
-            raise ValueError(
+            raise UserError(
                 f"{self._where(results)} was sampled with num_clips={results['num_clips']}, whose "
                 "views would no longer be of one length: set num_clips=1 or place "
                 f"{type(self).__name__} before the sampling"

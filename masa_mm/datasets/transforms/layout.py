@@ -7,6 +7,7 @@ from mmaction.registry import TRANSFORMS
 from masa_mm.datasets import crop
 from masa_mm.skeleton import missing_joints, source_layout
 
+from ...errors import MissingKeyError, UserError
 from .base import SignTransform
 
 
@@ -40,7 +41,7 @@ class SelectSignJoints(SignTransform):
         self._must_precede(results, "motion", "frame_mask")
         layout = self.layout or results.get("layout")
         if layout is None:
-            raise KeyError(
+            raise MissingKeyError(
                 f"{self._where(results)} does not name its joint layout: give "
                 "SelectSignJoints(layout=...) or the annotation's 'layout'"
             )
@@ -96,12 +97,14 @@ class CropSignParts(SignTransform):
         keypoint, score = self._sign_clip(results)
         self._must_precede(results, "motion", "frame_mask")
         if results.get("normalization") == "part_crop":
-            raise ValueError(
+            raise UserError(
                 f"{self._where(results)} is in part coordinates already: take CropSignParts out of "
                 "the pipeline"
             )
         if "img_shape" not in results:
-            raise KeyError(f"{self._where(results)} has no 'img_shape' (h, w) to crop within")
+            raise MissingKeyError(
+                f"{self._where(results)} has no 'img_shape' (h, w) to crop within"
+            )
         try:
             cropped, cropped_score = crop.crop_parts(
                 keypoint.reshape(-1, *keypoint.shape[2:]),
@@ -113,7 +116,7 @@ class CropSignParts(SignTransform):
                 fallback=self.fallback,
             )
         except ValueError as error:
-            raise ValueError(f"{self._where(results)}: {error}") from error
+            raise UserError(f"{self._where(results)}: {error}") from error
         results.update(
             keypoint=cropped.reshape(keypoint.shape),
             keypoint_score=cropped_score.reshape(score.shape),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
+from ...errors import UserError
 from .base import SignTransform, split_views
 
 
@@ -84,7 +85,7 @@ class MotionResidual(SignTransform):
         self, intervals: Sequence[int] = (3,), score_thr: float = 0.4, pixel_scale: float = 256.0
     ) -> None:
         if not intervals or any(k != int(k) or k < 1 for k in intervals):
-            raise ValueError(
+            raise UserError(
                 "MotionResidual: intervals must be whole numbers of frames above 0, "
                 f"got {intervals!r}"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
+from ...errors import MissingKeyError, UserError
 from .base import SignTransform, frame_numbers, split_views
 
 _META_KEYS = ("frame_dir", "gloss", "signer", "total_frames")
@@ -49,9 +50,9 @@ class PackSignInputs(SignTransform):
         """float32 [num_clips, 1, T, V, 3]: x, y, score."""
         keypoint, score = self._clip(results)
         if "keypoint_score" not in results:
-            raise KeyError(f"{self._where(results)} has no 'keypoint_score'")
+            raise MissingKeyError(f"{self._where(results)} has no 'keypoint_score'")
         if len(keypoint) != 1:
-            raise ValueError(f"{self._where(results)} has {len(keypoint)} persons, a sign has 1")
+            raise UserError(f"{self._where(results)} has {len(keypoint)} persons, a sign has 1")
         joints = np.empty((*score.shape, keypoint.shape[-1] + 1), np.float32)
         joints[..., :-1] = keypoint
         joints[..., -1] = score

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
+from ...errors import UserError
 from .base import SignTransform, take_frames
 
 
@@ -55,7 +56,7 @@ class SampleSignFrames(SignTransform):
         self.interval = self._at_least("interval", interval, 1)
         self.jitter = jitter
         if mode == "uniform" and interval != 1:
-            raise ValueError(f"SampleSignFrames: mode 'uniform' takes no interval, got {interval}")
+            raise UserError(f"SampleSignFrames: mode 'uniform' takes no interval, got {interval}")
 
     def transform(self, results: dict) -> dict:
         _, score = self._clip(results)

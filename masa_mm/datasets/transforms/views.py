@@ -9,6 +9,7 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmengine.dataset import Compose
 
+from ...errors import UserError
 from .base import SignTransform, take_frames
 
 # Made from the query view's joints, for the query view's decoder.
@@ -79,7 +80,7 @@ class AlignmentViews(SignTransform):
         }
         view = self._compose(view)
         if view is None:
-            raise ValueError(
+            raise UserError(
                 f"{self._where(results)}: a transform of the key view returned None; "
                 "it must not drop clips"
             )

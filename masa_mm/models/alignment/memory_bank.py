@@ -6,6 +6,8 @@ import torch
 from mmengine import dist
 from torch import Tensor, nn
 
+from ...errors import UserError
+
 EMPTY = -1
 
 
@@ -26,7 +28,7 @@ class MemoryBank(nn.Module):
     def __init__(self, channels: int, length: int = 6144) -> None:
         super().__init__()
         if length < 1:
-            raise ValueError(f"MemoryBank: length must be at least 1, got {length}")
+            raise UserError(f"MemoryBank: length must be at least 1, got {length}")
         self.register_buffer("keys", torch.zeros(length, channels))
         self.register_buffer("clip_ids", torch.full((length,), EMPTY))
         self.register_buffer("pointer", torch.zeros((), dtype=torch.long))

@@ -7,6 +7,7 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...errors import UserError
 from ..losses.info_nce import info_nce, info_nce_logits
 from .memory_bank import MemoryBank
 
@@ -66,7 +67,7 @@ class SemanticAlignment(nn.Module):
     ) -> None:
         super().__init__()
         if temperature <= 0:
-            raise ValueError(f"SemanticAlignment: temperature must be positive, got {temperature}")
+            raise UserError(f"SemanticAlignment: temperature must be positive, got {temperature}")
         self.projector = Projector(in_channels, hidden_channels, out_channels)
         self.bank = MemoryBank(out_channels, bank_length)
         self.temperature = temperature

@@ -7,6 +7,7 @@ from mmaction.models.heads import BaseHead
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
+from ...errors import UserError
 from ...structures import SignDataSamples
 from ..alignment import average_frames
 
@@ -32,7 +33,7 @@ class LearnedPooling(nn.Module):
     def __init__(self, channels: int, num_parts: int) -> None:
         super().__init__()
         if num_parts != 3:
-            raise ValueError(
+            raise UserError(
                 f"LearnedPooling pools right hand, left hand and body, got {num_parts} parts"
             )
         self.hand_score = nn.Linear(channels, 1)
@@ -95,7 +96,7 @@ class MASAHead(BaseHead):
             **kwargs,
         )
         if pooling not in POOLINGS:
-            raise ValueError(
+            raise UserError(
                 f"MASAHead: pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}"
             )
         self.pooling = POOLINGS[pooling](in_channels, num_parts)
@@ -161,12 +162,12 @@ def batch_labels(data_samples: SignDataSamples | list, num_classes: int) -> Tens
     else:
         labels = torch.cat([sample.gt_label for sample in data_samples])
     if bool((labels < 0).any()):
-        raise ValueError(
+        raise UserError(
             f"{int((labels < 0).sum())} of {len(labels)} clips of the batch have no label (-1): "
             "finetuning needs a labelled store; unlabelled clips are for pretraining"
         )
     if bool((labels >= num_classes).any()):
-        raise ValueError(
+        raise UserError(
             f"label {int(labels.max())} in a batch, but the head has num_classes={num_classes}: "
             "set model.cls_head.num_classes to the number of glosses of the dataset"
         )

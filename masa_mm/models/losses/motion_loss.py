@@ -7,6 +7,8 @@ from mmaction.registry import MODELS
 from mmengine import dist
 from torch import Tensor, nn
 
+from ...errors import UserError
+
 
 def mean_over_ranks(value: Tensor) -> Tensor:
     """Average a scalar over all processes."""
@@ -39,9 +41,9 @@ class MotionLoss(nn.Module):
     ) -> None:
         super().__init__()
         if norm not in ("l1", "l2"):
-            raise ValueError(f"MotionLoss: norm must be 'l1' or 'l2', got {norm!r}")
+            raise UserError(f"MotionLoss: norm must be 'l1' or 'l2', got {norm!r}")
         if per not in ("frame", "joint"):
-            raise ValueError(f"MotionLoss: per must be 'frame' or 'joint', got {per!r}")
+            raise UserError(f"MotionLoss: per must be 'frame' or 'joint', got {per!r}")
         self.norm = norm
         self.unit = unit
         self.per = per

@@ -8,7 +8,7 @@ from mmaction.registry import MODELS
 from mmengine import dist
 from torch import Tensor, nn
 
-from ...errors import MissingInputError, UserError
+from ...errors import MissingKeyError, UserError
 from ...skeleton import PARTS
 from ...structures import SignDataSamples
 from ..alignment import MomentumEncoder
@@ -148,7 +148,7 @@ class MASA(BaseRecognizer):
         """Compute the losses of a batch and, in training, add its keys to the memory bank.
 
         Raises:
-            MissingInputError: If the pipeline has not prepared what pretraining needs.
+            MissingKeyError: If the pipeline has not prepared what pretraining needs.
             UserError: If alignment meets a clip without an id, or trains without its hook.
             FloatingPointError: If a loss is not finite, in any process; the bank stays as it was.
         """
@@ -199,13 +199,13 @@ def require_inputs(inputs: dict, with_key_view: bool) -> None:
     """Check that the pipeline made every input; name the transform that is missing.
 
     Raises:
-        MissingInputError: If one is missing.
+        MissingKeyError: If one is missing.
     """
     needs = _NEEDS | (_KEY_NEEDS if with_key_view else {})
     missing = {key: transform for key, transform in needs.items() if key not in inputs}
     if missing:
         transforms = ", ".join(dict.fromkeys(missing.values()))
-        raise MissingInputError(
+        raise MissingKeyError(
             f"MASA pretraining needs {', '.join(missing)}: add {transforms} to the pipeline"
         )
 
