@@ -1,0 +1,84 @@
+"""Configs that inherit from mmaction2's."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import importlib.util
+import sys
+from typing import Any
+
+from .. import versions
+from .packages import package_folder
+from .workarounds import workaround
+
+
+@workaround("pypa/setuptools#3085: setuptools >= 82 has no pkg_resources, which mmengine imports")
+def pkg_resources() -> bool:
+    if importlib.util.find_spec("pkg_resources") is not None:
+        return False
+    from mmengine.utils import package_utils
+
+    for replacement in (is_installed, get_installed_path, package2module):
+        replace_everywhere(getattr(package_utils, replacement.__name__), replacement)
+    return True
+
+
+def is_installed(package: str) -> bool:
+    """Whether a distribution, or a module of that name, is installed."""
+    if versions.installed(package) is not None:
+        return True
+    spec = importlib.util.find_spec(package)
+    return spec is not None and spec.origin is not None
+
+
+def get_installed_path(package: str) -> str:
+    """The folder of the module that a distribution (or a module of that name) installs.
+
+    Raises:
+        ModuleNotFoundError: nothing of that name is installed.
+    """
+    try:
+        module = package if importlib.util.find_spec(package) else package2module(package)
+    except importlib.metadata.PackageNotFoundError:
+        raise ModuleNotFoundError(f"{package} is not installed") from None
+    return str(package_folder(module))
+
+
+def package2module(package: str) -> str:
+    """The name of the first module that a distribution installs ('mmaction2' -> 'mmaction')."""
+    names = importlib.metadata.distribution(package).read_text("top_level.txt")
+    if not names:
+        raise ValueError(f"cannot tell which module {package} installs: it has no top_level.txt")
+    return names.split()[0]
+
+
+@workaround(
+    "open-mmlab/mmaction2#2585: a metafile lists several configs where mmengine expects one"
+)
+def metafile_with_listed_configs() -> bool:
+    from mmengine.config import utils
+
+    load = utils.load
+
+    @functools.wraps(load)
+    def load_metafile(file: Any, *args: Any, **kwargs: Any) -> Any:
+        meta = load(file, *args, **kwargs)
+        if isinstance(meta, dict) and isinstance(meta.get("Models"), list):
+            meta["Models"] = [one for model in meta["Models"] for one in _one_config_each(model)]
+        return meta
+
+    utils.load = load_metafile
+    return True
+
+
+def _one_config_each(model: dict) -> list[dict]:
+    configs = model.get("Config")
+    return [{**model, "Config": c} for c in configs] if isinstance(configs, list) else [model]
+
+
+def replace_everywhere(original: Any, replacement: Any) -> None:
+    """Replace a function in every loaded module that has imported it by name."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__dict__", {}).get(original.__name__) is original:
+            setattr(module, original.__name__, replacement)
