@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 
 from ..datasets import pad_clips
@@ -44,17 +46,47 @@ def pool_segments(frames: Tensor, valid: Tensor, num_segments: int) -> Tensor:
     return pooled.flatten(1)
 
 
-class RawPoses(nn.Module):
-    """The poses themselves in the shape of a backbone's features: the row without a network."""
+def clip_loader(dataset: BaseDataset, batch_size: int = 128) -> Iterator[tuple[Tensor, Tensor]]:
+    """Poses [N, M, T, V, 3] and labels [N] of a dataset that packs clips of one view."""
+    for batch in DataLoader(dataset, batch_size, collate_fn=pad_clips):
+        yield batch["inputs"]["keypoint"][:, 0], batch["data_samples"].labels
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x [N, M, T, V, C] -> [N, M, C, T, V]."""
-        return x.permute(0, 1, 4, 2, 3)
+
+def calibrate_batch_norm(backbone: nn.Module, dataset: BaseDataset) -> None:
+    """Give a network that was never trained the BatchNorm statistics of a dataset.
+
+    At mean 0 and variance 1 a random network is a worse baseline than it need be.
+    """
+    update_bn((clips for clips, _ in clip_loader(dataset)), backbone)
+
+
+def raw_pose_features(dataset: BaseDataset, num_segments: int = 8) -> ClipFeatures:
+    """The poses themselves, each joint averaged over the frames of a segment that show it.
+
+    The row without a network: what a probe must beat. The shares of frames that show each joint
+    are features too.
+
+    Args:
+        dataset (BaseDataset): Packs clips of one view by ``PackSignInputs``.
+        num_segments (int): See :func:`pool_segments`.
+    """
+    features, labels = [], []
+    for clips, label in clip_loader(dataset):
+        joints = clips[:, 0]
+        shown = (joints[..., 2:] > 0).float()
+        frames = torch.cat([joints[..., :2] * shown, shown], -1).flatten(2)
+        pooled = pool_segments(frames, shown.any(-1).any(-1), num_segments)
+        pooled = pooled.view(len(clips), num_segments, -1, 3)
+        share = pooled[..., 2:]
+        place = pooled[..., :2] / share.clamp(min=1e-6)
+        features.append(torch.cat([place, share], -1).flatten(1))
+        labels.append(label)
+    return ClipFeatures(torch.cat(features).numpy(), torch.cat(labels).numpy())
 
 
 @torch.inference_mode()
 def extract_features(
-    backbone: nn.Module, dataset: BaseDataset, num_segments: int = 1, batch_size: int = 128
+    backbone: nn.Module, dataset: BaseDataset, num_segments: int = 1
 ) -> ClipFeatures:
     """Encode a dataset by a frozen backbone and pool each clip over time.
 
@@ -62,7 +94,6 @@ def extract_features(
         backbone (nn.Module): Maps [N, M, T, V, 3] to [N, M, C, T, P]; set to evaluation mode.
         dataset (BaseDataset): Packs clips of one view by ``PackSignInputs``.
         num_segments (int): See :func:`pool_segments`.
-        batch_size (int): Clips encoded at once.
 
     Returns:
         ClipFeatures: ``num_segments * C * P`` channels a clip.
@@ -70,12 +101,12 @@ def extract_features(
     backbone.eval()
     device = next((parameter.device for parameter in backbone.parameters()), torch.device("cpu"))
     features, labels = [], []
-    for batch in DataLoader(dataset, batch_size, collate_fn=pad_clips):
-        clips = batch["inputs"]["keypoint"][:, 0].to(device)
+    for clips, label in clip_loader(dataset):
+        clips = clips.to(device)
         frames = backbone(clips)[:, 0].permute(0, 2, 1, 3).flatten(2)
         valid = (clips[:, 0, ..., 2] > 0).any(-1)
         features.append(pool_segments(frames, valid, num_segments).float().cpu())
-        labels.append(batch["data_samples"].labels)
+        labels.append(label)
     return ClipFeatures(torch.cat(features).numpy(), torch.cat(labels).numpy())
 
 

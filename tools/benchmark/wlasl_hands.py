@@ -19,12 +19,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
@@ -32,10 +34,11 @@ import masa_mm  # noqa: F401  (registers the components)
 from masa_mm.engine import StrictPretrained
 from masa_mm.evaluation import top_k_accuracies, true_class_ranks
 from masa_mm.evaluation.frozen_features import (
-    RawPoses,
+    calibrate_batch_norm,
     extract_features,
     linear_probe_scores,
     nearest_neighbour_scores,
+    raw_pose_features,
 )
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "wlasl_hands"
@@ -137,20 +140,29 @@ class Study:
         init_default_scope("mmaction")
         cfg = self._config(f"masa_finetune_tiny_{job.subset}", job)
         self._point_to_data(cfg, job)
-        torch.manual_seed(job.seed)
-        backbone = RawPoses() if job.arm == "raw poses" else MODELS.build(cfg.model.backbone)
-        if job.arm in PRETRAINED:
-            StrictPretrained(self._checkpoint(job.arm), "backbone.")(backbone)
         sets = []
         for split in ("train", "val"):
             dataset = cfg[f"{split}_dataloader"].dataset
             dataset.pipeline = cfg.test_pipeline
-            sets.append(extract_features(backbone, DATASETS.build(dataset), FROZEN[job.arm]))
-        scores = dict(knn=nearest_neighbour_scores(*sets, k=1), linear=linear_probe_scores(*sets))
+            sets.append(DATASETS.build(dataset))
+        sets = [*map(self._features(job, cfg, sets[0]), sets)]
+        scores = dict(knn=nearest_neighbour_scores(*sets), linear=linear_probe_scores(*sets))
         return {
             name: top_k_accuracies(true_class_ranks(score, sets[1].labels), sets[1].labels)
             for name, score in scores.items()
         }
+
+    def _features(self, job: Job, cfg: Config, train: BaseDataset) -> Callable:
+        segments = FROZEN[job.arm]
+        if job.arm == "raw poses":
+            return partial(raw_pose_features, num_segments=segments)
+        torch.manual_seed(job.seed)
+        backbone = MODELS.build(cfg.model.backbone)
+        if job.arm == "random network":
+            calibrate_batch_norm(backbone, train)
+        else:
+            StrictPretrained(self._checkpoint(job.arm), "backbone.")(backbone)
+        return partial(extract_features, backbone, num_segments=segments)
 
     def finetune(self, job: Job) -> dict:
         """Train with labels, all or a share of them, and score the last epoch."""
