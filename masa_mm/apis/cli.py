@@ -207,7 +207,8 @@ def _check_checkpoint(checkpoint: str) -> None:
 
 
 def _set_randomness(cfg: Config, args: argparse.Namespace) -> None:
-    randomness = dict(cfg.get("randomness") or {})
+    # MMAction2's runtime has no entry: then mmengine draws the seed.
+    randomness = dict(seed=None) | dict(cfg.get("randomness") or {})
     if args.seed is not None:
         randomness["seed"] = args.seed
     if args.diff_rank_seed:

@@ -1,0 +1,146 @@
+"""The configs as they are, with small networks, on demo stores where the configs look for them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from masa_mm.apis import cli
+from masa_mm.datasets.crop import crop_parts
+from masa_mm.datasets.demo import DemoConfig, demo_annotations, glosses, write_demo_stores
+from masa_mm.datasets.store import PoseStoreWriter
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = DemoConfig(num_classes=4, signers=(4, 1, 1), repetitions=(2, 2, 2))
+
+ENCODER = {
+    "embed_dims": 16,
+    "channels": "[8,8]",
+    "sub_part_channels": "[16]",
+    "depth": 1,
+    "num_heads": 2,
+    "feedforward_channels": 16,
+}
+_number = itertools.count()
+
+
+def in_this_process(*loaders: str) -> list[str]:
+    settings = ("num_workers=0", "persistent_workers=False", "pin_memory=False")
+    return [f"{name}_dataloader.{setting}" for name in loaders for setting in settings]
+
+
+def options(**changes) -> list[str]:
+    """``--cfg-options`` of dotted keys, '.' written as '__'."""
+    return [f"{key.replace('__', '.')}={value}" for key, value in changes.items()]
+
+
+def small_encoder(**changes) -> list[str]:
+    return options(**{f"model__backbone__{key}": v for key, v in ENCODER.items()}, **changes)
+
+
+def small_masa(**changes) -> list[str]:
+    """The base configs' MASA, two hundred times smaller, and batches that 32 clips fill."""
+    decoder = dict(in_channels=48, depth=1, num_heads=2, feedforward_channels=16)
+    alignment = dict(in_channels=48, hidden_channels=16, out_channels=8, bank_length=20)
+    return small_encoder(
+        **{f"model__decoder__{key}": value for key, value in decoder.items()},
+        **{f"model__alignment__{key}": value for key, value in alignment.items()},
+        train_dataloader__batch_size=8,
+        **changes,
+    )
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory):
+    """A folder with all stores and official lists that the configs name."""
+    folder = tmp_path_factory.mktemp("place")
+    write_demo_stores(folder / "work_dirs/quickstart/data", DEMO)
+    for name in ("wlasl", "msasl", "nmfs_csl", "slr500"):
+        write_benchmark(folder / "data" / name, name)
+    for size in (100, 300):
+        write_official_list(folder / f"data/wlasl/nslt_{size}.json", size)
+    return folder
+
+
+def write_benchmark(folder: Path, name: str) -> None:
+    for split in ("train", "val", "test"):
+        with PoseStoreWriter(
+            folder / f"{name}_{split}.safetensors", source=name, split=split, glosses=glosses(DEMO)
+        ) as writer:
+            for clip in demo_annotations(split, DEMO):
+                arrays = clip["keypoint"][0], clip["keypoint_score"][0]
+                parts = crop_parts(*arrays, clip["img_shape"])
+                writer.add(clip["frame_dir"], *parts, label=clip["label"])
+
+
+def write_official_list(path: Path, size: int) -> None:
+    """``nslt_*.json`` of the demo clips, and of one that nobody has, of the last class."""
+    clips = {
+        clip["frame_dir"]: dict(subset=split, action=[clip["label"], 0, 0])
+        for split in ("train", "val", "test")
+        for clip in demo_annotations(split, DEMO)
+    }
+    clips["elsewhere"] = dict(subset="train", action=[size - 1, 0, 0])
+    path.write_text(json.dumps(clips))
+
+
+@pytest.fixture
+def call(place, monkeypatch):
+    """tools/train.py or test.py in this process and that folder: (tool, config, *argv, changes)."""
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.delenv("RANK", raising=False)
+
+    def run(tool: str, config: str, *argv: str, changes: list[str] = ()) -> int:
+        # Runs of one second would share a name, and with it mmengine's message hub and logger.
+        name = f"experiment_name=end_to_end_{next(_number)}"
+        tool = dict(train=cli.train, test=cli.test)[tool]
+        loaders = ["train"] if "pretrain" in config else ["train", "val", "test"]
+        words = [str(ROOT / "configs" / config), *map(str, argv)]
+        return tool([*words, "--cfg-options", name, *in_this_process(*loaders), *changes])
+
+    return run
+
+
+@pytest.fixture
+def process(place):
+    """A command in a process of its own, on the CPU and in that folder; returns its output."""
+
+    def run(*command: object, code: int = 0) -> str:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "CUDA_VISIBLE_DEVICES": "",
+            "OMP_NUM_THREADS": "1",
+        }
+        done = subprocess.run(
+            [str(word) for word in command],
+            cwd=place,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        assert done.returncode == code, done.stdout[-3000:]
+        return done.stdout
+
+    run.python = sys.executable
+    return run
+
+
+@pytest.fixture(scope="session")
+def changes():
+    """What makes a config's network small: encoder, masa; and any other options."""
+
+    class Changes:
+        encoder = staticmethod(small_encoder)
+        masa = staticmethod(small_masa)
+        options = staticmethod(options)
+
+    return Changes

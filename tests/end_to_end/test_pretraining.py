@@ -1,0 +1,79 @@
+"""Pretraining by the configs, interrupted, in two processes, on four benchmarks at once."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.runner import EpochBasedTrainLoop
+
+from masa_mm.compat import load_from_local
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def interrupt_before(monkeypatch):
+    """Pull the plug before an iteration, once."""
+
+    def arm(iteration):
+        run_iter = EpochBasedTrainLoop.run_iter
+
+        def run_or_stop(self, *args):
+            if self._iter == iteration:
+                monkeypatch.setattr(EpochBasedTrainLoop, "run_iter", run_iter)
+                raise KeyboardInterrupt
+            run_iter(self, *args)
+
+        monkeypatch.setattr(EpochBasedTrainLoop, "run_iter", run_or_stop)
+
+    return arm
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "finetune"])
+def test_the_demo_interrupted_and_resumed_is_the_demo(
+    call, changes, tmp_path, interrupt_before, stage
+):
+    """With a worker: its draws, too, are the same again."""
+    config = f"masa_{stage}_demo.py"
+    small = changes.options(
+        train_cfg__max_epochs=2,
+        train_dataloader__batch_size=8,
+        train_dataloader__num_workers=1,
+        train_dataloader__persistent_workers=True,
+        default_hooks__checkpoint__interval=1,
+    )
+    if stage == "finetune":
+        small += changes.options(
+            model__backbone__init_cfg=None, train_dataloader__dataset__label_ratio=1.0
+        )
+    assert call("train", config, "--work-dir", tmp_path / "whole", changes=small) == 0
+    interrupt_before(iteration=6)
+    with pytest.raises(KeyboardInterrupt):
+        call("train", config, "--work-dir", tmp_path / "cut", changes=small)
+    argv = ["--work-dir", tmp_path / "cut", "--resume"]
+    assert call("train", config, *argv, changes=small) == 0
+    whole, cut = (load_from_local(tmp_path / run / "epoch_2.pth") for run in ("whole", "cut"))
+    assert whole["meta"]["iter"] == 8
+    torch.testing.assert_close(cut["state_dict"], whole["state_dict"], rtol=0, atol=0)
+
+
+def test_four_benchmarks_at_once(call, changes, tmp_path):
+    small = changes.masa(train_cfg__max_epochs=1, default_hooks__checkpoint__interval=1)
+    argv = ["masa_pretrain_all.py", "--work-dir", tmp_path]
+    assert call("train", *argv, changes=small) == 0
+    checkpoint = load_from_local(tmp_path / "epoch_1.pth")
+    assert checkpoint["meta"]["iter"] == 4 * 32 // 8
+    # Clips of one name in four benchmarks are four clips.
+    assert len(checkpoint["state_dict"]["alignment.bank.clip_ids"].unique()) == 20
+    assert checkpoint["state_dict"]["key_encoder.steps"] == 16 + 1
+
+
+def test_two_processes_pretrain_on_a_cpu(process, tmp_path):
+    out = process(
+        *("bash", ROOT / "tools/dist_train.sh", ROOT / "configs/masa_pretrain_demo.py", 2),
+        *("--work-dir", tmp_path, "--cfg-options", "train_cfg.max_epochs=1"),
+        *("train_dataloader.batch_size=4", "default_hooks.checkpoint.interval=1"),
+    )
+    assert "Epoch(train) [1][4/4]" in out  # 32 clips, 2 processes
+    bank = load_from_local(tmp_path / "epoch_1.pth")["state_dict"]["alignment.bank.clip_ids"]
+    assert len(bank[bank >= 0].unique()) == 32
