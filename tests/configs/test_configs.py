@@ -1,0 +1,246 @@
+"""Every config: it loads, builds, and says what the paper says."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.registry import MODELS, TRANSFORMS
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
+
+from masa_mm.skeleton import graph_layout
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = sorted(
+    path.relative_to(ROOT / "configs")
+    for path in (ROOT / "configs").rglob("*.py")
+    if "_base_" not in path.parts
+)
+LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+each_config = pytest.mark.parametrize("name", CONFIGS, ids=str)
+
+
+def load(name):
+    cfg = Config.fromfile(ROOT / "configs" / name)
+    init_default_scope(cfg.default_scope)
+    return cfg
+
+
+@pytest.fixture(scope="module")
+def pretrain():
+    return load("masa_pretrain_wlasl.py")
+
+
+@pytest.fixture(scope="module")
+def finetune():
+    return load("masa_finetune_wlasl300.py")
+
+
+def plain(value):
+    """Without what a written config cannot tell apart: a tuple from a list."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+@each_config
+def test_loads_and_survives_being_written(name, tmp_path):
+    cfg = load(name)
+    cfg.dump(tmp_path / "written.py")
+    assert plain(Config.fromfile(tmp_path / "written.py").to_dict()) == plain(cfg.to_dict())
+
+
+@each_config
+def test_its_pipelines_build(name):
+    cfg = load(name)
+    pipelines = [
+        data["pipeline"]
+        for loader in LOADERS
+        if cfg.get(loader) is not None
+        for data in cfg[loader].dataset.get("datasets", [cfg[loader].dataset])
+    ]
+    assert pipelines
+    for pipeline in pipelines:
+        assert Compose([TRANSFORMS.build(step) for step in pipeline]).transforms
+
+
+@each_config
+def test_its_model_builds(name):
+    """On torch's 'meta' device, where weights cost nothing."""
+    with torch.device("meta"):
+        model = MODELS.build(load(name).model)
+    assert sum(parameter.numel() for parameter in model.parameters()) > 10_000
+
+
+@each_config
+def test_its_interrupted_runs_can_be_resumed(name):
+    assert load(name).default_hooks.epoch_seed.type == "EpochSeedHook"
+
+
+@each_config
+def test_val_and_test_data_are_not_those_of_training(name):
+    cfg = load(name)
+    if cfg.get("val_dataloader") is None:
+        return
+    train, val, test = (cfg[loader].dataset for loader in LOADERS)
+    assert train.ann_file not in (val.ann_file, test.ann_file)
+    assert val.test_mode and test.test_mode
+    assert not cfg.train_dataloader.dataset.get("test_mode", False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name in CONFIGS if "stgcnpp" in name.name or "gcnhead" in name.name],
+    ids=str,
+)
+def test_the_graph_written_out_is_the_packages(name):
+    assert plain(load(name).layout) == plain(graph_layout())
+
+
+@pytest.mark.parametrize("name", [name for name in CONFIGS if "finetune" in name.name], ids=str)
+def test_classes_of_head_and_data_agree(name):
+    cfg = load(name)
+    subset = cfg.train_dataloader.dataset.get("subset")
+    if subset is not None:
+        assert cfg.model.cls_head.num_classes == subset
+        assert f"nslt_{subset}.json" in cfg.train_dataloader.dataset.split_file
+
+
+@pytest.mark.parametrize("size", [100, 300, 2000])
+def test_pretrained_weights_fit_what_is_finetuned(pretrain, size):
+    finetune = load(f"masa_finetune_wlasl{size}.py")
+    backbone = {k: v for k, v in finetune.model.backbone.items() if k != "init_cfg"}
+    assert backbone == pretrain.model.backbone
+    init = finetune.model.backbone.init_cfg
+    assert init.type == "StrictPretrained" and init.prefix == "backbone."
+    assert init.checkpoint == "work_dirs/masa_pretrain_wlasl/epoch_400.pth"
+
+
+# ---- the paper's recipe: arXiv 2405.20666, section IV-A -----------------------------------------
+
+
+@pytest.fixture(params=["masa_pretrain_wlasl.py", "masa_pretrain_all.py"])
+def recipe(request):
+    return load(request.param)
+
+
+def test_pretrains_as_the_paper_optimises(recipe):
+    optimizer = recipe.optim_wrapper.optimizer
+    assert optimizer.type == "AdamW"
+    assert (optimizer.lr, optimizer.weight_decay) == (1e-4, 1e-4)
+    assert tuple(optimizer.betas) == (0.9, 0.95)
+    assert recipe.train_cfg.max_epochs == 400
+
+
+def test_warms_up_for_20_epochs_and_decays_to_the_end(recipe):
+    """The rate as it is stepped, at 10 iterations an epoch."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([weight], lr=recipe.optim_wrapper.optimizer.lr)
+    schedulers = build_schedulers(recipe.param_scheduler, optimizer, epoch_length=10)
+    rates = []
+    for _ in range(4000):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        for scheduler in schedulers:
+            scheduler.step()
+    assert rates[0] == pytest.approx(1e-7)
+    assert rates[100] == pytest.approx(0.5e-4, rel=0.02)
+    assert max(rates) == rates[200] == pytest.approx(1e-4)
+    assert rates[2100] == pytest.approx(0.5e-4, rel=0.02)
+    assert rates[-1] == pytest.approx(1e-7, abs=1e-7)
+
+
+def build_schedulers(configs, optimizer, epoch_length):
+    return [
+        PARAM_SCHEDULERS.get(config["type"]).build_iter_from_epoch(
+            optimizer=optimizer,
+            epoch_length=epoch_length,
+            **{k: v for k, v in config.items() if k not in ("type", "convert_to_iter_based")},
+        )
+        for config in configs
+    ]
+
+
+def test_masks_what_moves(recipe):
+    steps = {step["type"]: step for step in recipe.train_pipeline}
+    masking = steps["MotionAwareMasking"]
+    assert (masking.mask_ratio, masking.motion_thr, masking.joint_ratio) == (0.9, 5.0, 0.5)
+    assert (masking.score_thr, masking.interval) == (0.4, 3)
+    assert list(steps["MotionResidual"].intervals) == [3]
+    assert steps["MotionResidual"].score_thr == 0.4
+    assert steps["AlignmentViews"].key == [dict(type="RandomFrameView", keep_ratio=0.5)]
+
+
+def test_aligns_two_views(recipe):
+    alignment = recipe.model.alignment
+    assert (alignment.bank_length, alignment.temperature) == (6144, 0.07)
+    assert (recipe.model.momentum, alignment.loss_weight) == (0.996, 0.05)
+    (hook,) = recipe.custom_hooks
+    assert hook == dict(type="MomentumAlignmentHook", warmup_epochs=100)
+
+
+def test_has_the_papers_size(recipe):
+    backbone, decoder = recipe.model.backbone, recipe.model.decoder
+    assert (
+        3 * backbone.embed_dims == 1536 == decoder.in_channels == recipe.model.alignment.in_channels
+    )
+    assert (backbone.depth, decoder.depth) == (3, 2)
+
+
+def test_decays_matrices_only(pretrain):
+    with torch.device("meta"):
+        model = MODELS.build(pretrain.model)
+    optimizer = build_optim_wrapper(model, pretrain.optim_wrapper).optimizer
+    decay = {
+        id(parameter): group["weight_decay"]
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    assert {id(parameter) for parameter in trained.values()} == set(decay)
+    decayed = {name for name, p in trained.items() if decay[id(p)] > 0}
+    assert {decay[id(trained[name])] for name in decayed} == {1e-4}
+    # A graph convolution has a bias for each of its subsets.
+    left_alone = {name for name, p in trained.items() if p.ndim < 2 or name.endswith("bias")}
+    assert any("mask_token" in name for name in left_alone)
+    assert any("norm" in name for name in left_alone)
+    assert any("in_proj_bias" in name for name in left_alone)
+    assert decayed == set(trained) - left_alone
+
+
+@pytest.mark.parametrize("size", [100, 300, 2000])
+def test_finetunes_as_the_paper(size):
+    cfg = load(f"masa_finetune_wlasl{size}.py")
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr) == ("SGD", 0.01)
+    (scheduler,) = cfg.param_scheduler
+    assert (scheduler.type, list(scheduler.milestones)) == ("MultiStepLR", [20, 40])
+    assert (scheduler.gamma, scheduler.by_epoch) == (0.1, True)
+    assert cfg.train_cfg.max_epochs == 60
+    assert cfg.train_dataloader.batch_size == 64
+    train, test = cfg.train_pipeline[0], cfg.test_pipeline[0]
+    assert (train.clip_len, train.mode) == (32, "random")
+    assert (test.clip_len, test.mode) == (32, "center")
+
+
+def test_a_probe_is_the_finetuning_with_a_frozen_encoder(finetune):
+    probe = load("masa_probe_wlasl300.py")
+    assert probe.model.backbone.frozen is True
+    assert probe.train_dataloader == finetune.train_dataloader
+    assert probe.model.backbone.init_cfg == finetune.model.backbone.init_cfg
+
+
+def test_the_four_benchmarks_are_pooled():
+    datasets = load("masa_pretrain_all.py").train_dataloader.dataset.datasets
+    found = {data["type"] for data in datasets}
+    assert found == {"WLASLPose", "MSASLPose", "NMFsCSLPose", "SLR500Pose"}
+    assert all("train" in data["ann_file"] for data in datasets)
+
+
+def test_every_config_of_the_readme_exists():
+    readme = (ROOT / "README.md").read_text()
+    for path in re.findall(r"configs/[\w/]+\.py", readme):
+        assert (ROOT / path).is_file(), path
