@@ -1,4 +1,4 @@
-"""Configs that inherit from mmaction2's."""
+"""Configs: inherited from mmaction2's, and written."""
 
 from __future__ import annotations
 
@@ -75,6 +75,26 @@ def metafile_with_listed_configs() -> bool:
 def _one_config_each(model: dict) -> list[dict]:
     configs = model.get("Config")
     return [{**model, "Config": c} for c in configs] if isinstance(configs, list) else [model]
+
+
+@workaround("open-mmlab/mmengine (unreported): formats its config for a second at each checkpoint")
+def config_formatted_once() -> bool:
+    from mmengine.config import config
+
+    format_code, formatted = config.FormatCode, {}
+
+    @functools.wraps(format_code)
+    def format_once(text: str, **options: Any) -> Any:
+        key = text, repr(options)
+        if key not in formatted:
+            # A run has one config; the bound is for processes of many runs.
+            if len(formatted) == 8:
+                formatted.clear()
+            formatted[key] = format_code(text, **options)
+        return formatted[key]
+
+    config.FormatCode = format_once
+    return True
 
 
 def replace_everywhere(original: Any, replacement: Any) -> None:

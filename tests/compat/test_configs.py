@@ -1,5 +1,6 @@
 """Configs that inherit from mmaction2's."""
 
+import time
 from pathlib import Path
 
 import mmaction
@@ -45,3 +46,17 @@ def test_packages_are_found_without_pkg_resources():
         assert not asks("surely-no-such-package")
     with pytest.raises(ModuleNotFoundError, match="surely_no_such_package"):
         configs.get_installed_path("surely_no_such_package")
+
+
+def test_a_config_is_formatted_once_a_content():
+    def text_and_seconds(cfg):
+        begin = time.perf_counter()
+        return cfg.pretty_text, time.perf_counter() - begin
+
+    steps = [dict(type=f"Step{i}", values=list(range(10))) for i in range(60)]
+    cfg = Config(dict(pipeline=steps, lr=0.1))
+    first, slow = text_and_seconds(cfg)
+    again, quick = text_and_seconds(cfg)
+    assert again == first and quick < slow / 10
+    cfg.lr = 0.2
+    assert cfg.pretty_text == first.replace("lr = 0.1", "lr = 0.2")
