@@ -21,3 +21,12 @@ model = dict(
     ),
     cls_head=dict(num_classes=100),
 )
+# A tenth of the rate for what pretraining has learned: at the full rate its gain is lost.
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        custom_keys={
+            "backbone": dict(lr_mult=0.1),
+            "in_proj_bias": dict(lr_mult=0.1, decay_mult=0.0),
+        }
+    )
+)

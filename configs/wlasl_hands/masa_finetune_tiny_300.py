@@ -1,23 +1,9 @@
 """Tiny MASA finetuned on WLASL300-hands."""
 
-_base_ = [
-    "../_base_/default_runtime.py",
-    "../_base_/models/recognizer_tiny.py",
-    "../_base_/datasets/wlasl_hands_finetune.py",
-    "../_base_/schedules/tiny_finetune.py",
-]
+_base_ = ["./masa_finetune_tiny_100.py"]
 
 subset = dict(subset=300, split_file="data/wlasl_hands/nslt_300.json")
 train_dataloader = dict(dataset=subset)
 val_dataloader = dict(dataset=subset)
 test_dataloader = dict(dataset=subset)
-model = dict(
-    backbone=dict(
-        init_cfg=dict(
-            type="StrictPretrained",
-            checkpoint="work_dirs/masa_pretrain_tiny/epoch_20.pth",
-            prefix="backbone.",
-        )
-    ),
-    cls_head=dict(num_classes=300),
-)
+model = dict(cls_head=dict(num_classes=300))

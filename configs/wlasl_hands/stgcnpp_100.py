@@ -1,65 +1,7 @@
 """STGCN++ (narrow) on WLASL100-hands: the clips, frames, augmentation and runner of tiny MASA."""
 
-_base_ = ["./masa_scratch_tiny_100.py"]
+_base_ = ["./masa_scratch_tiny_100.py", "../_base_/models/sign49_graph.py"]
 
-# masa_mm.skeleton.graph_layout(): the 49 joints as one graph.
-layout = dict(
-    num_node=49,
-    center=42,
-    inward=[
-        # right hand
-        (1, 0),
-        (2, 1),
-        (3, 2),
-        (4, 3),
-        (5, 0),
-        (6, 5),
-        (7, 6),
-        (8, 7),
-        (9, 0),
-        (10, 9),
-        (11, 10),
-        (12, 11),
-        (13, 0),
-        (14, 13),
-        (15, 14),
-        (16, 15),
-        (17, 0),
-        (18, 17),
-        (19, 18),
-        (20, 19),
-        # left hand
-        (22, 21),
-        (23, 22),
-        (24, 23),
-        (25, 24),
-        (26, 21),
-        (27, 26),
-        (28, 27),
-        (29, 28),
-        (30, 21),
-        (31, 30),
-        (32, 31),
-        (33, 32),
-        (34, 21),
-        (35, 34),
-        (36, 35),
-        (37, 36),
-        (38, 21),
-        (39, 38),
-        (40, 39),
-        (41, 40),
-        # upper body, and the wrists that join hands and arms
-        (45, 44),
-        (44, 43),
-        (43, 42),
-        (48, 47),
-        (47, 46),
-        (46, 42),
-        (0, 48),
-        (21, 45),
-    ],
-)
 model = dict(
     type="RecognizerGCN",
     backbone=dict(
@@ -69,7 +11,7 @@ model = dict(
         gcn_adaptive="init",
         gcn_with_res=True,
         tcn_type="mstcn",
-        graph_cfg=dict(layout=layout, mode="spatial"),
+        graph_cfg=dict(layout=_base_.layout, mode="spatial"),
     ),
     cls_head=dict(_delete_=True, type="GCNHead", num_classes=100, in_channels=64, dropout=0.5),
 )
