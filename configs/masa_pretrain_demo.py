@@ -16,6 +16,7 @@ param_scheduler = [
         type="CosineAnnealingLR", eta_min=1e-5, begin=1, end=max_epochs, convert_to_iter_based=True
     ),
 ]
-model = dict(alignment=dict(bank_length=512))
-custom_hooks = [dict(type="MomentumAlignmentHook", momentum=0.99, loss_weight=1.0, warmup_epochs=2)]
+# lambda_s is the paper's: a few hundred clips tell signers apart sooner than signs.
+model = dict(momentum=0.99, alignment=dict(bank_length=512, loss_weight=0.05))
+custom_hooks = [dict(type="MomentumAlignmentHook", warmup_epochs=2)]
 default_hooks = dict(logger=dict(interval=5), checkpoint=dict(interval=max_epochs))

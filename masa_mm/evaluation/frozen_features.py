@@ -16,6 +16,7 @@ from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 
 from ..datasets import pad_clips
+from ..skeleton import PARTS
 
 
 class ClipFeatures(NamedTuple):
@@ -63,7 +64,7 @@ def calibrate_batch_norm(backbone: nn.Module, dataset: BaseDataset) -> None:
 def raw_pose_features(dataset: BaseDataset, num_segments: int = 8) -> ClipFeatures:
     """The poses themselves, each joint averaged over the frames of a segment that show it.
 
-    The row without a network: what a probe must beat. The shares of frames that show each joint
+    The row without a network: what a probe must beat. The shares of frames that show each part
     are features too.
 
     Args:
@@ -79,7 +80,9 @@ def raw_pose_features(dataset: BaseDataset, num_segments: int = 8) -> ClipFeatur
         pooled = pooled.view(len(clips), num_segments, -1, 3)
         share = pooled[..., 2:]
         place = pooled[..., :2] / share.clamp(min=1e-6)
-        features.append(torch.cat([place, share], -1).flatten(1))
+        # One share a part: 21 copies of a hand's would drown its joints in the classifier.
+        shares = [share[:, :, part.joints].mean(2) for part in PARTS]
+        features.append(torch.cat([place.flatten(1), *(x.flatten(1) for x in shares)], 1))
         labels.append(label)
     return ClipFeatures(torch.cat(features).numpy(), torch.cat(labels).numpy())
 

@@ -143,7 +143,10 @@ class Study:
         sets = []
         for split in ("train", "val"):
             dataset = cfg[f"{split}_dataloader"].dataset
-            dataset.pipeline = cfg.test_pipeline
+            dataset.pipeline = list(cfg.test_pipeline)
+            if job.arm == "raw poses":
+                # Averages have no need of a fixed number of frames, and gain from all of them.
+                dataset.pipeline = [p for p in dataset.pipeline if p.type != "SampleSignFrames"]
             sets.append(DATASETS.build(dataset))
         sets = [*map(self._features(job, cfg, sets[0]), sets)]
         scores = dict(knn=nearest_neighbour_scores(*sets), linear=linear_probe_scores(*sets))

@@ -1,7 +1,7 @@
 # The embedded demo signs (tools/data/make_demo.py), labels unused.
 train_pipeline = [
     dict(type="KeepHandFrames"),
-    dict(type="SampleSignFrames", clip_len=48, mode="random", short="keep"),
+    dict(type="SampleSignFrames", clip_len=40, mode="random", short="keep"),
     dict(
         type="AlignmentViews",
         key=[

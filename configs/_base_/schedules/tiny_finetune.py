@@ -5,7 +5,9 @@ optim_wrapper = dict(
     optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5.0),
     paramwise_cfg=dict(
-        norm_decay_mult=0.0, bias_decay_mult=0.0, custom_keys={"in_proj_bias": dict(decay_mult=0.0)}
+        norm_decay_mult=0.0,
+        bias_decay_mult=0.0,
+        custom_keys={"position_gain": dict(decay_mult=0.0), "in_proj_bias": dict(decay_mult=0.0)},
     ),
 )
 param_scheduler = [

@@ -7,7 +7,11 @@ optim_wrapper = dict(
     paramwise_cfg=dict(
         norm_decay_mult=0.0,
         bias_decay_mult=0.0,
-        custom_keys={"mask_token": dict(decay_mult=0.0), "in_proj_bias": dict(decay_mult=0.0)},
+        custom_keys={
+            "mask_token": dict(decay_mult=0.0),
+            "position_gain": dict(decay_mult=0.0),
+            "in_proj_bias": dict(decay_mult=0.0),
+        },
     ),
 )
 param_scheduler = [
@@ -16,8 +20,6 @@ param_scheduler = [
         type="CosineAnnealingLR", eta_min=1e-5, begin=1, end=max_epochs, convert_to_iter_based=True
     ),
 ]
-custom_hooks = [
-    dict(type="MomentumAlignmentHook", momentum=0.996, loss_weight=1.0, warmup_epochs=1)
-]
+custom_hooks = [dict(type="MomentumAlignmentHook", warmup_epochs=1)]
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=max_epochs)
 auto_scale_lr = dict(enable=False, base_batch_size=64)
