@@ -34,6 +34,9 @@ last() {
     cat "$1/last_checkpoint"
 }
 
+# Networks this small lose more to a second thread than they gain from it.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+
 stage="installing"
 . tools/_env.sh
 
