@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"quickstart_report: {error}", file=sys.stderr)
         return 1
-    print("what pretraining is worth on real poses, and why not on so few clips: docs/benchmarks.md\n")
+    print("where pretraining pays, and why not on so few clips: docs/benchmarks.md\n")
     print("pictures: " + "\n          ".join(str(path) for path in pictures))
     return 0
 
