@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner, find_latest_checkpoint
@@ -247,7 +248,15 @@ def _in_one_line(run: Callable[[], object]) -> int:
     except (UserError, FileNotFoundError, FloatingPointError) as error:
         print(f"error: {_message(error)}", file=sys.stderr)
         return EXIT_USER_ERROR
+    _leave_process_group()
     return 0
+
+
+def _leave_process_group() -> None:
+    """Stop gloo's threads before the interpreter ends: one that still runs then aborts it."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
 
 
 def _message(error: Exception) -> str:

@@ -25,6 +25,8 @@ def samples(tmp_path_factory) -> list[dict]:
     write_demo_stores(folder, DemoConfig(num_classes=2, signers=(2, 1, 1), repetitions=(1, 1, 1)))
     cfg = Config.fromfile(CONFIG)
     cfg.train_dataloader.dataset.ann_file = str(store_path(folder, "train"))
+    # Longer than the clips, so that each keeps a length of its own.
+    cfg.train_dataloader.dataset.pipeline[1].clip_len = 100
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     np.random.seed(0)
     return [dataset[i] for i in range(len(dataset))]
