@@ -1,15 +1,8 @@
 # The paper's size: 3 x 512 = 1536 channels a frame, 3 encoder and 2 decoder blocks.
+_base_ = ["./encoder_base.py"]
+
 model = dict(
     type="MASA",
-    backbone=dict(
-        type="MASAEncoder",
-        embed_dims=512,
-        channels=(128, 128, 256),
-        sub_part_channels=(512, 512),
-        depth=3,
-        num_heads=8,
-        feedforward_channels=2048,
-    ),
     decoder=dict(
         type="MotionDecoder", in_channels=1536, depth=2, num_heads=8, feedforward_channels=2048
     ),
@@ -24,5 +17,4 @@ model = dict(
         loss_weight=0.05,
     ),
     momentum=0.996,
-    data_preprocessor=dict(type="SignDataPreprocessor"),
 )

@@ -1,17 +1,8 @@
 # About half a million parameters in the encoder, for CPUs.
+_base_ = ["./encoder_tiny.py"]
+
 model = dict(
     type="MASA",
-    backbone=dict(
-        type="MASAEncoder",
-        embed_dims=96,
-        channels=(32, 32, 64),
-        sub_part_channels=(96,),
-        num_temporal_blocks=0,
-        depth=1,
-        num_heads=4,
-        feedforward_channels=192,
-        norm_first=True,
-    ),
     decoder=dict(
         type="MotionDecoder",
         in_channels=288,
@@ -33,5 +24,4 @@ model = dict(
         loss_weight=1.0,
     ),
     momentum=0.996,
-    data_preprocessor=dict(type="SignDataPreprocessor"),
 )

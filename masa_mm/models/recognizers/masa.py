@@ -103,9 +103,7 @@ class MASA(BaseRecognizer):
         clip = single_clip(inputs["keypoint"])
         present = present_parts(clip[..., 2])
         seen = present & ~inputs["frame_mask"]
-        embedding = self.backbone.embed(clip, seen)
-        latent = self.backbone.encode(embedding, seen, frame_positions(inputs["frame_inds"]))
-        return latent, seen, present
+        return encode_seen(self.backbone, clip, seen, inputs["frame_inds"]), seen, present
 
     def forward_decoder(
         self, inputs: dict, latent: Tensor, seen: Tensor, present: Tensor
@@ -139,9 +137,7 @@ class MASA(BaseRecognizer):
         branch = self.key_encoder.module
         clip = single_clip(inputs["key_keypoint"])
         present = present_parts(clip[..., 2])
-        embedding = branch["backbone"].embed(clip, present)
-        position = frame_positions(inputs["key_frame_inds"])
-        latent = branch["backbone"].encode(embedding, present, position)
+        latent = encode_seen(branch["backbone"], clip, present, inputs["key_frame_inds"])
         return branch["projector"](latent, present.any(-1))
 
     def loss(self, inputs: dict, data_samples: SignDataSamples, **kwargs) -> dict[str, Tensor]:
@@ -169,6 +165,11 @@ class MASA(BaseRecognizer):
         hidden = present & inputs["frame_mask"]
         losses["masked_share"] = hidden.sum() / present.sum().clamp(min=1)
         return losses
+
+
+def encode_seen(backbone: nn.Module, clip: Tensor, seen: Tensor, frame_inds: Tensor) -> Tensor:
+    """Embed and encode the parts seen, bool [N, T, 3], of clips [N, T, 49, 3]: [N, T, C]."""
+    return backbone.encode(backbone.embed(clip, seen), seen, frame_positions(frame_inds))
 
 
 def single_clip(keypoint: Tensor) -> Tensor:
