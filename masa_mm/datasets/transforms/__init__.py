@@ -3,6 +3,7 @@
 from .affine import RandomPartAffine
 from .corruption import DropFrames, DropJoints, JointNoise
 from .hand_frames import KeepHandFrames
+from .interpolation import InterpolateJoints
 from .layout import CropSignParts, SelectSignJoints
 from .masking import MotionAwareMasking
 from .mirror import SwapHands
@@ -16,6 +17,7 @@ __all__ = [
     "CropSignParts",
     "DropFrames",
     "DropJoints",
+    "InterpolateJoints",
     "JointNoise",
     "KeepHandFrames",
     "MotionAwareMasking",
