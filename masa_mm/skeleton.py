@@ -132,6 +132,10 @@ class SourceLayout(NamedTuple):
         return tuple(name for name, i in zip(SIGN49_JOINTS, self.indices) if i < 0)
 
 
+# OpenPose's and MediaPipe's body joints that are among the 49, in :data:`BODY_JOINTS` order.
+_BODY_25 = (0, 5, 6, 7, 2, 3, 4)
+_BLAZE_POSE = (0, 11, 13, 15, 12, 14, 16)
+
 # To add a source, add one entry. "Left" and "right" are the signer's own.
 SOURCE_LAYOUTS: dict[str, SourceLayout] = {
     "sign49": SourceLayout(49, range(0, 21), range(21, 42), range(42, 49)),
@@ -147,6 +151,16 @@ SOURCE_LAYOUTS: dict[str, SourceLayout] = {
     "mediapipe_hands": SourceLayout(
         42, range(21, 42), range(0, 21), (None, None, None, 0, None, None, 21)
     ),
+    # 33 pose, left hand, right hand.
+    "mediapipe_holistic": SourceLayout(75, range(54, 75), range(33, 54), _BLAZE_POSE),
+    # 33 pose, 468 face, left hand, right hand.
+    "mediapipe_holistic_face": SourceLayout(543, range(522, 543), range(501, 522), _BLAZE_POSE),
+    # 468 face, left hand, 33 pose, right hand: the rows of Kaggle's isolated sign files.
+    "mediapipe_holistic_face_first": SourceLayout(
+        543, range(522, 543), range(468, 489), tuple(489 + joint for joint in _BLAZE_POSE)
+    ),
+    # OpenPose: 25 body, left hand, right hand.
+    "openpose_body25_hands": SourceLayout(67, range(46, 67), range(25, 46), _BODY_25),
 }
 
 
@@ -159,6 +173,93 @@ def source_layout(name: str) -> SourceLayout:
     if name not in SOURCE_LAYOUTS:
         raise MissingKeyError(f"no joint layout '{name}'; there are {', '.join(SOURCE_LAYOUTS)}")
     return SOURCE_LAYOUTS[name]
+
+
+class NamedLayout(NamedTuple):
+    """What a source that names its joints calls each of the 49.
+
+    ``right_hand`` and ``left_hand`` are 21 names in :data:`HAND_JOINTS` order, ``body`` 7 in
+    :data:`BODY_JOINTS` order.
+    """
+
+    right_hand: tuple[str, ...]
+    left_hand: tuple[str, ...]
+    body: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The source's name of each of the 49."""
+        return (*self.right_hand, *self.left_hand, *self.body)
+
+
+def _prefixed(prefix: str, *names: str) -> tuple[str, ...]:
+    return tuple(prefix + name for name in names)
+
+
+_MEDIAPIPE_HAND = (
+    "WRIST",
+    *(f"THUMB_{joint}" for joint in ("CMC", "MCP", "IP", "TIP")),
+    *(
+        f"{finger}_{joint}"
+        for finger in ("INDEX_FINGER", "MIDDLE_FINGER", "RING_FINGER", "PINKY")
+        for joint in ("MCP", "PIP", "DIP", "TIP")
+    ),
+)
+_OPENPOSE_HAND = (
+    "BASE",
+    *(f"T_{joint}" for joint in ("STT", "BCMC", "MCP", "IP")),
+    *(f"{finger}_{joint}" for finger in "IMRP" for joint in ("CMC", "MCP", "PIP", "DIP")),
+)
+_SPOTER_HAND = (
+    "wrist",
+    *(f"thumb{joint}" for joint in ("CMC", "MP", "IP", "Tip")),
+    *(
+        f"{finger}{joint}"
+        for finger in ("index", "middle", "ring", "little")
+        for joint in ("MCP", "PIP", "DIP", "Tip")
+    ),
+)
+
+# To add a naming, add one entry. A name of the .pose format is "component/point".
+NAMED_LAYOUTS: dict[str, NamedLayout] = {
+    "pose_format_holistic": NamedLayout(
+        _prefixed("RIGHT_HAND_LANDMARKS/", *_MEDIAPIPE_HAND),
+        _prefixed("LEFT_HAND_LANDMARKS/", *_MEDIAPIPE_HAND),
+        _prefixed("POSE_LANDMARKS/", *(name.upper() for name in BODY_JOINTS)),
+    ),
+    "pose_format_openpose": NamedLayout(
+        _prefixed("hand_right_keypoints_2d/", *_OPENPOSE_HAND),
+        _prefixed("hand_left_keypoints_2d/", *_OPENPOSE_HAND),
+        _prefixed(
+            "pose_keypoints_2d/",
+            *("Nose", "LShoulder", "LElbow", "LWrist", "RShoulder", "RElbow", "RWrist"),
+        ),
+    ),
+    "spoter": NamedLayout(
+        tuple(f"{name}_right" for name in _SPOTER_HAND),
+        tuple(f"{name}_left" for name in _SPOTER_HAND),
+        (
+            *("nose", "leftShoulder", "leftElbow", "leftWrist"),
+            *("rightShoulder", "rightElbow", "rightWrist"),
+        ),
+    ),
+}
+
+
+def describe_joints(names: Sequence[str]) -> str:
+    """Joints of the 49 in words: a part of which all are meant is named as a whole.
+
+    >>> describe_joints([*SIGN49_JOINTS[:21], "nose"])
+    'the whole right_hand, nose'
+    """
+    words, left = [], set(names)
+    for part in PARTS:
+        joints = SIGN49_JOINTS[part.joints]
+        if left.issuperset(joints):
+            words.append(f"the whole {part.name}")
+        else:
+            words += [name for name in joints if name in left]
+    return ", ".join(words)
 
 
 def missing_joints(name: str) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,8 @@ from safetensors.numpy import save_file
 
 from masa_mm.errors import UserError
 from masa_mm.skeleton import BODY, LEFT_HAND, NUM_JOINTS, RIGHT_HAND
+
+from .beside import written_beside
 
 # One metadata entry: safetensors writes several in an order that changes from run to run.
 FORMAT = "masa_mm.pose_store"
@@ -326,61 +329,22 @@ def write_store(
             ``skip_bad``: all are. Nothing is written.
         PoseStoreError: arrays that do not fit each other.
     """
-    clips = len(ids)
-    num_frames = np.asarray(num_frames)
-    label = np.full(clips, -1) if label is None else np.asarray(label)
-    signer = np.full(clips, -1) if signer is None else np.asarray(signer)
-    per_clip = dict(num_frames=num_frames, label=label, signer=signer)
-    if img_shape is not None:
-        per_clip["img_shape"] = np.asarray(img_shape)
-    _check_arrays(path, keypoint, keypoint_score, per_clip, clips, dtype)
-    ids = [str(name) for name in ids]
-    # What counts is what will be stored: float16 turns large numbers into infinities.
-    with np.errstate(over="ignore"):
-        keypoint = np.ascontiguousarray(keypoint, dtype)
-        keypoint_score = np.ascontiguousarray(keypoint_score, dtype)
-    is_bad, bad = clip_problems(keypoint, keypoint_score, num_frames, ids, label, len(glosses))
-    if bad and not skip_bad:
-        raise BadClipsError(path, bad)
-    if bad:
-        keep = ~is_bad
-        frames = np.repeat(keep, num_frames)
-        keypoint, keypoint_score = keypoint[frames], keypoint_score[frames]
-        ids = [name for name, kept in zip(ids, keep) if kept]
-        per_clip = {name: array[keep] for name, array in per_clip.items()}
-    if not ids:
-        raise BadClipsError(path, bad)
-    num_frames = per_clip.pop("num_frames")
-    tensors = dict(
-        keypoint=keypoint,
-        keypoint_score=keypoint_score,
-        offset=np.concatenate([[0], num_frames.cumsum()]).astype(np.int64),
-        clip_id=np.array([clip_hash(source, name) for name in ids], np.int64),
-        **{
-            name: array.astype(np.int32 if name == "img_shape" else np.int64)
-            for name, array in per_clip.items()
-        },
-    )
-    metadata = dict(
-        version=VERSION,
-        layout=LAYOUT,
-        normalization=NORMALIZATION,
-        source=source,
-        split=split,
-        ids=ids,
-        glosses=[str(gloss) for gloss in glosses],
-    )
-    _save_whole(path, tensors, metadata)
-    return WriteReport(len(ids), len(keypoint), tuple(bad))
+    with PoseStoreWriter(
+        path, source=source, split=split, glosses=glosses, dtype=dtype, skip_bad=skip_bad
+    ) as writer:
+        writer.add_clips(keypoint, keypoint_score, num_frames, ids, label, signer, img_shape)
+    return writer.report
 
 
 class PoseStoreWriter:
-    """Gathers clips one by one and writes them as a store when the ``with`` block ends well.
+    """Takes clips as they come and writes them as a store when the ``with`` block ends well.
+
+    Joints wait in a nameless file beside ``path``, so that memory does not grow with the data.
 
     Args:
         path: the ``.safetensors`` file to make. Nothing is left there if the block fails.
-        **kwargs: ``source``, ``split``, ``glosses``, ``dtype`` and ``skip_bad`` of
-            :func:`write_store`, whose errors the end of the block raises.
+        source, split, glosses, dtype, skip_bad: see :func:`write_store`, whose errors the end of
+            the block raises.
 
     Example:
         >>> with PoseStoreWriter('train.safetensors', source='mine', glosses=['hello']) as writer:
@@ -388,12 +352,31 @@ class PoseStoreWriter:
         >>> writer.report
     """
 
-    def __init__(self, path: str | os.PathLike, **kwargs: Any) -> None:
-        self.path, self.kwargs = path, kwargs
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        *,
+        source: str,
+        split: str = "",
+        glosses: Sequence[str] = (),
+        dtype: str = "float16",
+        skip_bad: bool = False,
+    ) -> None:
+        if dtype not in DTYPES:
+            raise PoseStoreError(f"{path}: dtype must be {' or '.join(DTYPES)}, got {dtype!r}")
+        if Path(path).suffix != ".safetensors":
+            raise PoseStoreError(f"{path}: a pose store's name ends in .safetensors; name it so")
+        self.path, self.source, self.split = path, source, split
+        self.glosses = [str(gloss) for gloss in glosses]
+        self.dtype, self.skip_bad = dtype, skip_bad
         self.report: WriteReport | None = None
-        self._keypoint: list[np.ndarray] = []
-        self._score: list[np.ndarray] = []
-        self._clips: list[tuple[str, int, int, Sequence[int] | None]] = []
+        self._keypoint = _Frames(path, dtype, (NUM_JOINTS, 2))
+        self._score = _Frames(path, dtype, (NUM_JOINTS,))
+        self._ids: list[str] = []
+        self._seen: set[str] = set()
+        self._per_clip: dict[str, list[np.ndarray]] = {}
+        self._without_size = False
+        self._bad: list[BadClip] = []
 
     def add(
         self,
@@ -416,29 +399,108 @@ class PoseStoreWriter:
                 f"{list(score.shape)}, expected [T, {NUM_JOINTS}, 2] and [T, {NUM_JOINTS}]; "
                 "bring its joints into the sign49 layout first (masa_mm.datasets.crop)"
             )
-        # Copies: the caller may go on using its arrays.
-        self._keypoint.append(keypoint.astype(np.float32))
-        self._score.append(score.astype(np.float32))
-        self._clips.append((str(clip), int(label), int(signer), img_shape))
+        self.add_clips(
+            keypoint,
+            score,
+            [len(keypoint)],
+            [clip],
+            [int(label)],
+            [int(signer)],
+            None if img_shape is None else [img_shape],
+        )
+
+    def add_clips(
+        self,
+        keypoint: np.ndarray,
+        keypoint_score: np.ndarray,
+        num_frames: Sequence[int] | np.ndarray,
+        ids: Sequence[str],
+        label: Sequence[int] | np.ndarray | None = None,
+        signer: Sequence[int] | np.ndarray | None = None,
+        img_shape: Sequence[Sequence[int]] | np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Take several clips, end to end; arguments as of :func:`write_store`.
+
+        Returns:
+            bool [clips], True = good. The bad ones are named at the end.
+
+        Raises:
+            PoseStoreError: arrays that do not fit each other.
+        """
+        clips, num_frames = len(ids), np.asarray(num_frames)
+        per_clip = dict(
+            num_frames=num_frames,
+            label=np.full(clips, -1) if label is None else np.asarray(label),
+            signer=np.full(clips, -1) if signer is None else np.asarray(signer),
+        )
+        if img_shape is not None:
+            per_clip["img_shape"] = np.asarray(img_shape)
+        _check_arrays(self.path, keypoint, keypoint_score, per_clip, clips)
+        # What counts is what will be stored: float16 turns large numbers into infinities.
+        with np.errstate(over="ignore"):
+            keypoint = np.ascontiguousarray(keypoint, self.dtype)
+            keypoint_score = np.ascontiguousarray(keypoint_score, self.dtype)
+        ids = [str(name) for name in ids]
+        is_bad, bad = clip_problems(
+            keypoint,
+            keypoint_score,
+            num_frames,
+            ids,
+            per_clip["label"],
+            len(self.glosses),
+            earlier=self._seen,
+        )
+        self._seen.update(ids)
+        self._bad += bad
+        keep = ~is_bad
+        if bad:
+            frames = np.repeat(keep, num_frames)
+            keypoint, keypoint_score = keypoint[frames], keypoint_score[frames]
+            per_clip = {name: array[keep] for name, array in per_clip.items()}
+        if keep.any():
+            self._keypoint.append(keypoint)
+            self._score.append(keypoint_score)
+            self._ids += [name for name, kept in zip(ids, keep) if kept]
+            self._without_size |= img_shape is None
+            for name, array in per_clip.items():
+                self._per_clip.setdefault(name, []).append(array)
+        return keep
+
+    def refuse(self, clip: BadClip) -> None:
+        """Note a clip that could not even be read: it counts as a bad one."""
+        self._bad.append(clip)
 
     def close(self) -> WriteReport:
-        """Check all clips and write the store; see :func:`write_store` for what it raises."""
-        if not self._clips:
+        """Write the store; see :func:`write_store` for what it raises."""
+        if self._bad and not (self.skip_bad and self._ids):
+            raise BadClipsError(self.path, self._bad)
+        if not self._ids:
             raise PoseStoreError(f"{self.path}: no clips to write")
-        ids, labels, signers, shapes = zip(*self._clips)
-        if any(shape is None for shape in shapes):
-            shapes = None
-        self.report = write_store(
-            self.path,
-            np.concatenate(self._keypoint),
-            np.concatenate(self._score),
-            [len(keypoint) for keypoint in self._keypoint],
-            ids,
-            label=labels,
-            signer=signers,
-            img_shape=shapes,
-            **self.kwargs,
+        per_clip = {name: np.concatenate(arrays) for name, arrays in self._per_clip.items()}
+        num_frames = per_clip.pop("num_frames")
+        if self._without_size:
+            per_clip.pop("img_shape", None)
+        tensors = dict(
+            keypoint=self._keypoint.mapped(),
+            keypoint_score=self._score.mapped(),
+            offset=np.concatenate([[0], num_frames.cumsum()]).astype(np.int64),
+            clip_id=np.array([clip_hash(self.source, name) for name in self._ids], np.int64),
+            **{
+                name: array.astype(np.int32 if name == "img_shape" else np.int64)
+                for name, array in per_clip.items()
+            },
         )
+        metadata = dict(
+            version=VERSION,
+            layout=LAYOUT,
+            normalization=NORMALIZATION,
+            source=self.source,
+            split=self.split,
+            ids=self._ids,
+            glosses=self.glosses,
+        )
+        _save_whole(self.path, tensors, metadata)
+        self.report = WriteReport(len(self._ids), int(num_frames.sum()), tuple(self._bad))
         return self.report
 
     def __enter__(self) -> PoseStoreWriter:
@@ -449,18 +511,32 @@ class PoseStoreWriter:
             self.close()
 
 
+class _Frames:
+    """Rows of one shape, kept in a file without a name, which the system frees in any case."""
+
+    def __init__(self, path: str | os.PathLike, dtype: str, shape: tuple[int, ...]) -> None:
+        self.folder, self.dtype, self.shape = Path(path).parent, dtype, shape
+        self.file, self.rows = None, 0
+
+    def append(self, rows: np.ndarray) -> None:
+        if self.file is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - lives on
+        self.file.write(rows.data)
+        self.rows += len(rows)
+
+    def mapped(self) -> np.ndarray:
+        self.file.flush()
+        return np.memmap(self.file, self.dtype, "r", shape=(self.rows, *self.shape))
+
+
 def _check_arrays(
     path: str | os.PathLike,
     keypoint: np.ndarray,
     score: np.ndarray,
     per_clip: dict[str, np.ndarray],
     clips: int,
-    dtype: str,
 ) -> None:
-    if dtype not in DTYPES:
-        raise PoseStoreError(f"{path}: dtype must be {' or '.join(DTYPES)}, got {dtype!r}")
-    if Path(path).suffix != ".safetensors":
-        raise PoseStoreError(f"{path}: a pose store's name ends in .safetensors; name it so")
     if not clips:
         raise PoseStoreError(f"{path}: no clips to write")
     for name, array in per_clip.items():
@@ -483,20 +559,11 @@ def _check_arrays(
 def _save_whole(
     path: str | os.PathLike, tensors: dict[str, np.ndarray], metadata: dict[str, Any]
 ) -> None:
-    """Write beside and rename: whoever looks finds the old file, the new one, or none."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        beside.touch()
-        mode = beside.stat().st_mode  # the user's umask, which save_file does not follow
-        save_file(tensors, beside, {FORMAT: json.dumps(metadata)})
-        beside.chmod(mode)
-        os.replace(beside, path)
+        with written_beside(path) as beside:
+            save_file(tensors, beside, {FORMAT: json.dumps(metadata)})
     except SafetensorError as error:
         raise PoseStoreError(f"{path}: cannot be written ({error}); is the disk full?") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 # ---- what makes a clip bad ---------------------------------------------------------------------
@@ -510,6 +577,7 @@ def clip_problems(
     label: np.ndarray,
     num_classes: int,
     part_coordinates: bool = True,
+    earlier: Collection[str] = (),
 ) -> tuple[np.ndarray, list[BadClip]]:
     """Which clips nothing can be learnt from, whole arrays at once.
 
@@ -521,6 +589,7 @@ def clip_problems(
         label: [clips].
         num_classes: of the class list.
         part_coordinates: whether ``keypoint`` is to be in part coordinates; else it is in pixels.
+        earlier: names that clips before these have taken.
 
     Returns:
         bool [clips], True = bad, and the bad clips in order, each named once, with its first
@@ -545,7 +614,11 @@ def clip_problems(
             f"its label is outside the class list of {num_classes}",
             "give the class list it was labelled with; -1 stands for no label",
         ),
-        (_repeated(ids), "an earlier clip has the same id", "give every clip an id of its own"),
+        (
+            _repeated(ids, earlier),
+            "an earlier clip has the same id",
+            "give every clip an id of its own",
+        ),
     ]
     if part_coordinates:
         far = np.abs(keypoint[:, BODY.joints]) > MAX_BODY_COORDINATE
@@ -576,8 +649,8 @@ class _SomeFrame:
         return before[1:] > before[:-1]
 
 
-def _repeated(ids: Sequence[str]) -> np.ndarray:
+def _repeated(ids: Sequence[str], earlier: Collection[str]) -> np.ndarray:
     _, first = np.unique(np.asarray(ids, dtype=str), return_index=True)
     repeated = np.ones(len(ids), bool)
     repeated[first] = False
-    return repeated
+    return repeated | np.array([name in earlier for name in ids], bool)

@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,35 @@ def test_what_goes_in_comes_out(tmp_path_factory, num_frames, dtype, seed):
         assert info["frame_dir"] == f"clip{i}" and info["signer"] == i
         start = stop
     store.check()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_clips_one_by_one_make_the_bytes_of_all_at_once(tmp_path, dtype):
+    clips = arrays((4, 1, 7, 3))
+    together = make_store(tmp_path / "together.safetensors", dtype=dtype)
+    bounds = np.cumsum([0, 4, 1, 7, 3])
+    with PoseStoreWriter(
+        tmp_path / "one.safetensors", source="toy", split="train", glosses=GLOSSES, dtype=dtype
+    ) as writer:
+        for i, (start, stop) in enumerate(pairwise(bounds)):
+            frames = slice(start, stop)
+            writer.add(
+                f"clip{i}",
+                clips["keypoint"][frames],
+                clips["keypoint_score"][frames],
+                label=clips["label"][i],
+            )
+    assert (tmp_path / "one.safetensors").read_bytes() == Path(together).read_bytes()
+
+
+def test_a_name_taken_by_an_earlier_block_is_refused(tmp_path):
+    clips = arrays((4, 1))
+    writer = PoseStoreWriter(tmp_path / "a.safetensors", source="toy", glosses=GLOSSES)
+    assert writer.add_clips(**clips).all() and not writer.add_clips(**clips).any()
+    with pytest.raises(BadClipsError, match="same id") as caught:
+        writer.close()
+    assert [clip.id for clip in caught.value.bad] == ["clip0", "clip1"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_clip_is_a_read_only_view_of_the_file_and_its_info_is_not(tmp_path):
