@@ -9,8 +9,8 @@ _base_ = [
 ]
 
 custom_imports = dict(imports=["masa_mm"], allow_failed_imports=False)
-# MMAction2's own runtime does not repeat an interrupted run's draws; with this hook it does.
-default_hooks = dict(epoch_seed=dict(type="EpochSeedHook"))
+# MMAction2's own runtime neither repeats an interrupted run's draws nor tells the coverage.
+default_hooks = dict(epoch_seed=dict(type="EpochSeedHook"), coverage=dict(type="CoverageHook"))
 
 model = dict(
     backbone=dict(graph_cfg=dict(_delete_=True, layout=_base_.layout, mode="spatial")),

@@ -11,6 +11,8 @@ default_hooks = dict(
     sampler_seed=dict(type="DistSamplerSeedHook"),
     # An interrupted run, resumed, draws what the uninterrupted one would have drawn.
     epoch_seed=dict(type="EpochSeedHook"),
+    # How much of the benchmark was trained on and scored on, beside every score.
+    coverage=dict(type="CoverageHook"),
 )
 
 env_cfg = dict(

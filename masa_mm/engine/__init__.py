@@ -1,4 +1,10 @@
-from .hooks import EpochSeedHook, MomentumAlignmentHook
+from .hooks import CoverageHook, EpochSeedHook, MomentumAlignmentHook
 from .strict_pretrained import CheckpointMismatchError, StrictPretrained
 
-__all__ = ["CheckpointMismatchError", "EpochSeedHook", "MomentumAlignmentHook", "StrictPretrained"]
+__all__ = [
+    "CheckpointMismatchError",
+    "CoverageHook",
+    "EpochSeedHook",
+    "MomentumAlignmentHook",
+    "StrictPretrained",
+]

@@ -81,6 +81,11 @@ def test_its_interrupted_runs_can_be_resumed(name):
 
 
 @each_config
+def test_its_scores_come_with_their_coverage(name):
+    assert load(name).default_hooks.coverage.type == "CoverageHook"
+
+
+@each_config
 def test_val_and_test_data_are_not_those_of_training(name):
     cfg = load(name)
     if cfg.get("val_dataloader") is None:
