@@ -22,6 +22,7 @@ _AXES_BEFORE_FRAMES = dict(
     frame_mask=1,
     key_keypoint=2,
     key_frame_inds=1,
+    key_frame_mask=1,
 )
 _PADDING = dict(frame_inds=-1, key_frame_inds=-1)
 
@@ -31,7 +32,7 @@ def pad_clips(batch: Sequence[dict], pad_to_multiple: int = 1) -> dict:
     """Stack clips of different lengths, padded at the end to the batch's longest.
 
     Padding is zero, thus score 0 everywhere, which is how every module knows it; frame numbers are
-    -1 there and ``frame_mask`` is False. In a config: ``collate_fn=dict(type='pad_clips')``.
+    -1 there and masks are False. In a config: ``collate_fn=dict(type='pad_clips')``.
 
     Args:
         batch (sequence of dict): N clips from :class:`PackSignInputs`.
@@ -41,8 +42,9 @@ def pad_clips(batch: Sequence[dict], pad_to_multiple: int = 1) -> dict:
     Returns:
         dict: ``inputs``, a dict of tensors keypoint float32 [N, num_clips, 1, T, V, 3], frame_inds
         int64 [N, num_clips * T] and, where the clips have them, motion [N, T, V, K, 2],
-        motion_weight [N, T, V, K], frame_mask bool [N, T, 3], key_keypoint [N, 1, 1, T', V, 3],
-        key_frame_inds [N, T']; ``data_samples``, a :class:`SignDataSamples`.
+        motion_weight [N, T, V, K] or [N, T, V, K, 2], frame_mask bool [N, T, 3], key_keypoint
+        [N, 1, 1, T', V, 3], key_frame_inds [N, T'], key_frame_mask bool [N, T', 3];
+        ``data_samples``, a :class:`SignDataSamples`.
 
     Raises:
         ValueError: a bad argument, or clips that differ in more than their length.

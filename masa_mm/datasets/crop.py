@@ -10,6 +10,7 @@ Per-part normalisation of MASA (arXiv 2405.20666, section IV-A, "Data preprocess
   The box is then no square, and each axis is divided by its own side: what is mapped to [0, 1] is
   the box, as an image crop resized to a square would be, and as the reference code does. Visible
   joints therefore always fall in [0, 1].
+  With ``clamp='image'`` (the reference code) an edge moves to the border whatever it cuts off.
 - A degenerate box: a side is at least :data:`MIN_SIDE` of the image's longer side. Joints that all
   lie on one point come to lie at the centre of the crop (0.5, 0.5) instead of dividing by zero.
 - The left hand is mirrored (x -> 1 - x), so that one network reads both hands.
@@ -32,7 +33,11 @@ BOX_SCALE = 2.2
 MIN_VISIBLE = 10
 VISIBLE_THR = 0.4
 MIN_SIDE = 0.01
-FALLBACKS = ("absent", "elbow_wrist")
+FALLBACKS = ("absent", "elbow_wrist", "elbow_wrist_50px")
+CLAMPS = ("joints", "image")
+ARM_MARGIN = 50.0
+# Crop pixels to the side of a crop.
+CROP_PIXELS = 256.0
 # Body joints (of the 49) that point at each hand.
 _ELBOW_WRIST = {
     RIGHT_HAND: (BODY.start + 5, BODY.start + 6),
@@ -79,6 +84,8 @@ def crop_parts(
     min_visible: int = MIN_VISIBLE,
     visible_thr: float = VISIBLE_THR,
     fallback: str = "absent",
+    clamp: str = "joints",
+    zero_left_above: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Part coordinates of joints in pixels (see the module's docstring for the rules).
 
@@ -92,16 +99,23 @@ def crop_parts(
         visible_thr: score from which a joint counts as visible (and above 0).
         fallback: 'absent': such a hand counts as absent. 'elbow_wrist': its box is extrapolated
             from the visible elbow and wrist of its arm; its joints keep their scores. Without them
-            it counts as absent.
+            it counts as absent. 'elbow_wrist_50px': the same with the reference code's margin of
+            50 pixels, for joints in pixels only.
+        clamp: 'joints': a box ends at the image's border but never cuts off a visible joint;
+            'image': it ends at the border (reference code), and joints outside fall out of [0, 1].
+        zero_left_above: crop pixels above which a coordinate of the left hand, as mirrored, becomes
+            0 while its joint keeps its score: 255 is the reference code's slip, which spares the
+            right hand. None leaves all as they are.
 
     Returns:
         float32 ``keypoint`` [T, 49, 2] and float32 ``score`` [T, 49]. A joint that is seen but not
         finite stays so, and spoils its hand: writers and datasets refuse such clips by name.
 
     Raises:
-        ValueError: shapes that do not fit, an image size that is not positive, an unknown fallback.
+        ValueError: shapes that do not fit, an image size that is not positive or not in pixels
+            where the fallback's margin is, an unknown fallback or clamp.
     """
-    keypoint, score, img_shape = _checked(keypoint, score, img_shape, fallback)
+    keypoint, score, img_shape = _checked(keypoint, score, img_shape, fallback, clamp)
     out = np.empty_like(keypoint)
     out_score = score.copy()
     size = img_shape[:, ::-1]
@@ -109,30 +123,39 @@ def crop_parts(
     for hand in (RIGHT_HAND, LEFT_HAND):
         joints = keypoint[:, hand.joints]
         low, high, present = _hand_boxes(
-            joints, score[:, hand.joints], size, box_scale, min_visible, visible_thr
+            joints, score[:, hand.joints], size, box_scale, min_visible, visible_thr, clamp
         )
-        if fallback == "elbow_wrist":
+        if fallback != "absent":
             arm = list(_ELBOW_WRIST[hand])
+            seen = _visible(score[:, arm], visible_thr)
             low, high, present = _fall_back(
-                (low, high, present), keypoint[:, arm], _visible(score[:, arm], visible_thr), size
+                (low, high, present), keypoint[:, arm], seen, size, fallback
             )
         out[:, hand.joints] = (joints - low[:, None]) / (high - low)[:, None]
         out_score[:, hand.joints] *= present[:, None]
     left_x = out[:, LEFT_HAND.joints, 0]
     np.subtract(1, left_x, out=left_x)
+    if zero_left_above is not None:
+        left = out[:, LEFT_HAND.joints]
+        left[left > zero_left_above / CROP_PIXELS] = 0
     out[out_score == 0] = 0
     return out, out_score
 
 
 def _checked(
-    keypoint: np.ndarray, score: np.ndarray, img_shape: Sequence[float] | np.ndarray, fallback: str
+    keypoint: np.ndarray,
+    score: np.ndarray,
+    img_shape: Sequence[float] | np.ndarray,
+    fallback: str,
+    clamp: str,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if keypoint.ndim != 3 or keypoint.shape[1:] != (NUM_JOINTS, 2):
         raise UserError(f"keypoint must be [T, {NUM_JOINTS}, 2], got {list(keypoint.shape)}")
     if score.shape != keypoint.shape[:2]:
         raise UserError(f"score must be {list(keypoint.shape[:2])}, got {list(score.shape)}")
-    if fallback not in FALLBACKS:
-        raise UserError(f"fallback must be one of {', '.join(FALLBACKS)}, got '{fallback}'")
+    for name, value, choices in (("fallback", fallback, FALLBACKS), ("clamp", clamp, CLAMPS)):
+        if value not in choices:
+            raise UserError(f"{name} must be one of {', '.join(choices)}, got '{value}'")
     img_shape = np.asarray(img_shape, np.float32)
     if img_shape.shape not in ((2,), (len(keypoint), 2)):
         raise UserError(
@@ -141,6 +164,11 @@ def _checked(
         )
     if not (img_shape > 0).all():
         raise UserError(f"img_shape must be a positive (h, w), got {img_shape.min():g}")
+    if fallback == "elbow_wrist_50px" and len(keypoint) and img_shape.max() < 2 * ARM_MARGIN:
+        raise UserError(
+            f"the fallback 'elbow_wrist_50px' needs joints in pixels, but the image is at most "
+            f"{img_shape.max():g} wide or high; take 'elbow_wrist', which holds at any size"
+        )
     img_shape = np.broadcast_to(img_shape, (len(keypoint), 2))
     return keypoint.astype(np.float32), score.astype(np.float32), img_shape
 
@@ -156,6 +184,7 @@ def _hand_boxes(
     box_scale: float,
     min_visible: int,
     visible_thr: float,
+    clamp: str,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Two corners [T, 2] of each frame's box, and whether the hand is there [T]."""
     visible = _visible(score, visible_thr)
@@ -168,7 +197,8 @@ def _hand_boxes(
     least[~present], most[~present] = 0, 1
     smallest = MIN_SIDE * size.max(1)
     side = np.maximum(box_scale * (most - least).max(1), smallest)
-    return *_clamped((least + most) / 2, side, size, least, most), present
+    held = (least, most) if clamp == "joints" else (size, np.zeros_like(size))
+    return *_clamped((least + most) / 2, side, size, *held), present
 
 
 def _clamped(
@@ -192,12 +222,15 @@ def _fall_back(
     arm: np.ndarray,
     arm_seen: np.ndarray,
     size: np.ndarray,
+    fallback: str,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Boxes for the frames that lack one, from elbow and wrist [T, 2, 2].
 
     The palm lies a third of the forearm beyond the wrist, and the box is 1.5 forearms wide, as in
     OpenPose (Simon et al., "Hand Keypoint Detection in Single Images", CVPR 2017, section 5):
-    unlike a margin in pixels this holds at any image size.
+    unlike a margin in pixels this holds at any image size. With the reference code's margin the box
+    is the square around a hand that reaches as far beyond the palm as the wrist is before it, and
+    50 pixels more on each side; how it extrapolates is not published, only its margin is known.
     """
     low, high, present = boxes
     elbow, wrist = arm[:, 0], arm[:, 1]
@@ -205,7 +238,11 @@ def _fall_back(
     center = wrist + forearm / 3
     length = np.linalg.norm(forearm, axis=-1)
     usable = arm_seen.all(1) & (length > 0)
-    side = np.maximum(1.5 * length, MIN_SIDE * size.max(1))
+    if fallback == "elbow_wrist_50px":
+        side = 2 / 3 * np.abs(forearm).max(1) + 2 * ARM_MARGIN
+    else:
+        side = 1.5 * length
+    side = np.maximum(side, MIN_SIDE * size.max(1))
     inside = np.clip(center, 0, size)
     arm_low, arm_high = _clamped(center, side, size, inside, inside)
     replace = (usable & ~present)[:, None]

@@ -74,7 +74,12 @@ class CropSignParts(SignTransform):
         box_scale (float): side of a hand's box over the larger extent of its visible joints.
         min_visible (int): a hand with fewer visible joints is left to ``fallback``.
         visible_thr (float): score from which a joint counts as visible.
-        fallback (str): ``'absent'``, or ``'elbow_wrist'`` to extrapolate the box from the arm.
+        fallback (str): ``'absent'``, or ``'elbow_wrist'`` to extrapolate the box from the arm, or
+            ``'elbow_wrist_50px'`` to do so with the reference code's margin of 50 pixels.
+        clamp (str): ``'joints'``, a box ends at the image's border but holds all visible joints, or
+            ``'image'``, it ends at the border (reference code).
+        zero_left_above (float, optional): crop pixels above which a coordinate of the left hand
+            becomes 0; 255 in the reference code.
 
     Raises:
         KeyError: there is no ``img_shape``.
@@ -87,11 +92,17 @@ class CropSignParts(SignTransform):
         min_visible: int = crop.MIN_VISIBLE,
         visible_thr: float = crop.VISIBLE_THR,
         fallback: str = "absent",
+        clamp: str = "joints",
+        zero_left_above: float | None = None,
     ) -> None:
         self.box_scale = self._positive("box_scale", box_scale)
         self.min_visible = self._at_least("min_visible", min_visible, 1)
         self.visible_thr = self._fraction("visible_thr", visible_thr)
         self.fallback = self._one_of("fallback", fallback, crop.FALLBACKS)
+        self.clamp = self._one_of("clamp", clamp, crop.CLAMPS)
+        self.zero_left_above = zero_left_above
+        if zero_left_above is not None:
+            self._at_least("zero_left_above", zero_left_above, 0)
 
     def transform(self, results: dict) -> dict:
         keypoint, score = self._sign_clip(results)
@@ -114,6 +125,8 @@ class CropSignParts(SignTransform):
                 min_visible=self.min_visible,
                 visible_thr=self.visible_thr,
                 fallback=self.fallback,
+                clamp=self.clamp,
+                zero_left_above=self.zero_left_above,
             )
         except ValueError as error:
             raise UserError(f"{self._where(results)}: {error}") from error

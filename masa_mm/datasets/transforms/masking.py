@@ -36,8 +36,9 @@ class MotionAwareMasking(SignTransform):
     Args:
         mask_ratio (float): alpha; ``round(mask_ratio * candidates)`` frames are masked.
         motion_thr (float): eps_m, in pixels (Euclidean length of the motion).
-        joint_ratio (float): delta.
-        score_thr (float): eps_c; a joint is confident from this score on.
+        joint_ratio (float): delta; with 0 one moving joint makes a candidate.
+        score_thr (float): eps_c; a joint is confident from this score on. With 0 confidence does
+            not matter (the reference code), but a joint must be there.
         interval (int): k, in frames of the clip as it stands.
         level (str): ``'frame'``, all joints of a frame together (the paper); ``'part'``, candidates
             are found and drawn for each part by itself (the reference code); needs 49 joints.
@@ -45,9 +46,15 @@ class MotionAwareMasking(SignTransform):
             confident joint is a candidate.
         pixel_scale (float): pixels a unit of ``keypoint``: 256 for part coordinates, 1 for pixels.
         min_visible (int): frames that stay visible at least, that is, have a part with a joint
-            (score > 0) that is not masked. Where the draw leaves fewer, masked frames are made
-            visible again at random; a clip with fewer such frames is not masked at all.
+            (score > 0) that is not masked (see ``visible_parts``). Where the draw leaves fewer,
+            masked frames are made visible again at random; a clip with fewer such frames is not
+            masked at all.
         erase (bool): set joints and scores of what is masked to 0.
+        signed (bool): a joint moves where one of its coordinates grows by more than ``motion_thr``
+            (the reference code): what moves left or up selects no frame.
+        visible_parts (str): when a frame counts as visible: ``'any'``, a part that it shows is not
+            masked; ``'all'``, none is, for an encoder that bars a frame with any part masked (the
+            reference network).
 
     Raises:
         ValueError: a bad argument, a clip without frames, or parts asked of other than 49 joints.
@@ -65,6 +72,8 @@ class MotionAwareMasking(SignTransform):
         pixel_scale: float = 256.0,
         min_visible: int = 1,
         erase: bool = False,
+        signed: bool = False,
+        visible_parts: str = "any",
     ) -> None:
         self.mask_ratio = self._fraction("mask_ratio", mask_ratio)
         self.motion_thr = self._at_least("motion_thr", motion_thr, 0)
@@ -76,6 +85,8 @@ class MotionAwareMasking(SignTransform):
         self.pixel_scale = self._positive("pixel_scale", pixel_scale)
         self.min_visible = self._at_least("min_visible", min_visible, 1)
         self.erase = erase
+        self.signed = signed
+        self.visible_parts = self._one_of("visible_parts", visible_parts, ("any", "all"))
 
     def transform(self, results: dict) -> dict:
         keypoint, score = (self._clip if self.level == "frame" else self._sign_clip)(results)
@@ -97,8 +108,14 @@ class MotionAwareMasking(SignTransform):
             return self._count_joints((score > 0) & (score >= self.score_thr)) > 0
         motion = motion_residual(keypoint, score, self.interval, self.pixel_scale)
         confident = motion_weight(score, self.interval, self.score_thr) > 0
-        moving = confident & (np.square(motion).sum(-1) > self.motion_thr**2)
+        moving = confident & self._moves(motion)
         return self._count_joints(moving) > self.joint_ratio * self._count_joints(confident)
+
+    def _moves(self, motion: np.ndarray) -> np.ndarray:
+        """bool [..., V] from motion [..., V, C]."""
+        if self.signed:
+            return (motion > self.motion_thr).any(-1)
+        return np.square(motion).sum(-1) > self.motion_thr**2
 
     def _count_joints(self, joints: np.ndarray) -> np.ndarray:
         """Trues a part, int [views, parts, T] (one part at frame level), of [M, views, T, V]."""
@@ -109,6 +126,8 @@ class MotionAwareMasking(SignTransform):
     def _reopened(self, present: np.ndarray, masked: np.ndarray) -> np.ndarray:
         """Frames to make visible again so that ``min_visible`` are, bool [views, T]."""
         visible = (present & ~masked).any(axis=1)
+        if self.visible_parts == "all":
+            visible &= ~masked.any(axis=1)
         hidden = present.any(axis=1) & ~visible
         lacking = self.min_visible - visible.sum(-1)
         if not (lacking > 0).any():

@@ -69,11 +69,15 @@ class MotionResidual(SignTransform):
 
     Required keys: keypoint [M, T, V, C]; keypoint_score [M, T, V] (optional, else all present).
     Added keys: motion (float32 [M, T, V, K, C], pixels, signed; 0 for the last k frames and where a
-    joint is absent at either end), motion_weight (float32 [M, T, V, K], 0 for the last k frames).
+    joint is absent at either end), motion_weight (float32 [M, T, V, K], 0 for the last k frames;
+    with ``signed_thr`` [M, T, V, K, C]).
 
     Args:
         intervals (sequence of int): the intervals k, in frames.
         score_thr (float): eps_c; a joint below it counts as not seen.
+        signed_thr (float, optional): pixels; the reference code's supervision, coordinate by
+            coordinate and only where the signed motion exceeds this: nothing that moves left or up
+            is a target. None: every confident joint is (the paper).
         pixel_scale (float): pixels a unit of ``keypoint``: 256 for part coordinates (a crop is
             256 pixels wide), 1 for pixels.
 
@@ -82,7 +86,11 @@ class MotionResidual(SignTransform):
     """
 
     def __init__(
-        self, intervals: Sequence[int] = (3,), score_thr: float = 0.4, pixel_scale: float = 256.0
+        self,
+        intervals: Sequence[int] = (3,),
+        score_thr: float = 0.4,
+        pixel_scale: float = 256.0,
+        signed_thr: float | None = None,
     ) -> None:
         if not intervals or any(k != int(k) or k < 1 for k in intervals):
             raise UserError(
@@ -92,6 +100,9 @@ class MotionResidual(SignTransform):
         self.intervals = tuple(int(k) for k in intervals)
         self.score_thr = self._fraction("score_thr", score_thr)
         self.pixel_scale = self._positive("pixel_scale", pixel_scale)
+        self.signed_thr = signed_thr
+        if signed_thr is not None:
+            self._at_least("signed_thr", signed_thr, 0)
 
     def transform(self, results: dict) -> dict:
         keypoint, score = self._clip(results)
@@ -99,6 +110,9 @@ class MotionResidual(SignTransform):
         motion = [motion_residual(keypoint, score, k, self.pixel_scale) for k in self.intervals]
         weight = [motion_weight(score, k, self.score_thr) for k in self.intervals]
         shape = results["keypoint"].shape
-        results["motion"] = np.stack(motion, axis=-2).reshape(*shape[:3], -1, shape[3])
-        results["motion_weight"] = np.stack(weight, axis=-1).reshape(*shape[:3], -1)
+        motion = np.stack(motion, axis=-2).reshape(*shape[:3], -1, shape[3])
+        weight = np.stack(weight, axis=-1).reshape(*shape[:3], -1)
+        if self.signed_thr is not None:
+            weight = weight[..., None] * (motion > self.signed_thr)
+        results.update(motion=motion, motion_weight=weight)
         return results

@@ -24,7 +24,8 @@ class PackSignInputs(SignTransform):
 
     - ``inputs``: numpy arrays keypoint [num_clips, 1, T, V, 3] float32 (x, y, score), frame_inds
       [num_clips * T] int64, and where present motion [T, V, K, 2], motion_weight [T, V, K],
-      frame_mask [T, 3], key_keypoint [1, 1, T', V, 3], key_frame_inds [T'];
+      frame_mask [T, 3], key_keypoint [1, 1, T', V, 3], key_frame_inds [T'], key_frame_mask [T', 3];
+      motion_weight may end with an axis of coordinates, see :class:`MotionResidual`;
     - ``label`` and ``clip_id``: int, -1 where unknown;
     - ``meta``: frame_dir, gloss, signer, total_frames, where known.
 
@@ -39,6 +40,8 @@ class PackSignInputs(SignTransform):
         if "key_view" in results:
             view = results["key_view"]
             inputs.update(key_keypoint=self._joints(view), key_frame_inds=frame_numbers(view))
+            if "frame_mask" in view:
+                inputs["key_frame_mask"] = view["frame_mask"][0]
         return dict(
             inputs=inputs,
             label=int(results.get("label", -1)),

@@ -54,7 +54,8 @@ class AlignmentViews(SignTransform):
     """Derive the key view of semantic alignment from the clip as it stands (MASA, section III-C).
 
     The clip's arrays are copied, so nothing that happens to one view later reaches the other; what
-    was made for the query view's decoder (motion, frame_mask) stays behind.
+    was made for the query view's decoder (motion, frame_mask) stays behind. A mask that one of the
+    transforms in ``key`` makes is the key view's own: the batch's ``key_frame_mask``.
 
     Required keys: keypoint, and what the transforms in ``key`` require.
     Added key: key_view (dict, the copy after the transforms in ``key``).
