@@ -12,29 +12,15 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from ..errors import UserError
+from .official_clip import Box, FrameRange, OfficialClip, OfficialList
 
 
 class ListError(UserError):
     """An official list that cannot be read; the message is one line naming file and remedy."""
-
-
-class OfficialClip(NamedTuple):
-    """A clip of a benchmark: its id, its split (None: the file is of one split), its label."""
-
-    id: str
-    split: str | None
-    label: int
-
-
-class OfficialList(NamedTuple):
-    """The clips of a list, and the class names if the list has them."""
-
-    clips: list[OfficialClip]
-    classes: list[str] | None = None
 
 
 def read_json(path: str | os.PathLike) -> Any:
@@ -58,7 +44,10 @@ def read_json(path: str | os.PathLike) -> Any:
 def read_wlasl(path: str | os.PathLike) -> OfficialList:
     """``nslt_*.json`` ({id: {subset, action: [class, start, end]}}) or ``WLASL_v0.3.json`` ([.gz]).
 
-    Of the latter the label is the gloss's place in the file, as in ``nslt_2000.json``.
+    Of the latter the label is the gloss's place in the file, as in ``nslt_2000.json``; it also
+    tells signers, boxes (pixels) and frames: from 1, the last one included, -1 = the video's last,
+    counted at 25 a second. The frames of ``nslt_*.json`` are mostly those of videos already cut;
+    they are not read.
 
     Raises:
         FileNotFoundError, ListError: the file is missing, damaged or another format.
@@ -73,34 +62,78 @@ def read_wlasl(path: str | os.PathLike) -> OfficialList:
                 ]
             )
         clips = [
-            OfficialClip(instance["video_id"], instance["split"], label)
+            _wlasl_clip(instance, label)
             for label, entry in enumerate(content)
             for instance in entry["instances"]
         ]
         return OfficialList(clips, [entry["gloss"] for entry in content])
-    except (KeyError, TypeError, IndexError, ValueError):
+    except (AttributeError, KeyError, TypeError, IndexError, ValueError):
         raise ListError(f"{path}: neither nslt_*.json nor WLASL_v0.3.json; give one") from None
+
+
+def _wlasl_clip(instance: dict, label: int) -> OfficialClip:
+    first, last = int(instance.get("frame_start", 1)), int(instance.get("frame_end", -1))
+    whole = (first, last) == (1, -1)
+    frames = FrameRange(first - 1, None if last < 0 else last, instance.get("fps", 25))
+    video = youtube_id(instance.get("url", ""))
+    return OfficialClip(
+        id=instance["video_id"],
+        split=instance["split"],
+        label=label,
+        signer=int(instance.get("signer_id", -1)),
+        videos=(video,) if video else (),
+        frames=None if whole else frames,
+        box=Box(*map(float, instance["bbox"])) if "bbox" in instance else None,
+    )
 
 
 def read_msasl(path: str | os.PathLike) -> OfficialList:
     """``MSASL_{train,val,test}.json``; a clip's id is ``{YouTube id}_{start}_{end}`` (frames).
 
+    Frames count from 0 at the entry's own rate; ``end`` is the frame after the last. Boxes are
+    shares of the image: top, left, bottom, right.
+
     Raises:
         FileNotFoundError, ListError: the file is missing, damaged or another format.
     """
     try:
-        return OfficialList(
-            [OfficialClip(msasl_id(entry), None, int(entry["label"])) for entry in read_json(path)]
-        )
-    except (KeyError, TypeError):
+        return OfficialList([_msasl_clip(entry) for entry in read_json(path)])
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise ListError(f"{path}: not an MSASL_*.json list; give one") from None
+
+
+def _msasl_clip(entry: dict) -> OfficialClip:
+    video = youtube_id(entry["url"])
+    if video is None:
+        raise ValueError(entry["url"])
+    box = None
+    if "box" in entry:
+        top, left, bottom, right = map(float, entry["box"])
+        box = Box(left, top, right, bottom, relative=True)
+    return OfficialClip(
+        id=msasl_id(entry),
+        split=None,
+        label=int(entry["label"]),
+        signer=int(entry.get("signer_id", -1)),
+        videos=(video,),
+        frames=FrameRange(int(entry["start"]), int(entry["end"]), entry.get("fps")),
+        box=box,
+    )
 
 
 def msasl_id(entry: dict) -> str:
     """The id of an entry of MS-ASL's lists, which name none: YouTube id, first and last frame."""
-    url = entry["url"]
-    video = parse_qs(urlsplit(url if "//" in url else f"https://{url}").query)["v"][0]
-    return f"{video}_{entry['start']}_{entry['end']}"
+    return f"{youtube_id(entry['url'])}_{entry['start']}_{entry['end']}"
+
+
+def youtube_id(url: str) -> str | None:
+    """The video's name in a YouTube address, in any of its forms; None for other addresses."""
+    parts = urlsplit(url if "//" in url else f"https://{url}")
+    if parts.hostname == "youtu.be":
+        return parts.path.strip("/") or None
+    if parts.hostname in ("youtube.com", "www.youtube.com", "m.youtube.com"):
+        return (parse_qs(parts.query).get("v") or [None])[0]
+    return None
 
 
 def read_rows(path: str | os.PathLike, classes: Sequence[str] | None = None) -> OfficialList:

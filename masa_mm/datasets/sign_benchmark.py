@@ -1,0 +1,281 @@
+"""What the four benchmarks share: official lists choose a dataset's clips and their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .official_clip import ClipRangeError, FrameRange, OfficialClip, OfficialList, cut_clips
+from .sign_pose_dataset import DatasetError, SignPoseDataset
+from .sources.base import read_class_list
+from .store import clip_hash
+
+
+class Coverage(NamedTuple):
+    """How many of a split's official clips the data has."""
+
+    name: str
+    split: str
+    found: int
+    official: int
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.found} of {self.official} official {self.split} clips"
+
+
+class OfficialSplit(NamedTuple):
+    """A split by the official lists: its clips, the class names if told, the lists' subset."""
+
+    clips: list[OfficialClip]
+    classes: list[str] | None
+    size: int
+
+
+class SignBenchmark(SignPoseDataset):
+    """What the benchmarks share. A subclass names its facts and reads its official list.
+
+    With ``split_file`` the official list decides: chosen are the clips whose id it has in the
+    split, their labels are its labels (so are their signers, where the files tell none), and
+    ``coverage`` says how many of it there are. A store that is labelled otherwise is refused. A
+    clip that the files hold only as part of a whole video, named as that video, is cut out of it,
+    at the list's frame rate. Without a list the file's own split and labels hold.
+
+    Args:
+        ann_file, pipeline, **kwargs: of :class:`SignPoseDataset`.
+        split (str, optional): a name in ``SPLITS``; 'trainval' is an explicit choice.
+        subset (int, optional): number of classes, one of ``SUBSETS``: the labels below it.
+        split_file (str, optional): the official list; for one file a split write its place, as in
+            'MSASL_{split}.json'. Relative to ``data_root``.
+        class_list (str, optional): file of the class names in the order of their labels.
+
+    Raises:
+        DatasetError: an unknown split or subset, labels that contradict the official list, or a
+            clip whose frames lie beyond the video that it is to be cut from.
+        FileNotFoundError, ListError: an official file is missing or cannot be read.
+    """
+
+    NAME = ""
+    NUM_CLASSES = 0
+    SUBSETS: tuple[int, ...] = ()
+    SPLITS: dict[str, tuple[str, ...]] = dict(
+        train=("train",), val=("val",), test=("test",), trainval=("train", "val")
+    )
+    # Splits that the benchmark does not have, and that are made of its train.
+    OUT_OF_TRAIN: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        ann_file: str | Sequence[str],
+        pipeline: list,
+        split: str | None = None,
+        subset: int | None = None,
+        split_file: str | None = None,
+        class_list: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        known = (*self.SPLITS, *self.OUT_OF_TRAIN)
+        if split is not None and split not in known:
+            raise DatasetError(
+                f"{type(self).__name__} has no split '{split}'; it has {', '.join(known)}"
+            )
+        self.split_file, self.class_file = split_file, class_list
+        self.coverage: Coverage | None = None
+        super().__init__(ann_file, pipeline=pipeline, split=split, subset=subset, **kwargs)
+
+    @classmethod
+    def read_list(cls, path: str, classes: Sequence[str] | None = None) -> OfficialList:
+        """All clips of one official file; ``classes`` are the names for lists that use them."""
+        raise NotImplementedError
+
+    @classmethod
+    def read_classes(cls, path: str) -> list[str]:
+        """The class names of a file, in the order of their labels."""
+        return read_class_list(path)
+
+    @classmethod
+    def official_split(
+        cls, split_file: str, split: str | None = None, classes: Sequence[str] | None = None
+    ) -> OfficialSplit:
+        """A split's clips by the official file, or files where ``{split}`` stands in the name.
+
+        Raises:
+            DatasetError: a file of one split where several are asked for, or impossible labels.
+            FileNotFoundError, ListError: a file is missing or cannot be read.
+        """
+        members = cls.SPLITS[split] if split else cls._single_splits()
+        if "{split}" in split_file:
+            paths = [split_file.replace("{split}", member) for member in members]
+        else:
+            paths = [split_file]
+        lists = [cls.read_list(path, classes) for path in paths]
+        clips = [clip for official in lists for clip in official.clips]
+        one_split = any(clip.split is None for clip in clips)
+        if one_split and split is not None and len(paths) < len(members):
+            raise DatasetError(
+                f"{split_file}: is the list of one split, '{split}' needs "
+                f"{' and '.join(members)}; put '{{split}}' in its place in split_file"
+            )
+        # Only a list of all splits is sure to show every class of its subset.
+        size = cls._size_of_list(split_file, clips)
+        # A list that names no splits is the list of the split asked for.
+        chosen = [clip for clip in clips if clip.split in (None, *members)]
+        return OfficialSplit(chosen, lists[0].classes, cls.NUM_CLASSES if one_split else size)
+
+    @classmethod
+    def _size_of_list(cls, split_file: str, clips: list[OfficialClip]) -> int:
+        """The smallest subset that holds all labels of an official list."""
+        last = max((clip.label for clip in clips), default=0)
+        if last >= cls.NUM_CLASSES:
+            raise DatasetError(
+                f"{split_file}: has label {last}, {cls.NAME} has {cls.NUM_CLASSES} classes; "
+                "labels count from 0"
+            )
+        return min(size for size in cls.SUBSETS if size > last)
+
+    @classmethod
+    def _single_splits(cls) -> tuple[str, ...]:
+        return tuple(name for name, members in cls.SPLITS.items() if members == (name,))
+
+    # ---- classes -------------------------------------------------------------------------------
+
+    def _check_subset(self) -> None:
+        if self.subset is not None and self.subset not in self.SUBSETS:
+            raise DatasetError(
+                f"{type(self).__name__} has no subset {self.subset!r}; it has "
+                f"{', '.join(map(str, self.SUBSETS))}"
+            )
+
+    def _class_list(self) -> list[str]:
+        by_file = self.read_classes(self.class_file) if self.class_file is not None else None
+        official = self._read_official(by_file)
+        self._official = official and official.clips
+        self._listed_size = official and official.size
+        told = by_file or (official and official.classes)
+        named = told or super()._class_list()
+        size = self.subset or self._listed_size or len(named)
+        if len(named) < size and told:
+            raise DatasetError(
+                f"{self.class_file or self.split_file}: names {len(named)} classes, "
+                f"{self._title(size)} has {size}; give the whole class list"
+            )
+        return [*named[:size], *map(str, range(len(named), size))]
+
+    def _read_official(self, classes: list[str] | None) -> OfficialSplit | None:
+        """What the lists say of the split asked for; None: no list was given."""
+        if self.split_file is None:
+            return None
+        split = "train" if self.split in self.OUT_OF_TRAIN else self.split
+        return self.official_split(self.split_file, split, classes)
+
+    def _title(self, size: int) -> str:
+        return f"{self.NAME}{size}" if len(self.SUBSETS) > 1 else self.NAME
+
+    # ---- clips ---------------------------------------------------------------------------------
+
+    def load_data_list(self) -> np.ndarray:
+        """Open the files and choose clips by the list; returns their numbers, int64 [clips]."""
+        chosen = super().load_data_list()
+        self._official = None  # workers need not carry it
+        return chosen
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """One clip's ``results``, cut out of its video where the files hold the whole."""
+        info = super().get_data_info(idx)
+        number = int(self.data_list[idx])
+        if number in self._cuts:
+            self._cut(info, *self._cuts[number], self._poses[self._file[number]].source)
+        if info["signer"] < 0:
+            info["signer"] = self._signers.get(info["frame_dir"], -1)
+        return info
+
+    def _find_in_videos(self, ids: list[str]) -> list[str]:
+        """Make each official clip that lies in a whole video of the files a clip of its own."""
+        row = {name: number for number, name in enumerate(ids)}
+        official = {clip.id: clip for clip in self._official or ()}
+        found = [
+            (clip, row[video])
+            for clip in official.values()
+            if clip.id not in row
+            for video in clip.videos
+            if video in row
+        ]
+        self._cuts = {
+            len(ids) + number: (clip.id, clip.frames or FrameRange(0))
+            for number, (clip, _) in enumerate(found)
+        }
+        self._signers = {name: clip.signer for name, clip in official.items() if clip.signer >= 0}
+        rows = np.array([number for _, number in found], np.int64)
+        self._file = np.concatenate([self._file, self._file[rows]])
+        self._clip = np.concatenate([self._clip, self._clip[rows]])
+        self._label = np.concatenate([self._label, np.full(len(found), -1)])
+        return [*ids, *(clip.id for clip, _ in found)]
+
+    def _cut(self, info: dict[str, Any], name: str, frames: FrameRange, source: str) -> None:
+        try:
+            arrays = (info["keypoint"][0], info["keypoint_score"][0])
+            ((keypoint, score),) = cut_clips(arrays, [frames])
+        except ClipRangeError as error:
+            raise DatasetError(f"clip '{name}' of video '{info['frame_dir']}': {error}") from None
+        info.update(
+            frame_dir=name,
+            clip_id=clip_hash(source, name),
+            keypoint=keypoint[None],
+            keypoint_score=score[None],
+            total_frames=len(keypoint),
+        )
+
+    def _split_of_pickle(self) -> str | None:
+        return None if self.split_file else self.split
+
+    def _choose(
+        self, ids: list[str], label: np.ndarray, classes: list[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if self._official is None:
+            return self._choose_without_list(ids, label, classes)
+        title = self._title(len(classes))
+        if self._listed_size < len(classes):
+            raise DatasetError(
+                f"{self.split_file}: is the list of {self._title(self._listed_size)}; "
+                f"give that of {title}"
+            )
+        official = {clip.id: clip.label for clip in self._official if clip.label < len(classes)}
+        chosen = np.array([n for n, name in enumerate(ids) if name in official], np.int64)
+        listed = np.full(len(ids), -1, np.int64)
+        listed[chosen] = [official[ids[number]] for number in chosen]
+        self._check_labels(ids, label, listed, chosen)
+        self.coverage = Coverage(title, self._split_title(), len(chosen), len(official))
+        self._log(str(self.coverage))
+        return chosen, listed
+
+    def _split_title(self) -> str:
+        return self.split or "listed"
+
+    def _choose_without_list(
+        self, ids: list[str], label: np.ndarray, classes: list[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        chosen, label = super()._choose(ids, label, classes)
+        if self.subset is not None:
+            chosen = chosen[(label[chosen] >= 0) & (label[chosen] < self.subset)]
+        self._log(f"{self._name()}: {len(chosen)} clips; no official list (split_file) was given")
+        return chosen, label
+
+    def _check_labels(
+        self, ids: list[str], label: np.ndarray, listed: np.ndarray, chosen: np.ndarray
+    ) -> None:
+        other = (label[chosen] >= 0) & (label[chosen] != listed[chosen])
+        if other.any():
+            number = int(chosen[other.argmax()])
+            raise DatasetError(
+                f"{self.files[self._file[number]]}: clip '{ids[number]}' has label "
+                f"{label[number]}, {self.split_file} says {listed[number]} ({other.sum()} of "
+                f"{len(chosen)} clips differ); make the store with {self.NAME}'s own class list"
+            )
+
+    def _join_prefix(self) -> None:
+        super()._join_prefix()
+        if self.class_file is not None:
+            self.class_file = self._under_root(self.class_file)
+        if self.split_file is not None:
+            self.split_file = self._under_root(self.split_file)

@@ -1,0 +1,105 @@
+"""The readers of official lists: what each says of a clip."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from masa_mm.datasets.official_clip import Box, FrameRange, OfficialClip
+from masa_mm.datasets.official_lists import ListError, read_msasl, read_rows, read_wlasl, youtube_id
+
+METADATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "metadata"
+needs_data = pytest.mark.skipif(not METADATA.exists(), reason="../shared/data is not here")
+
+
+def dump(path, content):
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_wlasl_v03_tells_frames_box_and_signer(tmp_path):
+    """Frames from 1, the last included, at 25 a second; -1 is the video's end."""
+    common = dict(split="train", bbox=[1, 2, 30, 40], fps=25, signer_id=7)
+    youtube = "https://www.youtube.com/watch?v=abc"
+    instances = [
+        dict(video_id="01", frame_start=1, frame_end=-1, url="http://x.org/1.mp4", **common),
+        dict(video_id="02", frame_start=11, frame_end=20, url=youtube, **common),
+        dict(video_id="03", frame_start=11, frame_end=-1, url=youtube, **common),
+        dict(video_id="04", split="val"),
+    ]
+    clips = read_wlasl(dump(tmp_path / "v.json", [dict(gloss="a", instances=instances)])).clips
+    box = Box(1, 2, 30, 40)
+    assert clips == [
+        OfficialClip("01", "train", 0, 7, (), None, box),
+        OfficialClip("02", "train", 0, 7, ("abc",), FrameRange(10, 20, 25), box),
+        OfficialClip("03", "train", 0, 7, ("abc",), FrameRange(10, None, 25), box),
+        OfficialClip("04", "val", 0),
+    ]
+
+
+def test_msasl_tells_frames_box_and_signer(tmp_path):
+    entry = dict(url="www.youtube.com/watch?v=wX7", start=30, end=59, label=5, fps=29.97)
+    entry.update(signer_id=3, box=[0.1, 0.2, 0.9, 0.8])
+    (clip,) = read_msasl(dump(tmp_path / "m.json", [entry])).clips
+    frames, box = FrameRange(30, 59, 29.97), Box(0.2, 0.1, 0.8, 0.9, relative=True)
+    assert clip == OfficialClip("wX7_30_59", None, 5, 3, ("wX7",), frames, box)
+
+
+@pytest.mark.parametrize("content", [[1], {}, [dict(url="x.org", start=0, end=1, label=0)], ["a"]])
+def test_a_json_that_is_no_msasl_list_is_refused(tmp_path, content):
+    path = dump(tmp_path / "m.json", content)
+    if content == {}:
+        assert read_msasl(path).clips == []
+        return
+    with pytest.raises(ListError, match=r"m\.json: not an MSASL_"):
+        read_msasl(path)
+
+
+@pytest.mark.parametrize(
+    "url, name",
+    [
+        ("https://www.youtube.com/watch?v=a-b_c&t=3s", "a-b_c"),
+        ("www.youtube.com/watch?v=a", "a"),
+        ("https://youtu.be/a?t=1", "a"),
+        ("http://aslbricks.org/New/book.mp4", None),
+        ("https://www.youtube.com/channel/xyz", None),
+        ("", None),
+    ],
+)
+def test_youtube_ids(url, name):
+    assert youtube_id(url) == name
+
+
+def test_rows_with_classes_by_name(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("video_path,class_name\n0/P01_01_00_1.mp4,b\n0/P02_01_00_1.mp4,a\n")
+    clips = read_rows(path, ["a", "b"]).clips
+    assert [(clip.id, clip.label) for clip in clips] == [("P01_01_00_1", 1), ("P02_01_00_1", 0)]
+
+
+# ---- the official files ------------------------------------------------------------------------
+
+
+@needs_data
+def test_the_real_wlasl_list():
+    official = read_wlasl(METADATA / "WLASL_v0.3.json.gz")
+    assert len(official.classes) == 2000 and len(official.clips) == 21_083
+    whole = sum(clip.frames is None for clip in official.clips)
+    assert len(official.clips) - whole == 2131
+    assert len({clip.signer for clip in official.clips}) == 119
+    in_youtube = [clip for clip in official.clips if clip.videos]
+    assert len(in_youtube) == 5135
+    assert sum(clip.frames is not None for clip in in_youtube) == 2126
+
+
+@needs_data
+def test_the_real_msasl_list():
+    clips = read_msasl(METADATA / "MSASL_test.json").clips
+    assert len({clip.id for clip in clips}) == len(clips) == 4172
+    assert len({clip.videos for clip in clips}) == 1542
+    entries = json.loads((METADATA / "MSASL_test.json").read_text())
+    for clip, entry in zip(clips, entries):
+        # The list's seconds agree: the frame `end` is the first that is not the clip's.
+        assert clip.frames.stop / clip.frames.fps == pytest.approx(entry["end_time"], abs=0.01)
+        rows, columns = clip.box.within((entry["height"], entry["width"]))
+        assert rows.stop - rows.start > 10 and columns.stop - columns.start > 10
