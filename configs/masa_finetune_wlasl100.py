@@ -3,37 +3,10 @@
 _base_ = [
     "./_base_/default_runtime.py",
     "./_base_/models/recognizer_base.py",
-    "./_base_/datasets/sign_finetune.py",
+    "./_base_/datasets/wlasl.py",
     "./_base_/schedules/finetune_60e.py",
 ]
 
-data = dict(type="WLASLPose", subset=100, split_file="data/wlasl/nslt_100.json")
-train_dataloader = dict(
-    dataset=dict(
-        ann_file="data/wlasl/wlasl_train.safetensors",
-        split="train",
-        pipeline=_base_.train_pipeline,
-        **data,
-    )
-)
-val_dataloader = dict(
-    dataset=dict(
-        ann_file="data/wlasl/wlasl_val.safetensors",
-        split="val",
-        pipeline=_base_.test_pipeline,
-        test_mode=True,
-        **data,
-    )
-)
-test_dataloader = dict(
-    dataset=dict(
-        ann_file="data/wlasl/wlasl_test.safetensors",
-        split="test",
-        pipeline=_base_.test_pipeline,
-        test_mode=True,
-        **data,
-    )
-)
 model = dict(
     backbone=dict(
         init_cfg=dict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
 
 from ..errors import UserError
 from .accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
@@ -34,6 +36,8 @@ class SignAccuracy(BaseMetric):
         subsets: name -> classes whose clips are also reported apart, ranked among all classes
             (NMFs-CSL's 'confusing' and 'normal'): a list of labels or class names, or a file with
             one a line, or a JSON list. Names need a dataset whose ``metainfo`` has ``classes``.
+        missing_subsets: what to do about a subset whose file is not there: 'error', or 'skip': the
+            log names it, the others are reported.
         num_resamples: bootstrap draws; 0 leaves the intervals out.
         confidence: mass of the interval.
         seed: of the bootstrap.
@@ -51,6 +55,7 @@ class SignAccuracy(BaseMetric):
         self,
         topk: Sequence[int] = (1, 5),
         subsets: Mapping[str, str | Path | Sequence[int | str]] | None = None,
+        missing_subsets: str = "error",
         num_resamples: int = 1000,
         confidence: float = 0.95,
         seed: int = 0,
@@ -62,6 +67,12 @@ class SignAccuracy(BaseMetric):
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or min(self.topk) < 1:
             raise UserError(f"SignAccuracy: topk must be whole numbers from 1, got {topk}")
+        if missing_subsets not in ("error", "skip"):
+            raise UserError(
+                f"SignAccuracy: missing_subsets is 'error' or 'skip', not '{missing_subsets}'"
+            )
+        if missing_subsets == "skip":
+            subsets = _without_missing(subsets or {})
         self.subsets = {name: _read_classes(name, given) for name, given in (subsets or {}).items()}
         self._num_classes = 0
         self.num_resamples = num_resamples
@@ -159,6 +170,21 @@ class SignAccuracy(BaseMetric):
 
 def _name_of(sample: dict) -> str:
     return repr(sample.get("frame_dir", "without a name"))
+
+
+def _without_missing(subsets: Mapping[str, Any]) -> dict[str, Any]:
+    """The subsets whose classes are there; the log names the others."""
+    is_missing = {
+        name: isinstance(given, (str, Path)) and not Path(given).is_file()
+        for name, given in subsets.items()
+    }
+    for name in (name for name, missing in is_missing.items() if missing):
+        print_log(
+            f"SignAccuracy: no subset '{name}', for there is no {subsets[name]}",
+            logger="current",
+            level=logging.WARNING,
+        )
+    return {name: given for name, given in subsets.items() if not is_missing[name]}
 
 
 def _read_classes(subset: str, classes: str | Path | Sequence[int | str]) -> tuple[int | str, ...]:

@@ -222,6 +222,17 @@ def test_other_refusals(tmp_path):
         true_class_ranks(np.array([[0, 1.0], [np.nan, 0]]), np.array([0, 1]))
 
 
+def test_subsets_without_a_file_are_left_out_on_request(tmp_path):
+    (tmp_path / "normal.txt").write_text("1\n")
+    files = {name: str(tmp_path / f"{name}.txt") for name in ("confusing", "normal")}
+    metric = SignAccuracy(topk=(1,), subsets=files, missing_subsets="skip", num_resamples=0)
+    assert list(metric.subsets) == ["normal"]
+    with pytest.raises(FileNotFoundError, match="no class list of subset 'confusing'"):
+        SignAccuracy(subsets=files)
+    with pytest.raises(ValueError, match="missing_subsets is 'error' or 'skip', not 'maybe'"):
+        SignAccuracy(missing_subsets="maybe")
+
+
 def test_unknown_and_empty_subsets_are_named():
     for subset, message in [
         (["WORD"], "'WORD' is neither"),

@@ -14,6 +14,7 @@ train_dataloader = dict(
     pin_memory=True,
     sampler=dict(type="DefaultSampler", shuffle=True),
     collate_fn=dict(type="pad_clips"),
+    dataset=dict(pipeline=train_pipeline),
 )
 val_dataloader = dict(
     batch_size=64,
@@ -22,6 +23,7 @@ val_dataloader = dict(
     pin_memory=True,
     sampler=dict(type="DefaultSampler", shuffle=False),
     collate_fn=dict(type="pad_clips"),
+    dataset=dict(pipeline=test_pipeline, test_mode=True),
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(type="SignAccuracy", topk=(1, 5))
