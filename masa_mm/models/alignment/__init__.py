@@ -1,5 +1,5 @@
 from .memory_bank import MemoryBank
 from .momentum_encoder import MomentumEncoder
-from .semantic_alignment import Projector, SemanticAlignment, average_frames
+from .semantic_alignment import Projector, SemanticAlignment
 
-__all__ = ["MemoryBank", "MomentumEncoder", "Projector", "SemanticAlignment", "average_frames"]
+__all__ = ["MemoryBank", "MomentumEncoder", "Projector", "SemanticAlignment"]

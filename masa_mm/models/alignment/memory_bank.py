@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from ...errors import UserError
 
 EMPTY = -1
+# Of a key that came from a checkpoint without the names of its clips.
+UNKNOWN = -2
 
 
 class MemoryBank(nn.Module):
@@ -20,15 +22,17 @@ class MemoryBank(nn.Module):
     Args:
         channels (int): Width of a key.
         length (int): Number of keys kept. The paper's is 6144.
+        exclude_own (bool): A clip's own older keys are no negatives of it.
 
     Raises:
         ValueError: If length is below 1.
     """
 
-    def __init__(self, channels: int, length: int = 6144) -> None:
+    def __init__(self, channels: int, length: int = 6144, exclude_own: bool = True) -> None:
         super().__init__()
         if length < 1:
             raise UserError(f"MemoryBank: length must be at least 1, got {length}")
+        self.exclude_own = exclude_own
         self.register_buffer("keys", torch.zeros(length, channels))
         self.register_buffer("clip_ids", torch.full((length,), EMPTY))
         self.register_buffer("pointer", torch.zeros((), dtype=torch.long))
@@ -39,11 +43,12 @@ class MemoryBank(nn.Module):
     def is_negative(self, clip_ids: Tensor) -> Tensor:
         """Which keys are negatives for clips int64 [N]: bool [N, length].
 
-        Empty slots are not, nor are a clip's own older keys: with few clips to a bank they would be
-        in it nearly always, and the loss would push a clip away from itself.
+        Empty slots are not, nor, with ``exclude_own``, are a clip's own older keys: with few clips
+        to a bank they would be in it nearly always, and the loss would push a clip away from
+        itself.
         """
-        filled = self.clip_ids != EMPTY
-        return filled & (self.clip_ids != clip_ids[:, None])
+        filled = (self.clip_ids != EMPTY).expand(len(clip_ids), -1)
+        return filled & (self.clip_ids != clip_ids[:, None]) if self.exclude_own else filled
 
     @torch.no_grad()
     def enqueue(self, keys: Tensor, clip_ids: Tensor) -> None:

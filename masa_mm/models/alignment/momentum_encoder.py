@@ -18,18 +18,26 @@ class MomentumEncoder(ExponentialMovingAverage):
     averaged statistics: those of a batch would tell query and key apart by the clips they share it
     with. The statistics' average is a plain mean until it is as slow as mu.
 
+    With ``average_statistics=False`` it is as in the authors' release: the copy trains and
+    evaluates with the model, normalises by the statistics of its own batches and keeps a running
+    mean of these.
+
     Args:
         module (nn.Module): The query branch; it is copied.
         momentum (float): The paper's mu, 0.996 (mmengine's own ``momentum`` is 1 - mu). At 1 its
             weights stay as they are, at 0 they follow at once.
+        average_statistics (bool): Average the query branch's BatchNorm statistics.
 
     Raises:
         UserError: If momentum is outside [0, 1].
     """
 
-    def __init__(self, module: nn.Module, momentum: float = 0.996) -> None:
+    def __init__(
+        self, module: nn.Module, momentum: float = 0.996, average_statistics: bool = True
+    ) -> None:
         # mmengine's own check leaves out the ends, and is an assert.
         super().__init__(module, update_buffers=True)
+        self.average_statistics = average_statistics
         self.set_momentum(momentum)
         self.eval()
 
@@ -40,8 +48,8 @@ class MomentumEncoder(ExponentialMovingAverage):
         self.momentum = 1 - momentum
 
     def train(self, mode: bool = True) -> MomentumEncoder:
-        """Stay in evaluation mode."""
-        return super().train(False)
+        """Stay in evaluation mode, unless the statistics are the copy's own."""
+        return super().train(mode and not self.average_statistics)
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
@@ -51,12 +59,16 @@ class MomentumEncoder(ExponentialMovingAverage):
             self.module.load_state_dict(model.state_dict())
         else:
             move(self.module.parameters(), model.parameters(), self.momentum)
-            # Statistics start from nothing (mean 0, variance 1), not from a copy worth keeping:
-            # they are a plain mean until that is as slow as mu. Otherwise the keys of the first
-            # epochs are scaled wrongly, lie close together, and alignment stalls.
-            rate = max(self.momentum, 1 / (steps + 1))
-            move(self.module.buffers(), model.buffers(), rate)
+            if self.average_statistics:
+                self._average_statistics(model, steps)
         self.steps += 1
+
+    def _average_statistics(self, model: nn.Module, steps: int) -> None:
+        # They start from nothing (mean 0, variance 1), not from a copy worth keeping: they are a
+        # plain mean until that is as slow as mu. Otherwise the keys of the first epochs are scaled
+        # wrongly, lie close together, and alignment stalls.
+        rate = max(self.momentum, 1 / (steps + 1))
+        move(self.module.buffers(), model.buffers(), rate)
 
 
 def move(values: Iterable[Tensor], targets: Iterable[Tensor], rate: float) -> None:

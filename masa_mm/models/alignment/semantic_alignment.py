@@ -8,35 +8,53 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...errors import UserError
+from ...skeleton import PARTS
+from ..layers.pooling import build_pooling
 from ..losses.info_nce import info_nce, info_nce_logits
 from .memory_bank import MemoryBank
 
 
-def average_frames(frames: Tensor, visible: Tensor) -> Tensor:
-    """Mean of the visible ones of frames [N, T, C], visible bool [N, T] -> [N, C]; 0 for none."""
-    weight = visible[..., None].to(frames.dtype)
-    return (frames * weight).sum(1) / weight.sum(1).clamp(min=1)
-
-
 class Projector(nn.Sequential):
-    """Average over visible frames, an MLP and L2 normalisation (MASA, section III-C).
+    """Pooling of the frames seen, an MLP and L2 normalisation (MASA, section III-C).
 
     Args:
         in_channels (int): Width of a frame.
         hidden_channels (int): Hidden width.
         out_channels (int): Width of the feature.
+        pooling (str | dict): As :class:`~masa_mm.models.MASAHead` takes it.
+
+    Raises:
+        UserError: If in_channels is not that of three parts.
     """
 
-    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        pooling: str | dict = "average",
+    ) -> None:
+        if in_channels % len(PARTS):
+            raise UserError(
+                f"SemanticAlignment: in_channels must be {len(PARTS)} x a part's, got {in_channels}"
+            )
+        pooling = build_pooling(pooling, in_channels // len(PARTS), len(PARTS))
         super().__init__(
-            nn.Linear(in_channels, hidden_channels),
+            nn.Linear(pooling.out_channels, hidden_channels),
             nn.ReLU(),
             nn.Linear(hidden_channels, out_channels),
         )
+        # After the layers, so that theirs stay the names 0 and 2 in checkpoints.
+        self.pooling = pooling
 
-    def forward(self, frames: Tensor, visible: Tensor) -> Tensor:
-        """frames [N, T, C], visible bool [N, T] -> [N, out_channels] of length 1."""
-        return F.normalize(super().forward(average_frames(frames, visible)).float(), dim=-1)
+    def project(self, frames: Tensor, seen: Tensor) -> Tensor:
+        """frames [N, T, C], seen bool [N, T, 3] -> [N, out_channels], not yet normalised."""
+        hidden, activation, out, pooling = self
+        return out(activation(hidden(pooling(frames, seen))))
+
+    def forward(self, frames: Tensor, seen: Tensor) -> Tensor:
+        """frames [N, T, C], seen bool [N, T, 3] -> [N, out_channels] of length 1."""
+        return F.normalize(self.project(frames, seen).float(), dim=-1)
 
 
 @MODELS.register_module()
@@ -51,6 +69,8 @@ class SemanticAlignment(nn.Module):
         bank_length (int): K, the number of older keys.
         loss_weight (float): lambda_s; :class:`~masa_mm.engine.MomentumAlignmentHook` lets it rise
             from 0 by ``warmup``, the share of it that is in force.
+        pooling (str | dict): From frames to a clip, as :class:`~masa_mm.models.MASAHead` takes it.
+        exclude_own (bool): Leave a clip's own older keys out of its negatives.
 
     Raises:
         ValueError: If temperature is not positive.
@@ -64,12 +84,14 @@ class SemanticAlignment(nn.Module):
         temperature: float = 0.07,
         bank_length: int = 6144,
         loss_weight: float = 0.05,
+        pooling: str | dict = "average",
+        exclude_own: bool = True,
     ) -> None:
         super().__init__()
         if temperature <= 0:
             raise UserError(f"SemanticAlignment: temperature must be positive, got {temperature}")
-        self.projector = Projector(in_channels, hidden_channels, out_channels)
-        self.bank = MemoryBank(out_channels, bank_length)
+        self.projector = Projector(in_channels, hidden_channels, out_channels, pooling)
+        self.bank = MemoryBank(out_channels, bank_length, exclude_own)
         self.temperature = temperature
         self.loss_weight = loss_weight
         self.warmup = 1.0

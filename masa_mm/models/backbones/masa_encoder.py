@@ -48,7 +48,12 @@ class MASAEncoder(BaseModule):
         use_score (bool): Give the networks the joints' scores as a third channel.
         coordinate_offset (float): Subtracted from the coordinates of present joints. The default
             puts 0, which absent joints have, in the middle of the crop.
-        graph_mode (str): MMAction2's graph partition of the parts.
+        graph_mode (str): Partition of the parts' graphs: MMAction2's 'spatial' and 'stgcn_spatial',
+            or 'sideways', which also joins neighbouring fingers and the two arms.
+        body_sub_part_graph (dict, optional): With 'sideways', other edges between arms and head,
+            see :func:`~masa_mm.models.backbones.sideways_graph.sideways_graphs`.
+        temporal_branch_channels (int, optional): Width of each branch of the temporal blocks.
+            Defaults to half of embed_dims.
         graph_dropout (float): Dropout in the graph networks.
         dropout (float): Dropout in the Transformer.
         norm_first (bool): Pre-norm Transformer.
@@ -79,6 +84,8 @@ class MASAEncoder(BaseModule):
         use_score: bool = True,
         coordinate_offset: float = 0.5,
         graph_mode: str = "spatial",
+        body_sub_part_graph: dict | None = None,
+        temporal_branch_channels: int | None = None,
         graph_dropout: float = 0.0,
         dropout: float = 0.0,
         norm_first: bool = False,
@@ -103,9 +110,10 @@ class MASAEncoder(BaseModule):
             graph_mode=graph_mode,
             dropout=graph_dropout,
             data_norm_eps=data_norm_eps,
+            temporal_branch_channels=temporal_branch_channels,
         )
         self.hand_network = PartNetwork(RIGHT_HAND, **network)
-        self.body_network = PartNetwork(BODY, **network)
+        self.body_network = PartNetwork(BODY, **network, sub_part_graph=body_sub_part_graph)
         self.transformer = FrameTransformer(
             NUM_PARTS * embed_dims,
             depth,
@@ -164,6 +172,22 @@ class MASAEncoder(BaseModule):
         """
         return self.transformer(embedding.flatten(2), visible.any(-1), position)
 
+    def encode_clip(
+        self, clip: Tensor, masked: Tensor, position: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Embed and encode what a mask leaves of clips.
+
+        Args:
+            clip (Tensor): [N, T, 49, 3] (x, y, score).
+            masked (Tensor): bool [N, T, 3], parts to hide.
+            position (Tensor, optional): [N, T], see :class:`FrameTransformer`.
+
+        Returns:
+            tuple: [N, T, 3 * embed_dims], and which parts of it were seen, bool [N, T, 3].
+        """
+        seen = present_parts(clip[..., 2]) & ~masked
+        return self.encode(self.embed(clip, seen), seen, position), seen
+
     def forward(
         self, x: Tensor, masked: Tensor | None = None, position: Tensor | None = None
     ) -> Tensor:
@@ -188,12 +212,11 @@ class MASAEncoder(BaseModule):
             )
         people = x.shape[:2]
         clip = x.flatten(0, 1)
-        visible = present_parts(clip[..., 2])
-        if masked is not None:
-            visible = visible & ~masked.flatten(0, 1)
+        if masked is None:
+            masked = x.new_zeros(*x.shape[:3], NUM_PARTS, dtype=torch.bool)
         if position is not None:
             position = position.flatten(0, 1)
-        frames = self.encode(self.embed(clip, visible), visible, position)
+        frames, _ = self.encode_clip(clip, masked.flatten(0, 1), position)
         parts = frames.unflatten(-1, (NUM_PARTS, self.embed_dims)).permute(0, 3, 1, 2)
         return parts.unflatten(0, people)
 

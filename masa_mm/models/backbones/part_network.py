@@ -9,9 +9,11 @@ from mmaction.models.utils import Graph
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...errors import UserError
 from ...skeleton import Part
 from ..layers import GraphBlock, TemporalBlock
 from ..layers.batch_norm import RowBatchNorm
+from .sideways_graph import sideways_graphs
 
 
 def part_adjacency(
@@ -20,6 +22,25 @@ def part_adjacency(
     """Adjacency subsets [K, V, V] by MMAction2's partitions: 'spatial' or 'stgcn_spatial'."""
     layout = dict(num_node=num_joints, inward=list(edges), center=center)
     return torch.from_numpy(Graph(layout, mode).A).float()
+
+
+def part_graphs(part: Part, mode: str, sub_part_graph: dict | None = None) -> tuple[Tensor, Tensor]:
+    """Adjacency subsets of a part's joints and of its sub-parts, [K, V, V] and [K, S, S].
+
+    ``mode`` is one of MMAction2's partitions ('spatial', 'stgcn_spatial') or 'sideways', which
+    alone takes another ``sub_part_graph`` (:func:`sideways_graphs`).
+
+    Raises:
+        UserError: If another mode is given one.
+    """
+    if mode == "sideways":
+        return sideways_graphs(part, sub_part_graph)
+    if sub_part_graph:
+        raise UserError(f"a graph of sub-parts needs graph_mode='sideways', got {mode!r}")
+    return (
+        part_adjacency(part.num_joints, part.edges, part.center, mode),
+        part_adjacency(len(part.sub_parts), part.sub_part_edges, part.sub_part_center, mode),
+    )
 
 
 class SubPartPool(nn.Module):
@@ -47,9 +68,12 @@ class PartNetwork(nn.Module):
         sub_part_channels (Sequence[int]): Widths of the graph blocks on the sub-parts.
         out_channels (int): Width of the embedding.
         num_temporal_blocks (int): Temporal blocks after the graph network.
-        graph_mode (str): MMAction2's graph partition.
+        graph_mode (str): Partition of the graphs, see :func:`part_graphs`.
         dropout (float): Dropout in the graph blocks.
         data_norm_eps (float): Epsilon of the batch norm on the joints' coordinates.
+        temporal_branch_channels (int, optional): See :class:`TemporalBlock`.
+        sub_part_graph (dict, optional): Other edges between the sub-parts, see
+            :func:`part_graphs`.
     """
 
     def __init__(
@@ -63,12 +87,11 @@ class PartNetwork(nn.Module):
         graph_mode: str = "spatial",
         dropout: float = 0.0,
         data_norm_eps: float = 1e-5,
+        temporal_branch_channels: int | None = None,
+        sub_part_graph: dict | None = None,
     ) -> None:
         super().__init__()
-        joint_graph = part_adjacency(part.num_joints, part.edges, part.center, graph_mode)
-        sub_graph = part_adjacency(
-            len(part.sub_parts), part.sub_part_edges, part.sub_part_center, graph_mode
-        )
+        joint_graph, sub_graph = part_graphs(part, graph_mode, sub_part_graph)
         self.data_norm = RowBatchNorm(part.num_joints * in_channels, eps=data_norm_eps)
         self.joint_blocks = self._graph_blocks(in_channels, channels, joint_graph, dropout, False)
         self.pool = SubPartPool(part.sub_parts)
@@ -78,7 +101,8 @@ class PartNetwork(nn.Module):
         self.linear = nn.Linear(sub_part_channels[-1], out_channels)
         self.norm = RowBatchNorm(out_channels)
         self.temporal_blocks = nn.ModuleList(
-            TemporalBlock(out_channels, out_channels) for _ in range(num_temporal_blocks)
+            TemporalBlock(out_channels, out_channels, temporal_branch_channels)
+            for _ in range(num_temporal_blocks)
         )
 
     @staticmethod

@@ -1,3 +1,4 @@
 from .motion_decoder import MotionDecoder
+from .predictors import FramePredictor, PartPredictor
 
-__all__ = ["MotionDecoder"]
+__all__ = ["FramePredictor", "MotionDecoder", "PartPredictor"]

@@ -8,7 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...skeleton import NUM_JOINTS
-from ..layers import FrameTransformer
+from ..layers import FrameTransformer, make_mask_token
 
 
 @MODELS.register_module()
@@ -17,6 +17,10 @@ class MotionDecoder(BaseModule):
 
     Puts a learned token in the place of each frame the encoder has not seen, runs a Transformer
     over the whole clip and predicts, by a small MLP, the motion residuals of every joint.
+
+    After an encoder with mask tokens of its own (:class:`~masa_mm.models.MaskTokenEncoder`), which
+    computes every frame, it has none (``mask_token=False``): it computes every frame too and bars
+    only absent ones as attention keys.
 
     Args:
         in_channels (int): Width of the encoder's frames.
@@ -29,6 +33,10 @@ class MotionDecoder(BaseModule):
         num_intervals (int): Motion intervals predicted.
         norm_first (bool): Pre-norm blocks.
         use_position (bool): Positional encoding of frames.
+        norm_eps (float): Epsilon of the Transformer's layer norms.
+        mask_token (bool): Put tokens in the place of frames that the encoder has not seen.
+        predictor (dict, optional): The predictor, :class:`FramePredictor` (default) or
+            :class:`PartPredictor`.
         init_cfg (dict, optional): Initialisation.
     """
 
@@ -43,6 +51,9 @@ class MotionDecoder(BaseModule):
         num_intervals: int = 1,
         norm_first: bool = False,
         use_position: bool = True,
+        norm_eps: float = 1e-5,
+        mask_token: bool = True,
+        predictor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -51,8 +62,7 @@ class MotionDecoder(BaseModule):
         self.project = (
             nn.Identity() if channels == in_channels else nn.Linear(in_channels, channels)
         )
-        self.mask_token = nn.Parameter(torch.zeros(channels))
-        nn.init.normal_(self.mask_token, std=0.02)
+        self.mask_token = make_mask_token(channels) if mask_token else None
         self.transformer = FrameTransformer(
             channels,
             depth,
@@ -60,16 +70,16 @@ class MotionDecoder(BaseModule):
             feedforward_channels,
             norm_first=norm_first,
             use_position=use_position,
+            norm_eps=norm_eps,
         )
-        self.predictor = nn.Sequential(
-            nn.Linear(channels, predictor_channels),
-            nn.ReLU(),
-            nn.Linear(predictor_channels, NUM_JOINTS * num_intervals * 2),
+        self.predictor = MODELS.build(
+            dict(predictor or dict(type="FramePredictor")),
+            default_args=dict(
+                in_channels=channels,
+                hidden_channels=predictor_channels,
+                num_intervals=num_intervals,
+            ),
         )
-        # Motion is a few hundredths of a crop side: start from "no motion" rather than from a
-        # random leap.
-        nn.init.zeros_(self.predictor[-1].weight)
-        nn.init.zeros_(self.predictor[-1].bias)
 
     def forward(
         self, latent: Tensor, visible: Tensor, present: Tensor, position: Tensor | None = None
@@ -87,6 +97,10 @@ class MotionDecoder(BaseModule):
             Tensor: [N, T, 49, num_intervals, 2].
         """
         frames = self.project(latent)
-        frames = torch.where(visible[..., None], frames, self.mask_token.to(frames.dtype))
-        motion = self.predictor(self.transformer(frames, present, position))
+        if self.mask_token is None:
+            decoded = self.transformer(frames, torch.ones_like(present), position, keys=present)
+        else:
+            frames = torch.where(visible[..., None], frames, self.mask_token.to(frames.dtype))
+            decoded = self.transformer(frames, present, position)
+        motion = self.predictor(decoded)
         return motion.unflatten(-1, (NUM_JOINTS, self.num_intervals, 2))

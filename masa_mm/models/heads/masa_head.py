@@ -9,51 +9,7 @@ from torch import Tensor, nn
 
 from ...errors import UserError
 from ...structures import SignDataSamples
-from ..alignment import average_frames
-
-
-class AveragePooling(nn.Module):
-    """Mean over the valid frames, the parts side by side: [N, T, P, C] -> [N, P * C]."""
-
-    def __init__(self, channels: int, num_parts: int) -> None:
-        super().__init__()
-        self.out_channels = channels * num_parts
-
-    def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
-        """frames [N, T, P, C], valid bool [N, T] -> [N, P * C]."""
-        return average_frames(frames.flatten(2), valid)
-
-
-class LearnedPooling(nn.Module):
-    """Softmax-weighted sums over hand frames and over body frames, added: [N, T, 3, C] -> [N, C].
-
-    The pooling of the authors' release (the paper averages).
-    """
-
-    def __init__(self, channels: int, num_parts: int) -> None:
-        super().__init__()
-        if num_parts != 3:
-            raise UserError(
-                f"LearnedPooling pools right hand, left hand and body, got {num_parts} parts"
-            )
-        self.hand_score = nn.Linear(channels, 1)
-        self.body_score = nn.Linear(channels, 1)
-        self.out_channels = channels
-
-    def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
-        """frames [N, T, 3, C], valid bool [N, T] -> [N, C]."""
-        hands = frames[:, :, :2].transpose(1, 2).flatten(1, 2)
-        hand = weighted_sum(hands, self.hand_score(hands), valid.repeat(1, 2))
-        body = frames[:, :, 2]
-        return hand + weighted_sum(body, self.body_score(body), valid)
-
-
-def weighted_sum(frames: Tensor, score: Tensor, valid: Tensor) -> Tensor:
-    """Sum of valid frames [N, T, C], weighted by the softmax over T of score [N, T, 1]."""
-    return (score.masked_fill(~valid[..., None], -1e4).softmax(1) * frames).sum(1)
-
-
-POOLINGS = dict(average=AveragePooling, learned=LearnedPooling)
+from ..layers.pooling import build_pooling
 
 
 @MODELS.register_module()
@@ -63,7 +19,8 @@ class MASAHead(BaseHead):
     Args:
         num_classes (int): Number of glosses.
         in_channels (int): Width of a part.
-        pooling (str): 'average' (paper) or 'learned' (authors' release).
+        pooling (str | dict): 'average' (paper), 'learned' (authors' release), or the config of a
+            registered pooling, e.g. ``dict(type='LearnedPooling', every_body_frame=True)``.
         num_parts (int): Parts of a frame.
         dropout (float): Dropout before the classifier.
         loss_cls (dict): Classification loss.
@@ -79,7 +36,7 @@ class MASAHead(BaseHead):
         self,
         num_classes: int,
         in_channels: int = 512,
-        pooling: str = "average",
+        pooling: str | dict = "average",
         num_parts: int = 3,
         dropout: float = 0.0,
         loss_cls: dict | None = None,
@@ -95,31 +52,33 @@ class MASAHead(BaseHead):
             init_cfg=init_cfg or dict(type="Normal", layer="Linear", std=0.01),
             **kwargs,
         )
-        if pooling not in POOLINGS:
-            raise UserError(
-                f"MASAHead: pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}"
-            )
-        self.pooling = POOLINGS[pooling](in_channels, num_parts)
+        self.pooling = build_pooling(pooling, in_channels, num_parts)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(self.pooling.out_channels, num_classes)
 
-    def forward(self, x: Tensor, frame_valid: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, frame_valid: Tensor | None = None, part_valid: Tensor | None = None
+    ) -> Tensor:
         """Score the glosses.
 
         Args:
             x (Tensor): Features [N, M, C, T, P].
             frame_valid (Tensor, optional): bool [N, M, T], frames that are not padding. Defaults to
                 all.
+            part_valid (Tensor, optional): bool [N, M, T, P], parts that the frames show. Defaults
+                to all of a valid frame.
 
         Returns:
             Tensor: [N, num_classes].
         """
         num_clips, num_people = x.shape[:2]
         frames = x.permute(0, 1, 3, 4, 2).flatten(0, 1)
-        valid = frames.new_ones(frames.shape[:2], dtype=torch.bool)
+        seen = frames.new_ones(frames.shape[:3], dtype=torch.bool)
         if frame_valid is not None:
-            valid = frame_valid.flatten(0, 1)
-        pooled = self.pooling(frames, valid).view(num_clips, num_people, -1).mean(1)
+            seen = seen & frame_valid.flatten(0, 1)[..., None]
+        if part_valid is not None:
+            seen = seen & part_valid.flatten(0, 1)
+        pooled = self.pooling(frames.flatten(2), seen).view(num_clips, num_people, -1).mean(1)
         return self.fc(self.dropout(pooled))
 
     def loss_by_feat(

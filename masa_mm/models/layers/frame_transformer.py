@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .packing import pack_frames, unpack_frames
+from .packing import PackedFrames, pack_frames, unpack_frames
 
 
 def sincos_position(position: Tensor, channels: int) -> Tensor:
@@ -16,6 +16,18 @@ def sincos_position(position: Tensor, channels: int) -> Tensor:
     rate = torch.exp(torch.arange(half, device=position.device) * (-math.log(10000.0) / half))
     angle = position[..., None].float() * rate
     return torch.cat([angle.sin(), angle.cos()], -1)
+
+
+def ignored_frames(packed: PackedFrames, keys: Tensor | None) -> Tensor:
+    """Packed frames that nothing attends to, bool [N, L], of keys bool [N, T] or None for all."""
+    attended = packed.visible
+    if keys is not None:
+        attended = attended & keys.gather(1, packed.index)
+        attended = torch.where(attended.any(1, keepdim=True), attended, packed.visible)
+    ignored = ~attended
+    # A clip without a visible frame attends to one blank: to nothing would be NaN.
+    ignored[:, 0] &= attended.any(1)
+    return ignored
 
 
 class FrameTransformer(nn.Module):
@@ -69,13 +81,21 @@ class FrameTransformer(nn.Module):
         )
         self.output_norm = nn.LayerNorm(channels, eps=norm_eps) if norm_first else nn.Identity()
 
-    def forward(self, frames: Tensor, visible: Tensor, position: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        frames: Tensor,
+        visible: Tensor,
+        position: Tensor | None = None,
+        keys: Tensor | None = None,
+    ) -> Tensor:
         """Encode the visible frames.
 
         Args:
             frames (Tensor): [N, T, C].
             visible (Tensor): bool [N, T].
             position (Tensor, optional): [N, T], the frames' places in the clip. Defaults to 0..T-1.
+            keys (Tensor, optional): bool [N, T], the visible frames that may be attended to.
+                Defaults to all; a clip without a key attends to all too.
 
         Returns:
             Tensor: [N, T, C], zeros where a frame is not visible.
@@ -85,9 +105,7 @@ class FrameTransformer(nn.Module):
         if self.position_gain is not None:
             places = packed.index if position is None else position.gather(1, packed.index)
             x = x + (self.position_gain * sincos_position(places, x.shape[-1])).to(x.dtype)
-        # A clip without a visible frame attends to one blank: to nothing would be NaN.
-        ignored = ~packed.visible
-        ignored[:, 0] = False
+        ignored = ignored_frames(packed, keys)
         padding = ignored if bool(ignored.any()) else None
         for block in self.blocks:
             x = block(x, src_key_padding_mask=padding)

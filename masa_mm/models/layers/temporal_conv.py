@@ -42,16 +42,19 @@ class TemporalBlock(nn.Module):
 
     Args:
         in_channels (int): Channels of a frame on input.
-        out_channels (int): Channels of a frame on output; each branch has half of them.
+        out_channels (int): Channels of a frame on output.
+        branch_channels (int, optional): Channels of each branch. Defaults to half of the output's.
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, branch_channels: int | None = None
+    ) -> None:
         super().__init__()
-        half = out_channels // 2
-        self.wide = PackedTemporalConv(in_channels, half, 5)
-        self.narrow1 = PackedTemporalConv(in_channels, half, 3)
-        self.narrow2 = PackedTemporalConv(half, half, 3)
-        self.merge = nn.Linear(2 * half, out_channels)
+        branch = branch_channels or out_channels // 2
+        self.wide = PackedTemporalConv(in_channels, branch, 5)
+        self.narrow1 = PackedTemporalConv(in_channels, branch, 3)
+        self.narrow2 = PackedTemporalConv(branch, branch, 3)
+        self.merge = nn.Linear(2 * branch, out_channels)
         self.norm = RowBatchNorm(out_channels)
 
     def forward(self, rows: Tensor, neighbours: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
 from .info_nce import info_nce, info_nce_logits
-from .motion_loss import MotionLoss
+from .motion_loss import MotionLoss, PartMotionLoss
 
-__all__ = ["MotionLoss", "info_nce", "info_nce_logits"]
+__all__ = ["MotionLoss", "PartMotionLoss", "info_nce", "info_nce_logits"]

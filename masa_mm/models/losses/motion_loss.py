@@ -8,6 +8,7 @@ from mmengine import dist
 from torch import Tensor, nn
 
 from ...errors import UserError
+from ...skeleton import PARTS
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:
@@ -15,6 +16,11 @@ def mean_over_ranks(value: Tensor) -> Tensor:
     value = value.detach().clone()
     dist.all_reduce(value, op="mean")
     return value
+
+
+def by_coordinate(weight: Tensor, motion: Tensor) -> Tensor:
+    """Weights [N, T, V, K] or [N, T, V, K, 2], with an axis for the coordinates of motion."""
+    return weight if weight.ndim == motion.ndim else weight[..., None]
 
 
 @MODELS.register_module()
@@ -55,24 +61,64 @@ class MotionLoss(nn.Module):
         Args:
             predicted (Tensor): [N, T, V, K, 2], in units.
             motion (Tensor): [N, T, V, K, 2], crop pixels.
-            weight (Tensor): [N, T, V, K], products of the confidences at both ends.
+            weight (Tensor): [N, T, V, K], products of the confidences at both ends; or
+                [N, T, V, K, 2], where the coordinates of a joint have weights of their own.
             masked (Tensor): bool [N, T, V], the joints hidden from the encoder.
 
         Returns:
             Tensor: Scalar; 0 with gradients of 0 where nothing is masked.
         """
-        weight = weight * masked[..., None]
-        error = (predicted.float() - motion / self.unit) * weight[..., None]
-        error = error.square() if self.norm == "l2" else error.abs()
-        counted = masked.any(-1) if self.per == "frame" else (weight > 0).any(-1)
+        weight = by_coordinate(weight, motion) * masked[..., None, None]
+        error = self._error(predicted, motion, weight)
+        counted = masked.any(-1) if self.per == "frame" else (weight > 0).any(-1).any(-1)
         # The least a mean over processes can be but for 0.
         count = mean_over_ranks(counted.sum().float()).clamp(min=1 / dist.get_world_size())
         return self.loss_weight * error.sum() / (count * motion.shape[-2])
+
+    def _error(self, predicted: Tensor, motion: Tensor, weight: Tensor) -> Tensor:
+        error = (predicted.float() - motion / self.unit) * weight
+        return error.square() if self.norm == "l2" else error.abs()
 
     def mean_error(
         self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor
     ) -> Tensor:
         """Mean distance of predicted and true motion of supervised joints, in crop pixels."""
-        supervised = (weight * masked[..., None]) > 0
+        weight = by_coordinate(weight, motion) * masked[..., None, None]
+        supervised = (weight > 0).any(-1)
         distance = (predicted.float() * self.unit - motion).norm(dim=-1)
         return torch.where(supervised, distance, 0).sum() / supervised.sum().clamp(min=1)
+
+
+@MODELS.register_module()
+class PartMotionLoss(MotionLoss):
+    """The motion loss of the authors' release: a mean for each part, and their sum.
+
+    Each part's error is divided by its masked frames x joints + 1, whether or not a joint is
+    supervised. Masked frames are those of all processes.
+
+    Args:
+        norm (str): 'l1' (the release) or 'l2'.
+        unit (float): Crop pixels to a unit of motion; the release predicts crop pixels.
+        loss_weight (float): Factor of the result; the release's is 10.
+    """
+
+    def __init__(self, norm: str = "l1", unit: float = 1.0, loss_weight: float = 10.0) -> None:
+        super().__init__(norm=norm, unit=unit, loss_weight=loss_weight)
+
+    def forward(self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor) -> Tensor:
+        """Sum of :meth:`by_part`, which takes the same."""
+        return self.by_part(predicted, motion, weight, masked).sum()
+
+    def by_part(self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor) -> Tensor:
+        """Losses of right hand, left hand and body, [3]; arguments as of :class:`MotionLoss`."""
+        weight = by_coordinate(weight, motion) * masked[..., None, None]
+        error = self._error(predicted, motion, weight)
+        losses = [
+            error[:, :, part.joints].sum() / (_count(masked[..., part.joints]) + 1)
+            for part in PARTS
+        ]
+        return self.loss_weight * torch.stack(losses) / motion.shape[-2]
+
+
+def _count(masked: Tensor) -> Tensor:
+    return mean_over_ranks(masked.sum().float())

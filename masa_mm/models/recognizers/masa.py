@@ -52,6 +52,7 @@ class MASA(BaseRecognizer):
         alignment (dict, optional): Semantic alignment. None trains the masked autoencoder alone.
         momentum (float): mu of the momentum copy, which
             :class:`~masa_mm.engine.MomentumAlignmentHook` moves.
+        average_statistics (bool): See :class:`MomentumEncoder`.
         data_preprocessor (dict, optional): Defaults to :class:`SignDataPreprocessor`.
     """
 
@@ -62,6 +63,7 @@ class MASA(BaseRecognizer):
         motion_loss: dict | None = None,
         alignment: dict | None = None,
         momentum: float = 0.996,
+        average_statistics: bool = True,
         data_preprocessor: dict | None = None,
     ) -> None:
         preprocessor = MODELS.build(data_preprocessor or dict(type="SignDataPreprocessor"))
@@ -71,7 +73,7 @@ class MASA(BaseRecognizer):
         self.alignment = MODELS.build(alignment) if alignment else None
         self.momentum = momentum
         if self.alignment is not None:
-            self.key_encoder = MomentumEncoder(self._query_branch(), momentum)
+            self.key_encoder = MomentumEncoder(self._query_branch(), momentum, average_statistics)
 
     def _query_branch(self) -> nn.ModuleDict:
         return nn.ModuleDict(dict(backbone=self.backbone, projector=self.alignment.projector))
@@ -101,9 +103,9 @@ class MASA(BaseRecognizer):
             tuple: Latent frames [N, T, C], parts seen and parts present, bool [N, T, 3].
         """
         clip = single_clip(inputs["keypoint"])
-        present = present_parts(clip[..., 2])
-        seen = present & ~inputs["frame_mask"]
-        return encode_seen(self.backbone, clip, seen, inputs["frame_inds"]), seen, present
+        position = frame_positions(inputs["frame_inds"])
+        latent, seen = self.backbone.encode_clip(clip, inputs["frame_mask"], position)
+        return latent, seen, present_parts(clip[..., 2])
 
     def forward_decoder(
         self, inputs: dict, latent: Tensor, seen: Tensor, present: Tensor
@@ -127,18 +129,24 @@ class MASA(BaseRecognizer):
         Returns:
             tuple: Losses, and the keys [N, D] for the memory bank.
         """
-        query = self.alignment.projector(latent, seen.any(-1))
+        query = self.alignment.projector(latent, seen)
         key = self.forward_key(inputs)
         return self.alignment(query, key, clip_ids), key
 
     @torch.no_grad()
     def forward_key(self, inputs: dict) -> Tensor:
-        """Encode the key views by the momentum copy: [N, D], L2-normalised."""
+        """Encode the key views, less what is masked of them, by the momentum copy.
+
+        Returns:
+            Tensor: [N, D], L2-normalised.
+        """
         branch = self.key_encoder.module
         clip = single_clip(inputs["key_keypoint"])
-        present = present_parts(clip[..., 2])
-        latent = encode_seen(branch["backbone"], clip, present, inputs["key_frame_inds"])
-        return branch["projector"](latent, present.any(-1))
+        masked = inputs.get("key_frame_mask")
+        if masked is None:
+            masked = clip.new_zeros(*clip.shape[:2], len(PARTS), dtype=torch.bool)
+        position = frame_positions(inputs["key_frame_inds"])
+        return branch["projector"](*branch["backbone"].encode_clip(clip, masked, position))
 
     def loss(self, inputs: dict, data_samples: SignDataSamples, **kwargs) -> dict[str, Tensor]:
         """Compute the losses of a batch and, in training, add its keys to the memory bank.
@@ -165,11 +173,6 @@ class MASA(BaseRecognizer):
         hidden = present & inputs["frame_mask"]
         losses["masked_share"] = hidden.sum() / present.sum().clamp(min=1)
         return losses
-
-
-def encode_seen(backbone: nn.Module, clip: Tensor, seen: Tensor, frame_inds: Tensor) -> Tensor:
-    """Embed and encode the parts seen, bool [N, T, 3], of clips [N, T, 49, 3]: [N, T, C]."""
-    return backbone.encode(backbone.embed(clip, seen), seen, frame_positions(frame_inds))
 
 
 def single_clip(keypoint: Tensor) -> Tensor:

@@ -8,13 +8,17 @@ from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
+from ...skeleton import NUM_JOINTS
+from ..backbones.masa_encoder import present_parts
+
 
 @MODELS.register_module()
 class SignRecognizer(RecognizerGCN):
     """MMAction2's graph recogniser that also tells the head which frames are real.
 
     ``RecognizerGCN`` gives its head features only, so padding takes part in the pooling; this one
-    adds ``frame_valid``, which :class:`MASAHead` uses.
+    adds ``frame_valid`` and, for the 49 joints of a sign, ``part_valid``, which :class:`MASAHead`
+    uses.
 
     Args:
         backbone (dict): A graph network, such as :class:`MASAEncoder`.
@@ -41,12 +45,14 @@ class SignRecognizer(RecognizerGCN):
             stage (str): 'backbone', or 'head' for class scores.
 
         Returns:
-            tuple: Features [N * num_clips, M, C, T, P], or scores, and ``dict(frame_valid=...)``,
-                bool [N * num_clips, M, T].
+            tuple: Features [N * num_clips, M, C, T, P], or scores, and a dict of ``frame_valid``,
+                bool [N * num_clips, M, T], and ``part_valid``, bool [N * num_clips, M, T, 3].
         """
         clips = inputs.flatten(0, 1)
-        frame_valid = (clips[..., 2] > 0).any(-1)
+        valid = dict(frame_valid=(clips[..., 2] > 0).any(-1))
+        if clips.shape[-2] == NUM_JOINTS:
+            valid["part_valid"] = present_parts(clips[..., 2])
         features = self.backbone(clips)
         if stage == "head":
-            features = self.cls_head(features, frame_valid=frame_valid)
-        return features, dict(frame_valid=frame_valid)
+            features = self.cls_head(features, **valid)
+        return features, valid
