@@ -14,7 +14,8 @@ train_pipeline = [
     ),
     # After cropping a joint has a score where its hand has a box.
     dict(type="KeepHandFrames", min_joints=1),
-    dict(type="SampleSignFrames", clip_len=128, mode="random", short="keep"),
+    # Its encoder attends to padding, so the length is always the same.
+    dict(type="SampleSignFrames", clip_len=128, mode="random", short="pad"),
     # The key view keeps all frames; half of the frames of each part are hidden.
     dict(
         type="AlignmentViews",

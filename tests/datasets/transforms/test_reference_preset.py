@@ -181,10 +181,16 @@ def test_crops_frames_and_targets(pipeline, frames, seed, few, armless):
     pixels, score, kept, motion, weight = described(clip)
     inputs = pipeline(dict(clip))["inputs"]
     if not kept:  # nothing to read at all: the clip stays as it is
-        assert inputs["frame_inds"].tolist() == list(range(frames))
+        assert inputs["frame_inds"][:frames].tolist() == list(range(frames))
         return
-    assert inputs["frame_inds"].tolist() == kept
+    padding = 128 - len(kept)
+    assert inputs["frame_inds"].tolist() == kept + [-1] * padding
+    for key in ("motion", "motion_weight"):
+        assert not inputs[key][len(kept) :].any(), "nothing moves into the padding"
+        inputs[key] = inputs[key][: len(kept)]
     joints = inputs["keypoint"][0, 0].astype(np.float64)
+    assert not joints[len(kept) :].any()
+    joints = joints[: len(kept)]
     np.testing.assert_allclose(joints[..., :2] * 256, pixels * (score > 0)[..., None], atol=0.02)
     np.testing.assert_array_equal(joints[..., 2], score.astype(np.float32))
     np.testing.assert_allclose(inputs["motion"][:, :, 0], motion, atol=0.03)
@@ -207,6 +213,8 @@ def test_the_two_masks(pipeline, frames, seed, few, armless):
     np.random.seed(seed)
     inputs = pipeline(dict(clip))["inputs"]
     mask, key_mask = inputs["frame_mask"], inputs["key_frame_mask"]
+    assert not (mask[len(kept) :].any() or key_mask[len(kept) :].any())
+    mask, key_mask = mask[: len(kept)], key_mask[: len(kept)]
     assert not (mask & ~candidates).any()
     assert mask.sum(0).tolist() == [round(0.9 * n) for n in candidates.sum(0).tolist()]
     assert not mask[-K:].any(), "the last k frames have no target and are never masked"
@@ -247,7 +255,7 @@ def test_confidence_is_ignored_by_the_mask_but_not_by_the_targets(steps):
 
 
 def test_an_eighth_of_the_key_views_frames_stays_whole(pipeline):
-    clip = signer(100, seed=3, few=0, armless=0)
+    clip = signer(128, seed=3, few=0, armless=0)
     share = np.mean(
         [(~pipeline(dict(clip))["inputs"]["key_frame_mask"]).all(1).mean() for _ in range(100)]
     )

@@ -1,0 +1,18 @@
+# The authors' release: AdamW whose decay is 0.03 and spares nothing, 20 epochs of warm-up by the
+# epoch, then half the rate four times. Its milestones count from the end of the warm-up: the rate
+# falls at epochs 120, 220, 320 and 370.
+optim_wrapper = dict(
+    type="OptimWrapper",
+    optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.95), weight_decay=0.03),
+)
+param_scheduler = [
+    # Epoch e runs at e / 20 of the rate. Epoch 0 should run at 0, from which mmengine could not
+    # multiply its way up.
+    dict(type="LinearLR", start_factor=1e-6, begin=0, end=21, by_epoch=True),
+    dict(type="MultiStepLR", milestones=[100, 200, 300, 350], gamma=0.5, begin=20, by_epoch=True),
+]
+# mu and lambda_s are the model's; lambda_s rises over the first 100 epochs.
+custom_hooks = [dict(type="MomentumAlignmentHook", warmup_epochs=100)]
+train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=400)
+# Its script runs 8 processes of 64 clips.
+auto_scale_lr = dict(enable=False, base_batch_size=512)
