@@ -8,17 +8,19 @@ _base_ = [
 ]
 
 train_dataloader = dict(
+    # "natural" takes every clip once an epoch, "balanced" as many of each benchmark.
+    sampler=dict(type="PoolSampler", sampling="natural"),
     dataset=dict(
-        type="ConcatDataset",
+        type="PooledSigns",
+        # "skip" pretrains without the benchmarks whose stores are not there; the log names them.
+        missing="error",
+        pipeline=_base_.train_pipeline,
         datasets=[
-            dict(type=name, ann_file=store, pipeline=_base_.train_pipeline)
-            for name, store in (
-                ("WLASLPose", "data/wlasl/wlasl_train.safetensors"),
-                ("MSASLPose", "data/msasl/msasl_train.safetensors"),
-                ("NMFsCSLPose", "data/nmfs_csl/nmfs_csl_train.safetensors"),
-                ("SLR500Pose", "data/slr500/slr500_train.safetensors"),
-            )
+            dict(type="WLASLPose", ann_file="data/wlasl/wlasl_train.safetensors"),
+            dict(type="MSASLPose", ann_file="data/msasl/msasl_train.safetensors"),
+            dict(type="NMFsCSLPose", ann_file="data/nmfs_csl/nmfs_csl_train.safetensors"),
+            dict(type="SLR500Pose", ann_file="data/slr500/slr500_train.safetensors"),
         ],
-    )
+    ),
 )
 default_hooks = dict(checkpoint=dict(interval=10))

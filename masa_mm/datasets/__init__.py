@@ -3,6 +3,7 @@
 from . import transforms
 from .benchmarks import Coverage, MSASLPose, NMFsCSLPose, SignBenchmark, SLR500Pose, WLASLPose
 from .collate import pad_clips
+from .pool import PooledSigns, PoolSampler
 from .sign_pose_dataset import SignPoseDataset
 from .store import PoseStore, PoseStoreError, PoseStoreWriter, write_store
 
@@ -10,6 +11,8 @@ __all__ = [
     "Coverage",
     "MSASLPose",
     "NMFsCSLPose",
+    "PoolSampler",
+    "PooledSigns",
     "PoseStore",
     "PoseStoreError",
     "PoseStoreWriter",
