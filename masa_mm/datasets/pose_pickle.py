@@ -17,6 +17,8 @@ from .store import BadClipsError, clip_hash, clip_problems
 class PosePickle:
     """The annotations of a pickle, or of one of its splits, in the source's joints and pixels.
 
+    A pickle made from a store is in part coordinates, and its clips are as a store's.
+
     Args:
         path (str): the ``.pkl``; nothing in it is executed.
         layout (str): a name in :data:`masa_mm.skeleton.SOURCE_LAYOUTS`, for annotations that do not
@@ -30,14 +32,12 @@ class PosePickle:
         KeyError: there is no such layout.
     """
 
-    source = "mmaction"
-
     def __init__(
         self, path: str | os.PathLike, layout: str = "coco_wholebody", split: str | None = None
     ) -> None:
         source_layout(layout)
         self.path, self.split = str(path), split or ""
-        self._annotations, self.glosses = read_annotations(path, split)
+        self._annotations, self.glosses, self.source, self._cropped = read_annotations(path, split)
         self._layouts = [a.get("layout", layout) for a in self._annotations]
         self.ids = [a["frame_dir"] for a in self._annotations]
         self._check_annotations()
@@ -85,7 +85,7 @@ class PosePickle:
             self.ids,
             self.label,
             len(self.glosses),
-            part_coordinates=False,
+            part_coordinates=self._cropped,
         )
         if bad:
             raise BadClipsError(self.path, bad)

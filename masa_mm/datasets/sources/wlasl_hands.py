@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 
 import numpy as np
 
 from ...errors import UserError
-from .base import SourceClips, check_clip_arrays, read_class_list, read_npz
+from .base import PoseSource, Source, SourceClips, check_clip_arrays, read_class_list, read_npz
 
 ABSENT = -32768
 UNIT = 1e-4
@@ -20,7 +21,8 @@ def read_wlasl_hands(
     class_list: str | os.PathLike | None = None,
     aspect: float = 1.0,
     split: str = "",
-) -> SourceClips:
+    source: str = "wlasl_hands",
+) -> PoseSource:
     """Read ``wlasl_hands_*.npz``.
 
     ``keypoint`` int16 [F, 42, 2] is (x, y) divided by the image's size, times 10^4; -32768 =
@@ -34,6 +36,7 @@ def read_wlasl_hands(
         aspect: width over height of the images. It is not in the source; 1 leaves the hands
             stretched as the source has them.
         split: name of the split to write into the store.
+        source: name of the data set.
 
     Raises:
         FileNotFoundError, SourceError: the file is missing, damaged or another source's.
@@ -44,25 +47,46 @@ def read_wlasl_hands(
     arrays = read_npz(path, ("keypoint", "num_frames", *_PER_CLIP))
     check_clip_arrays(path, arrays, LAYOUT, _PER_CLIP)
     keypoint, label = arrays["keypoint"], arrays["label"].astype(np.int64)
-    clips = len(label)
-    return SourceClips(
+    clips = SourceClips(
         keypoint=keypoint,
         score=(keypoint != ABSENT).any(-1),
         num_frames=arrays["num_frames"].astype(np.int64),
         ids=arrays["video_id"].astype(str).tolist(),
-        layout=LAYOUT,
-        source="wlasl_hands",
-        img_shape=np.tile(np.array([1.0, aspect], np.float32), (clips, 1)),
+        img_shape=np.tile(np.array([1.0, aspect], np.float32), (len(label), 1)),
         scale=(UNIT * aspect, UNIT),
         absent=ABSENT,
         label=label,
         signer=arrays["signer"].astype(np.int64),
-        glosses=_glosses(class_list, label),
-        split=split,
     )
+    return PoseSource(source, LAYOUT, [clips], _glosses(class_list, label), split, partial=True)
 
 
 def _glosses(class_list: str | os.PathLike | None, label: np.ndarray) -> list[str]:
     if class_list is not None:
         return read_class_list(class_list)
     return [str(number) for number in range(int(label.max(initial=-1)) + 1)]
+
+
+def add_aspect(parser: argparse.ArgumentParser) -> None:
+    """The option for sources that divided by the image's size and did not keep it."""
+    parser.add_argument(
+        "--aspect", type=float, default=1.0, help="width / height of the images, if known"
+    )
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--class-list", help="lines of label and class name")
+    add_aspect(parser)
+
+
+def _open(args: argparse.Namespace) -> PoseSource:
+    return read_wlasl_hands(
+        args.input,
+        args.class_list,
+        args.aspect,
+        args.split or "",
+        args.source_name or "wlasl_hands",
+    )
+
+
+SOURCE = Source("wlasl-hands", "both hands by MediaPipe, .npz", _add_options, _open)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 
 import numpy as np
 
 from ...errors import UserError
-from .base import SourceClips, SourceError, check_clip_arrays, read_class_list, read_npz
+from .base import (
+    PoseSource,
+    Source,
+    SourceClips,
+    SourceError,
+    check_clip_arrays,
+    read_class_list,
+    read_npz,
+)
+from .wlasl_hands import add_aspect
 
 ABSENT = -32768
 UNIT = 1e-4
@@ -21,7 +31,8 @@ def read_wlasl_upper_body(
     classes: str | os.PathLike,
     aspect: float = 1.0,
     split: str = "",
-) -> SourceClips:
+    source: str = "wlasl_upper_body",
+) -> PoseSource:
     """Read ``wlasl50_upper_body_*.npz``.
 
     ``keypoint`` int16 [F, 53, 2] is (x, y) divided by the image's size, times 10^4; -32768 =
@@ -33,6 +44,7 @@ def read_wlasl_upper_body(
         classes: ``classes.txt``, a class name a line.
         aspect: width over height of the images, which is not in the source.
         split: name of the split to write into the store.
+        source: name of the data set.
 
     Raises:
         FileNotFoundError, SourceError: the file is missing, damaged or another source's.
@@ -50,18 +62,33 @@ def read_wlasl_upper_body(
         )
     score = (keypoint != ABSENT).any(-1).astype(np.float32)
     score[:, :BODY_JOINTS] *= visibility
-    return SourceClips(
+    clips = SourceClips(
         keypoint=keypoint,
         score=score,
         num_frames=arrays["num_frames"].astype(np.int64),
         ids=arrays["video_id"].astype(str).tolist(),
-        layout=LAYOUT,
-        source="wlasl_upper_body",
         img_shape=np.tile(np.array([1.0, aspect], np.float32), (len(arrays["label"]), 1)),
         scale=(UNIT * aspect, UNIT),
         absent=ABSENT,
         label=arrays["label"].astype(np.int64),
         signer=arrays["signer"].astype(np.int64),
-        glosses=read_class_list(classes),
-        split=split,
     )
+    return PoseSource(source, LAYOUT, [clips], read_class_list(classes), split)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--classes", required=True, help="a class name a line")
+    add_aspect(parser)
+
+
+def _open(args: argparse.Namespace) -> PoseSource:
+    return read_wlasl_upper_body(
+        args.input,
+        args.classes,
+        args.aspect,
+        args.split or "",
+        args.source_name or "wlasl_upper_body",
+    )
+
+
+SOURCE = Source("wlasl-upper-body", "upper body and hands, .npz", _add_options, _open)

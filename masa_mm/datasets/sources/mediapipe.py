@@ -1,0 +1,256 @@
+"""MediaPipe's landmarks as arrays: Holistic (pose and named hands) and Hands (perhaps unnamed).
+
+A clip is an ``.npy`` or ``.npz`` file; an ``.npz`` with ``num_frames`` and ``id`` [clips] packs
+many, their frames end to end. Landmarks are (x, y, ...), divided by the image's size as MediaPipe
+gives them; of the pose a fourth number is its visibility, which becomes the score. Everything else
+that is there has score 1. A joint is absent where x and y are NaN, a part where all of it is 0 (so
+undetected parts are commonly saved).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from masa_mm.skeleton import SOURCE_LAYOUTS, source_layout
+
+from .base import ClipError, PoseSource, Source, SourceError
+from .files import read_arrays
+from .folder import Entry, RawClip, add_folder_options, add_units, files_below, open_folder
+from .sides import must_swap
+
+HOLISTIC = "mediapipe_holistic"
+HANDS = "mediapipe_hands"
+_HOLISTIC_PARTS = dict(pose=33, left_hand=21, right_hand=21)
+_HAND_PARTS = dict(left_hand=21, right_hand=21)
+Arrays = Mapping[str, np.ndarray]
+
+
+def read_holistic(
+    arrays: Arrays, layout: str = HOLISTIC, normalized: bool = True, allow_missing: bool = False
+) -> RawClip:
+    """A clip of ``pose`` [T, 33, C], ``left_hand``, ``right_hand`` [T, 21, C], or of ``keypoints``.
+
+    Args:
+        arrays: the parts, C >= 2; or ``keypoints`` [T, V, C], all landmarks in one array.
+        layout: of ``keypoints``.
+        normalized: whether x and y are divided by the image's size.
+        allow_missing: a part that is not there is absent, instead of an error.
+
+    Raises:
+        ClipError: arrays are missing or have other shapes.
+    """
+    if "keypoints" in arrays:
+        joints = source_layout(layout).num_joints
+        whole = _landmarks(arrays, "keypoints", joints)
+        # Parts are judged one by one: where MediaPipe loses a hand it keeps the pose.
+        parts = [whole[:, start:stop] for start, stop in pairwise(_bounds(layout))]
+    else:
+        parts = _parts(arrays, _HOLISTIC_PARTS, allow_missing)
+    return _clip(parts, arrays, normalized)
+
+
+def read_hands(arrays: Arrays, normalized: bool = True, allow_missing: bool = False) -> RawClip:
+    """A clip of two hands: named, or of unknown sides, which :mod:`.sides` then finds.
+
+    Args:
+        arrays: ``left_hand`` and ``right_hand`` [T, 21, C] of the signer; or ``hands``
+            [T, 1 or 2, 21, C] in any order.
+        normalized, allow_missing: as of :func:`read_holistic`.
+
+    Raises:
+        ClipError: arrays are missing or have other shapes.
+    """
+    if "hands" not in arrays:
+        return _clip(_parts(arrays, _HAND_PARTS, allow_missing), arrays, normalized)
+    hands = arrays["hands"]
+    if hands.dtype.kind not in "fiu" or hands.shape[2:3] != (21,) or hands.ndim != 4:
+        raise ClipError(f"hands is {hands.dtype} {list(hands.shape)}", "give [T, 2, 21, 2 or more]")
+    if hands.shape[1] > 2 or hands.shape[3] < 2:
+        raise ClipError(f"hands is {list(hands.shape)}", "give up to two hands a frame, with x, y")
+    hands = hands[..., :2].astype(np.float32)
+    if hands.shape[1] == 1:
+        hands = np.concatenate([hands, np.full_like(hands, np.nan)], axis=1)
+    size = _size(arrays)
+    middle = 0.5 if normalized else (size[1] / 2 if size else _middle(hands))
+    swap = must_swap(hands, _present(hands), middle)
+    hands = np.where(swap[:, None, None, None], hands[:, ::-1], hands)
+    return _clip([hands[:, 1], hands[:, 0]], arrays, normalized)
+
+
+def _present(hands: np.ndarray) -> np.ndarray:
+    """Hands that are whole [T, 2]."""
+    return np.isfinite(hands).all((2, 3)) & (hands != 0).any((2, 3))
+
+
+def _middle(hands: np.ndarray) -> float:
+    """In pixels of an image of unknown size, the middle of where hands are."""
+    x = hands[_present(hands)][..., 0]
+    return float(x.min() + x.max()) / 2 if x.size else 0.0
+
+
+def _parts(arrays: Arrays, parts: Mapping[str, int], allow_missing: bool) -> list[np.ndarray]:
+    missing = [name for name in parts if name not in arrays]
+    if missing and not (allow_missing and len(missing) < len(parts)):
+        raise ClipError(
+            f"has no array {', '.join(missing)}; it has {', '.join(arrays)}",
+            f"give {', '.join(parts)}, or --allow-missing to mark the others absent",
+        )
+    found = {name: _landmarks(arrays, name, parts[name]) for name in parts if name in arrays}
+    frames = len(next(iter(found.values())))
+    if any(len(part) != frames for part in found.values()):
+        lengths = ", ".join(f"{name} {len(part)}" for name, part in found.items())
+        raise ClipError(
+            f"its parts have different numbers of frames ({lengths})", "give all frames"
+        )
+    return [
+        found[name] if name in found else np.full((frames, joints, 2), np.nan, np.float32)
+        for name, joints in parts.items()
+    ]
+
+
+def _landmarks(arrays: Arrays, name: str, joints: int) -> np.ndarray:
+    array = arrays[name]
+    if array.dtype.kind not in "fiu" or array.ndim != 3 or array.shape[1] != joints:
+        raise ClipError(
+            f"{name} is {array.dtype} {list(array.shape)}", f"give numbers [T, {joints}, 2 or more]"
+        )
+    if array.shape[2] < 2:
+        raise ClipError(f"{name} is {list(array.shape)}", "give x and y of each joint")
+    return array.astype(np.float32)
+
+
+def _bounds(layout: str) -> list[int]:
+    """Where the parts of a layout's array begin and end."""
+    indices = np.array(source_layout(layout).indices)
+    hands = [indices[:21].min(), indices[21:42].min()]
+    edges = {0, source_layout(layout).num_joints, *hands, *(start + 21 for start in hands)}
+    return sorted(int(edge) for edge in edges)
+
+
+def _clip(parts: list[np.ndarray], arrays: Arrays, normalized: bool) -> RawClip:
+    scores = [_score(part) for part in parts]
+    keypoint = np.concatenate([part[..., :2] for part in parts], axis=1)
+    return RawClip(keypoint, np.concatenate(scores, axis=1), _size(arrays), normalized)
+
+
+def _score(part: np.ndarray) -> np.ndarray:
+    place = part[..., :2]
+    there = ~np.isnan(place).all(-1) & (place != 0).any((1, 2))[:, None]
+    has_visibility = part.shape[2] > 3 and part.shape[1] != 21
+    return there * (part[..., 3] if has_visibility else np.float32(1))
+
+
+def _size(arrays: Arrays) -> tuple[int, int] | None:
+    size = arrays.get("img_shape")
+    if size is None:
+        return None
+    if size.shape != (2,) or size.dtype.kind not in "iuf" or not (size > 0).all():
+        raise ClipError(f"its img_shape is {size.tolist()}", "give (h, w) in pixels")
+    return int(size[0]), int(size[1])
+
+
+# ---- files -------------------------------------------------------------------------------------
+
+
+def _entries(path: str, of_array: str, read: Callable[[Arrays], RawClip]) -> Iterator[Entry]:
+    """The clips of a file or folder; an array without a name is called ``of_array``."""
+    for file in files_below(path, ".npy", ".npz"):
+        if _is_packed(file):
+            yield from _packed(file, read)
+        else:
+            yield file.stem, partial(_read_file, file, of_array, read)
+
+
+def _read_file(file: Path, of_array: str, read: Callable[[Arrays], RawClip]) -> RawClip:
+    content = read_arrays(file)
+    return read(content if isinstance(content, dict) else {of_array: content})
+
+
+def _is_packed(file: Path) -> bool:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return "num_frames.npy" in archive.namelist()
+    except zipfile.BadZipFile:
+        return False  # an .npy, or damaged: its reader says so
+
+
+def _packed(file: Path, read: Callable[[Arrays], RawClip]) -> Iterator[Entry]:
+    arrays = read_arrays(file)
+    names, num_frames = _packed_clips(file, arrays)
+    ends = num_frames.cumsum()
+    for index, (name, stop) in enumerate(zip(names, ends)):
+        clip = {key: array[stop - num_frames[index] : stop] for key, array in arrays.items()}
+        if "img_shape" in arrays:
+            clip["img_shape"] = arrays["img_shape"][index]
+        yield name, partial(read, clip)
+
+
+def _packed_clips(file: os.PathLike, arrays: dict[str, np.ndarray]) -> tuple[list[str], np.ndarray]:
+    """Names and lengths, taken out of the arrays, once all fit each other."""
+    num_frames, names = arrays.pop("num_frames"), arrays.pop("id", np.empty(0))
+    if num_frames.ndim != 1 or num_frames.dtype.kind not in "iu" or (num_frames < 0).any():
+        raise SourceError(f"{file}: num_frames must be whole numbers [clips]; save it again")
+    clips, frames = len(num_frames), int(num_frames.sum())
+    for name, array in {"id": names, **arrays}.items():
+        expected = clips if name in ("id", "img_shape") else frames
+        if array.shape[:1] != (expected,):
+            raise SourceError(
+                f"{file}: {name} has {list(array.shape)} entries, num_frames needs {expected}; "
+                "save it again"
+            )
+    return names.astype(str).tolist(), num_frames.astype(np.int64)
+
+
+# ---- entries -----------------------------------------------------------------------------------
+
+
+def _add_holistic(parser: argparse.ArgumentParser) -> None:
+    add_folder_options(parser)
+    add_units(parser)
+    layouts = [name for name in SOURCE_LAYOUTS if name.startswith("mediapipe_holistic")]
+    parser.add_argument(
+        "--layout", choices=layouts, default=HOLISTIC, help="of files that are one array"
+    )
+
+
+def _open_holistic(args: argparse.Namespace) -> PoseSource:
+    read = partial(
+        read_holistic,
+        layout=args.layout,
+        normalized=args.units == "normalized",
+        allow_missing=args.allow_missing,
+    )
+    return open_folder(args, args.layout, _entries(args.input, "keypoints", read))
+
+
+def _add_hands(parser: argparse.ArgumentParser) -> None:
+    add_folder_options(parser)
+    add_units(parser)
+
+
+def _open_hands(args: argparse.Namespace) -> PoseSource:
+    read = partial(
+        read_hands,
+        normalized=args.units == "normalized",
+        allow_missing=args.allow_missing,
+    )
+    return open_folder(args, HANDS, _entries(args.input, "hands", read), partial=True)
+
+
+HOLISTIC_SOURCE = Source(
+    "mediapipe-holistic", "MediaPipe Holistic's arrays, .npy or .npz", _add_holistic, _open_holistic
+)
+HANDS_SOURCE = Source(
+    "mediapipe-hands",
+    "MediaPipe Hands' arrays, .npy or .npz, sides known or not",
+    _add_hands,
+    _open_hands,
+)
