@@ -1,0 +1,32 @@
+# What the authors' release does, where it differs from the paper: docs/method.md, one row each.
+_base_ = ["./encoder_reference.py"]
+
+model = dict(
+    type="MASA",
+    decoder=dict(
+        type="MotionDecoder",
+        in_channels=1536,
+        depth=2,
+        num_heads=8,
+        feedforward_channels=2048,
+        mask_token=False,
+        use_position=False,
+        norm_eps=1e-12,
+        predictor_channels=256,
+        predictor=dict(type="PartPredictor", rectify=True),
+    ),
+    motion_loss=dict(type="PartMotionLoss", norm="l1", unit=1.0, loss_weight=10.0),
+    alignment=dict(
+        type="SemanticAlignment",
+        in_channels=1536,
+        hidden_channels=512,
+        out_channels=128,
+        temperature=0.07,
+        bank_length=6912,
+        loss_weight=0.05,
+        pooling=dict(type="LearnedPooling", every_body_frame=True),
+        exclude_own=False,
+    ),
+    momentum=0.999,
+    average_statistics=False,
+)

@@ -1,0 +1,9 @@
+# The paper's encoder, average pooling and a linear classifier; the dataset sets num_classes.
+_base_ = ["./encoder_paper.py"]
+
+model = dict(
+    type="SignRecognizer",
+    cls_head=dict(
+        type="MASAHead", num_classes=2000, in_channels=512, pooling=dict(type="AveragePooling")
+    ),
+)

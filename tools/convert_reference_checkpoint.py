@@ -1,0 +1,99 @@
+"""Make a checkpoint of the authors' release one of the reference preset.
+
+    python tools/convert_reference_checkpoint.py IN.pth.tar OUT.pth
+
+The file is read as data, nothing of it is executed. Every name of it is reported with its shape:
+mapped, unused (not kept: layers and a decoder that take no part in the forward pass) or missing.
+A file with a name too many or too few, or of another width, is refused in one line and nothing is
+written; --names lists what is wrong with it.
+
+OUT.pth fits configs/_base_/models/masa_reference.py: with load_from pretraining goes on, momentum
+copy and memory bank included (the optimizer's state is not kept); with
+
+    init_cfg=dict(type='StrictPretrained', checkpoint='OUT.pth', prefix='backbone.')
+
+it is the backbone of configs/_base_/models/recognizer_reference.py, for finetuning and probing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner.checkpoint import save_checkpoint
+from torch import Tensor
+
+import masa_mm  # noqa: F401  (registers what the config names)
+from masa_mm.checkpoints import convert_reference, read_reference
+from masa_mm.errors import UserError
+
+REFERENCE = Path(__file__).resolve().parents[1] / "configs/_base_/models/masa_reference.py"
+EXIT_USER_ERROR = 2
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Make a checkpoint of the authors' release one of the reference preset"
+    )
+    parser.add_argument("input", help="the authors' checkpoint, .pth.tar")
+    parser.add_argument("output", help="the checkpoint to make, .pth")
+    parser.add_argument("--names", action="store_true", help="list the names of a refused file too")
+    parser.add_argument(
+        "--config", default=str(REFERENCE), help="config of the MASA it is for, if not the preset"
+    )
+    return parser.parse_args(argv)
+
+
+def wanted_state(config: str) -> dict[str, Tensor]:
+    """Names and shapes of the weights of a config's model; no memory is used for their values."""
+    if not Path(config).is_file():
+        raise FileNotFoundError(f"{config}: no such config")
+    init_default_scope("mmaction")
+    with torch.device("meta"):
+        return MODELS.build(Config.fromfile(config).model).state_dict()
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Convert as the options say.
+
+    Raises:
+        FileNotFoundError: there is no such file or config.
+        UserError: the file is no checkpoint of the release, or is the one to be written.
+    """
+    if Path(args.input).resolve() == Path(args.output).resolve():
+        raise UserError(f"{args.output}: is the file to convert; give another name")
+    weights, epoch = read_reference(args.input)
+    converted, report = convert_reference(weights, wanted_state(args.config))
+    if args.names or not report.problem:
+        print("\n".join(report.lines()))
+    if report.problem:
+        raise UserError(
+            f"{args.input}: does not fit {args.config}, of its {len(weights)} names there are "
+            f"{report.problem}; nothing was written"
+        )
+    meta = dict(source=Path(args.input).name, source_epoch=epoch)
+    save_checkpoint(dict(meta=meta, state_dict=converted), args.output)
+    print(
+        f"{args.output}: {len(converted)} tensors from {len(report.mapped)} of {len(weights)}, "
+        f"{len(report.unused)} unused, 0 missing"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        convert(args)
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
