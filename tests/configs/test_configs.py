@@ -1,4 +1,4 @@
-"""Every config: it loads, builds, and says what the paper says."""
+"""Every config: it loads, builds, and fits the others."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from mmaction.registry import MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
+from mmengine.registry import init_default_scope
 
 from masa_mm.skeleton import graph_layout
 
@@ -114,85 +114,16 @@ def test_classes_of_head_and_data_agree(name):
         )
 
 
-@pytest.mark.parametrize("size", [100, 300, 2000])
-def test_pretrained_weights_fit_what_is_finetuned(pretrain, size):
-    finetune = load(f"masa_finetune_wlasl{size}.py")
-    backbone = {k: v for k, v in finetune.model.backbone.items() if k != "init_cfg"}
-    assert backbone == pretrain.model.backbone
-    init = finetune.model.backbone.init_cfg
+@pytest.mark.parametrize("name", [name for name in CONFIGS if "finetune" in name.name], ids=str)
+def test_pretrained_weights_fit_what_is_finetuned(name):
+    backbone = dict(load(name).model.backbone)
+    init = backbone.pop("init_cfg", None)
     assert init.type == "StrictPretrained" and init.prefix == "backbone."
-    assert init.checkpoint == "work_dirs/masa_pretrain_wlasl/epoch_400.pth"
-
-
-# ---- the paper's recipe: arXiv 2405.20666, section IV-A -----------------------------------------
-
-
-@pytest.fixture(params=["masa_pretrain_wlasl.py", "masa_pretrain_all.py"])
-def recipe(request):
-    return load(request.param)
-
-
-def test_pretrains_as_the_paper_optimises(recipe):
-    optimizer = recipe.optim_wrapper.optimizer
-    assert optimizer.type == "AdamW"
-    assert (optimizer.lr, optimizer.weight_decay) == (1e-4, 1e-4)
-    assert tuple(optimizer.betas) == (0.9, 0.95)
-    assert recipe.train_cfg.max_epochs == 400
-
-
-def test_warms_up_for_20_epochs_and_decays_to_the_end(recipe):
-    """The rate as it is stepped, at 10 iterations an epoch."""
-    weight = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.AdamW([weight], lr=recipe.optim_wrapper.optimizer.lr)
-    schedulers = build_schedulers(recipe.param_scheduler, optimizer, epoch_length=10)
-    rates = []
-    for _ in range(4000):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        for scheduler in schedulers:
-            scheduler.step()
-    assert rates[0] == pytest.approx(1e-7)
-    assert rates[100] == pytest.approx(0.5e-4, rel=0.02)
-    assert max(rates) == rates[200] == pytest.approx(1e-4)
-    assert rates[2100] == pytest.approx(0.5e-4, rel=0.02)
-    assert rates[-1] == pytest.approx(1e-7, abs=1e-7)
-
-
-def build_schedulers(configs, optimizer, epoch_length):
-    return [
-        PARAM_SCHEDULERS.get(config["type"]).build_iter_from_epoch(
-            optimizer=optimizer,
-            epoch_length=epoch_length,
-            **{k: v for k, v in config.items() if k not in ("type", "convert_to_iter_based")},
-        )
-        for config in configs
-    ]
-
-
-def test_masks_what_moves(recipe):
-    steps = {step["type"]: step for step in recipe.train_pipeline}
-    masking = steps["MotionAwareMasking"]
-    assert (masking.mask_ratio, masking.motion_thr, masking.joint_ratio) == (0.9, 5.0, 0.5)
-    assert (masking.score_thr, masking.interval) == (0.4, 3)
-    assert list(steps["MotionResidual"].intervals) == [3]
-    assert steps["MotionResidual"].score_thr == 0.4
-    assert steps["AlignmentViews"].key == [dict(type="RandomFrameView", keep_ratio=0.5)]
-
-
-def test_aligns_two_views(recipe):
-    alignment = recipe.model.alignment
-    assert (alignment.bank_length, alignment.temperature) == (6144, 0.07)
-    assert (recipe.model.momentum, alignment.loss_weight) == (0.996, 0.05)
-    (hook,) = recipe.custom_hooks
-    assert hook == dict(type="MomentumAlignmentHook", warmup_epochs=100)
-
-
-def test_has_the_papers_size(recipe):
-    backbone, decoder = recipe.model.backbone, recipe.model.decoder
-    assert (
-        3 * backbone.embed_dims == 1536 == decoder.in_channels == recipe.model.alignment.in_channels
-    )
-    assert (backbone.depth, decoder.depth) == (3, 2)
+    pretrained = re.fullmatch(r"work_dirs/(masa_pretrain_\w+)/epoch_400\.pth", init.checkpoint)
+    if pretrained is None:  # of another run, or of the authors
+        return
+    assert init.type == "StrictPretrained" and init.prefix == "backbone."
+    assert backbone == load(f"{pretrained[1]}.py").model.backbone
 
 
 def test_decays_matrices_only(pretrain):
@@ -214,21 +145,6 @@ def test_decays_matrices_only(pretrain):
     assert any("norm" in name for name in left_alone)
     assert any("in_proj_bias" in name for name in left_alone)
     assert decayed == set(trained) - left_alone
-
-
-@pytest.mark.parametrize("size", [100, 300, 2000])
-def test_finetunes_as_the_paper(size):
-    cfg = load(f"masa_finetune_wlasl{size}.py")
-    optimizer = cfg.optim_wrapper.optimizer
-    assert (optimizer.type, optimizer.lr) == ("SGD", 0.01)
-    (scheduler,) = cfg.param_scheduler
-    assert (scheduler.type, list(scheduler.milestones)) == ("MultiStepLR", [20, 40])
-    assert (scheduler.gamma, scheduler.by_epoch) == (0.1, True)
-    assert cfg.train_cfg.max_epochs == 60
-    assert cfg.train_dataloader.batch_size == 64
-    train, test = cfg.train_pipeline[0], cfg.test_pipeline[0]
-    assert (train.clip_len, train.mode) == (32, "random")
-    assert (test.clip_len, test.mode) == (32, "center")
 
 
 def test_a_probe_is_the_finetuning_with_a_frozen_encoder(finetune):

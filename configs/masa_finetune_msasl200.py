@@ -1,0 +1,9 @@
+"""MASA finetuned on MS-ASL200 (paper recipe, base size)."""
+
+_base_ = ["./masa_finetune_msasl1000.py"]
+
+data = dict(subset=200)
+train_dataloader = dict(dataset=data)
+val_dataloader = dict(dataset=data)
+test_dataloader = dict(dataset=data)
+model = dict(cls_head=dict(num_classes=200))
