@@ -23,7 +23,15 @@ from masa_mm.skeleton import SOURCE_LAYOUTS, source_layout
 
 from .base import ClipError, PoseSource, Source, SourceError
 from .files import read_arrays
-from .folder import Entry, RawClip, add_folder_options, add_units, files_below, open_folder
+from .folder import (
+    Entry,
+    RawClip,
+    add_folder_options,
+    add_units,
+    files_below,
+    image_size,
+    open_folder,
+)
 from .sides import must_swap
 
 HOLISTIC = "mediapipe_holistic"
@@ -57,16 +65,23 @@ def read_holistic(
     return _clip(parts, arrays, normalized)
 
 
-def read_hands(arrays: Arrays, normalized: bool = True, allow_missing: bool = False) -> RawClip:
+def read_hands(
+    arrays: Arrays,
+    normalized: bool = True,
+    allow_missing: bool = False,
+    img_size: tuple[int, int] | None = None,
+) -> RawClip:
     """A clip of two hands: named, or of unknown sides, which :mod:`.sides` then finds.
 
     Args:
         arrays: ``left_hand`` and ``right_hand`` [T, 21, C] of the signer; or ``hands``
             [T, 1 or 2, 21, C] in any order.
         normalized, allow_missing: as of :func:`read_holistic`.
+        img_size: (h, w) of the image, where the arrays do not know it (``img_shape``).
 
     Raises:
-        ClipError: arrays are missing or have other shapes.
+        ClipError: arrays are missing or have other shapes; or hands in pixels have unknown sides,
+            and the image's middle is not known either.
     """
     if "hands" not in arrays:
         return _clip(_parts(arrays, _HAND_PARTS, allow_missing), arrays, normalized)
@@ -78,8 +93,7 @@ def read_hands(arrays: Arrays, normalized: bool = True, allow_missing: bool = Fa
     hands = hands[..., :2].astype(np.float32)
     if hands.shape[1] == 1:
         hands = np.concatenate([hands, np.full_like(hands, np.nan)], axis=1)
-    size = _size(arrays)
-    middle = 0.5 if normalized else (size[1] / 2 if size else _middle(hands))
+    middle = 0.5 if normalized else _middle(_size(arrays) or img_size)
     swap = must_swap(hands, _present(hands), middle)
     hands = np.where(swap[:, None, None, None], hands[:, ::-1], hands)
     return _clip([hands[:, 1], hands[:, 0]], arrays, normalized)
@@ -90,10 +104,12 @@ def _present(hands: np.ndarray) -> np.ndarray:
     return np.isfinite(hands).all((2, 3)) & (hands != 0).any((2, 3))
 
 
-def _middle(hands: np.ndarray) -> float:
-    """In pixels of an image of unknown size, the middle of where hands are."""
-    x = hands[_present(hands)][..., 0]
-    return float(x.min() + x.max()) / 2 if x.size else 0.0
+def _middle(size: tuple[int, int] | None) -> float:
+    if size is None:
+        raise ClipError(
+            "the sides of hands in pixels need the image's width", "give --img-size WIDTH HEIGHT"
+        )
+    return size[1] / 2
 
 
 def _parts(arrays: Arrays, parts: Mapping[str, int], allow_missing: bool) -> list[np.ndarray]:
@@ -241,6 +257,7 @@ def _open_hands(args: argparse.Namespace) -> PoseSource:
         read_hands,
         normalized=args.units == "normalized",
         allow_missing=args.allow_missing,
+        img_size=image_size(args.img_size),
     )
     return open_folder(args, HANDS, _entries(args.input, "hands", read), partial=True)
 

@@ -5,13 +5,13 @@ ways to name them, frame by frame, the one with the least cost is taken (a short
 frames, two states each), in units of the clip's mean hand size:
 
 - a hand that goes on costs the way of its wrist since the last frame with a hand;
-- a hand that appears or disappears costs 1: so a lone hand keeps its side unless it jumps;
-- a signer faces the camera: a right hand to the right of the left one in the image costs a
-  twentieth of their distance, a lone hand on the other side's half a twentieth of its distance from
-  the middle, which is the median of the middles between two hands, else the image's.
+- a hand that appears or disappears costs 3: so a lone hand keeps its side unless it jumps far;
+- a signer faces the camera: a right hand to the right of the left one in the image costs half of
+  their distance, a lone hand in the other side's half of the image half of its distance from the
+  middle. Of real signs the hands lie so in 95 % of frames, lone ones in 90 %.
 
-The last rule is weak where hands can be followed, and decides what following cannot: which of the
-two tracks is the right hand.
+So single crossings of the hands are followed, and the long run decides which track is the right
+hand.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-CHANGE_COST = 1.0
-SIDE_COST = 0.05
+CHANGE_COST = 3.0
+SIDE_COST = 0.5
 
 
 def must_swap(hands: np.ndarray, present: np.ndarray, middle: float) -> np.ndarray:
@@ -57,8 +57,6 @@ def _hand_size(hands: np.ndarray) -> float:
 def _side_costs(x: np.ndarray, present: np.ndarray, middle: float) -> np.ndarray:
     """What each frame's two states cost by the hands' places [T, 2]; state 1 exchanges them."""
     both = present.all(1)
-    if both.any():
-        middle = float(np.median(x[both].mean(1)))
     # How far the first hand, if it is the right one, lies on the wrong side; and the second.
     beyond = np.where(both, x[:, 0] - x[:, 1], np.where(present[:, 0], x[:, 0] - middle, 0))
     beyond = np.where(both | present[:, 0], beyond, middle - x[:, 1])
