@@ -76,22 +76,16 @@ def make_decoder():
 @pytest.fixture(scope="session")
 def make_masa():
     """A tiny MASA with moved weights, its key branch apart from its query branch."""
+    config = dict(type="MASA", backbone=TINY_ENCODER, decoder=TINY_DECODER)
 
     def make(alignment=True, **changes):
-        model = build(
-            dict(
-                type="MASA",
-                backbone=TINY_ENCODER,
-                decoder=TINY_DECODER,
-                alignment=TINY_ALIGNMENT if alignment else None,
-            ),
-            **changes,
-        )
+        model = build({**config, "alignment": TINY_ALIGNMENT if alignment else None}, **changes)
         if alignment:
             model.update_key_encoder()
             unsettle(model.key_encoder.module, seed=1)
         return model
 
+    make.config = config
     return make
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from mmaction.registry import MODELS
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...errors import UserError
@@ -42,7 +43,7 @@ class AveragePooling(nn.Module):
 
 
 @MODELS.register_module()
-class LearnedPooling(nn.Module):
+class LearnedPooling(BaseModule):
     """Softmax-weighted sums over hand frames and over body frames, added.
 
     The pooling of the authors' release (the paper averages).
@@ -52,13 +53,21 @@ class LearnedPooling(nn.Module):
         num_parts (int): Must be 3: right hand, left hand and body.
         every_body_frame (bool): Weigh all frames of the body, masked ones and padding too, as the
             authors' release does; otherwise those in which it is seen.
+        init_cfg (dict, optional): Initialisation; ``dict(type='StrictPretrained', checkpoint=...,
+            prefix='alignment.projector.pooling.')`` loads that of a pretraining.
 
     Raises:
         UserError: If num_parts is not 3.
     """
 
-    def __init__(self, channels: int, num_parts: int, every_body_frame: bool = False) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        channels: int,
+        num_parts: int,
+        every_body_frame: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
         if num_parts != 3:
             raise UserError(
                 f"LearnedPooling pools right hand, left hand and body, got {num_parts} parts"

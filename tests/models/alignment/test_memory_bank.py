@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masa_mm.models.alignment import MemoryBank
+from masa_mm.models.alignment.memory_bank import UNKNOWN
 
 
 @settings(max_examples=60, deadline=None)
@@ -38,6 +39,19 @@ def test_neither_empty_slots_nor_a_clips_own_older_keys_are_negatives():
         [True, False, True, False, False],
         [True, True, True, False, False],
     ]
+
+
+def test_with_the_own_keys_every_filled_slot_is_a_negative():
+    bank = MemoryBank(3, 5, exclude_own=False)
+    bank.enqueue(torch.randn(3, 3), torch.tensor([7, 8, 7]))
+    assert bank.is_negative(torch.tensor([7, 9])).tolist() == [[True] * 3 + [False] * 2] * 2
+
+
+@pytest.mark.parametrize("exclude_own", [False, True])
+def test_keys_of_unknown_clips_are_negatives(exclude_own):
+    bank = MemoryBank(3, 2, exclude_own)
+    bank.clip_ids.fill_(UNKNOWN)
+    assert bank.is_negative(torch.tensor([0, 5])).all()
 
 
 def test_ids_of_63_bits_are_told_apart():

@@ -79,3 +79,29 @@ def test_a_weight_of_zero_leaves_zero_gradients_not_none():
 def test_temperature_must_be_positive(temperature):
     with pytest.raises(ValueError, match=str(temperature)):
         make(temperature=temperature)
+
+
+def test_a_clips_own_older_keys_count_where_nothing_excludes_them():
+    alignment = make(temperature=0.5, loss_weight=1.0, exclude_own=False)
+    query, key, own = unit(3, 4).split(1)
+    alignment.bank.enqueue(own, torch.tensor([7]))
+    found = alignment(query, key, torch.tensor([7]))["loss_align"].item()
+    near, far = (math.exp((query @ other.T).item() / 0.5) for other in (key, own))
+    assert found == pytest.approx(-math.log(near / (near + far)), rel=1e-4)
+    assert make()(query, key, torch.tensor([7]))["loss_align"].item() == 0
+
+
+def test_projector_pools_as_it_is_told():
+    projector = Projector(6, 5, 4, pooling=dict(type="LearnedPooling", every_body_frame=True))
+    frames, seen = torch.randn(2, 3, 6), torch.rand(2, 3, 3) < 0.7
+    pooled = projector.pooling(frames, seen)
+    assert pooled.shape == (2, 2)
+    expected = projector[2](torch.relu(projector[0](pooled)))
+    torch.testing.assert_close(projector.project(frames, seen), expected)
+    torch.testing.assert_close(projector(frames, seen), F.normalize(expected, dim=-1))
+    assert {"0.weight", "2.weight", "pooling.hand_score.weight"} <= set(projector.state_dict())
+
+
+def test_a_width_that_is_not_of_three_parts_is_refused():
+    with pytest.raises(ValueError, match="3 x a part's, got 7"):
+        make(in_channels=7)

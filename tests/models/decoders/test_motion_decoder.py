@@ -78,3 +78,32 @@ def test_every_parameter_learns(make_decoder):
     motion = decoder(*latent_clip())
     (motion * torch.randn_like(motion)).sum().backward()
     assert all(p.grad.abs().sum() > 0 for p in decoder.parameters())
+
+
+def test_without_a_token_it_reads_every_frame_and_attends_to_present_ones(make_decoder):
+    """After an encoder that computes masked frames itself."""
+    decoder = make_decoder(mask_token=False, use_position=False).eval()
+    assert not any("mask_token" in name for name in decoder.state_dict())
+    latent, visible, present = latent_clip()
+    present[0, 6:] = False
+    motion = decoder(latent, visible, present)
+    assert motion.equal(decoder(latent, ~visible, present))
+    hidden, absent = latent.clone(), latent.clone()
+    hidden[0, 1] = absent[0, 7] = 3 * torch.linspace(-1, 1, 48)
+    assert not torch.allclose(decoder(hidden, visible, present)[0, 0], motion[0, 0], atol=1e-3)
+    torch.testing.assert_close(decoder(absent, visible, present)[0, :7], motion[0, :7])
+    assert not torch.allclose(decoder(absent, visible, present)[0, 7], motion[0, 7], atol=1e-3)
+
+
+def test_another_predictor(make_decoder):
+    predictor = dict(type="PartPredictor", rectify=True)
+    decoder = make_decoder(predictor=predictor, num_intervals=2)
+    motion = decoder(*latent_clip())
+    assert motion.shape == (1, 8, 49, 2, 2)
+    assert motion.min() == 0 and motion.max() > 0
+
+
+def test_epsilon_of_its_norms(make_decoder):
+    decoder = make_decoder(norm_eps=1e-12)
+    norms = [m for m in decoder.modules() if isinstance(m, torch.nn.LayerNorm)]
+    assert norms and all(norm.eps == 1e-12 for norm in norms)

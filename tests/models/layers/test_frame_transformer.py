@@ -117,3 +117,32 @@ def test_blocks_start_apart():
     torch.manual_seed(0)
     first, second = FrameTransformer(16, 2, 4, 32).blocks
     assert not first.linear1.weight.equal(second.linear1.weight)
+
+
+def with_keys(transformer, frames, keys):
+    """One clip's frames through the blocks; each attends to the keys only."""
+    x = transformer.input_norm(frames[None])
+    for block in transformer.blocks:
+        x = block(x, src_key_padding_mask=~keys[None])
+    return transformer.output_norm(x)[0]
+
+
+@settings(max_examples=20, deadline=None)
+@given(training=st.booleans(), share=st.floats(0.1, 1), seed=st.integers(0, 2**31))
+def test_frames_that_are_no_keys_are_computed_but_not_attended_to(training, share, seed):
+    transformer = make(use_position=False).train(training)
+    torch.manual_seed(seed)
+    frames, keys = torch.randn(3, 8, 16), torch.rand(3, 8) < share
+    keys[:, 0] |= ~keys.any(1)
+    out = transformer(frames, torch.ones_like(keys), keys=keys)
+    for clip in range(3):
+        expected = with_keys(transformer, frames[clip], keys[clip])
+        torch.testing.assert_close(out[clip], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_hidden_frames_are_no_keys_and_a_clip_without_a_key_attends_to_all_it_shows():
+    transformer = make().eval()
+    frames, visible = torch.randn(1, 6, 16), torch.tensor([[True, False, True, True, False, True]])
+    everything = transformer(frames, visible)
+    for keys in (visible, ~visible, torch.zeros_like(visible), torch.ones_like(visible)):
+        torch.testing.assert_close(transformer(frames, visible, keys=keys), everything)

@@ -58,3 +58,12 @@ def test_block_reaches_two_frames_and_no_further():
     changed = (block(x, neighbours) != block(moved, neighbours)).any(-1)
     assert set(changed.nonzero().flatten().tolist()) <= {2, 3, 4, 5, 6}
     assert changed[4]
+
+
+@pytest.mark.parametrize("branch_channels, expected", [(None, 3), (6, 6), (5, 5)])
+def test_width_of_the_branches(branch_channels, expected):
+    block = TemporalBlock(4, 6, branch_channels)
+    visible = torch.ones(1, 5, dtype=torch.bool)
+    assert block(torch.randn(5, 4), neighbour_rows(visible, TEMPORAL_REACH)).shape == (5, 6)
+    assert block.wide.linear.out_features == block.narrow2.linear.out_features == expected
+    assert block.merge.in_features == 2 * expected

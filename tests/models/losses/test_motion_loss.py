@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masa_mm.models import MotionLoss
+from masa_mm.models import MotionLoss, PartMotionLoss
 
 
 def random_case(seed, clips=2, frames=4, joints=5, intervals=2, level="frame"):
@@ -143,3 +143,59 @@ def test_half_precision_predictions_are_scored_in_single():
 def test_an_unknown_option_is_named(wrong):
     with pytest.raises(ValueError, match=repr(*wrong.values())):
         MotionLoss(**wrong)
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+@pytest.mark.parametrize("per", ["frame", "joint"])
+def test_coordinates_may_have_weights_of_their_own(norm, per):
+    predicted, motion, weight, masked = random_case(5)
+    loss = MotionLoss(norm=norm, per=per, unit=1.0)
+    both = weight[..., None].expand(*weight.shape, 2)
+    case = predicted, motion, weight, masked
+    torch.testing.assert_close(loss(predicted, motion, both, masked), loss(*case))
+    torch.testing.assert_close(
+        loss.mean_error(predicted, motion, both, masked), loss.mean_error(*case)
+    )
+    only_x = both * torch.tensor([1.0, 0.0])
+    on_x = predicted * torch.tensor([1.0, 0.0]), motion * torch.tensor([1.0, 0.0])
+    torch.testing.assert_close(loss(predicted, motion, only_x, masked), loss(*on_x, weight, masked))
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31), by_coordinate=st.booleans())
+def test_loss_by_part_equals_a_loop(seed, by_coordinate):
+    """10 x the sum of a part's errors over its masked frames x joints + 1."""
+    generator = torch.Generator().manual_seed(seed)
+    predicted, motion, weight, _ = random_case(seed, clips=2, frames=3, joints=49)
+    weight = weight[..., None].repeat(1, 1, 1, 1, 2)
+    if by_coordinate:
+        weight *= torch.rand(weight.shape, generator=generator) < 0.5
+    parts = torch.rand(2, 3, 3, generator=generator) < 0.5
+    masked = parts.repeat_interleave(torch.tensor([21, 21, 7]), -1)
+    found = PartMotionLoss().by_part(
+        predicted, motion, weight if by_coordinate else weight[..., 0], masked
+    )
+    start = 0
+    for part, joints in enumerate((21, 21, 7)):
+        total, frames_masked = 0.0, 0
+        for n in range(2):
+            for t in range(3):
+                if not parts[n, t, part]:
+                    continue
+                frames_masked += 1
+                gap = predicted[n, t, start : start + joints] - motion[n, t, start : start + joints]
+                total += float((gap.abs() * weight[n, t, start : start + joints]).sum())
+        expected = 10 * total / (frames_masked * joints + 1) / 2
+        assert found[part].item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
+        start += joints
+
+
+def test_loss_by_part_is_the_sum_and_starts_in_crop_pixels():
+    predicted, motion, weight, _ = random_case(1, joints=49)
+    masked = torch.ones(2, 4, 49, dtype=torch.bool)
+    loss = PartMotionLoss()
+    assert (loss.norm, loss.unit, loss.loss_weight) == ("l1", 1.0, 10.0)
+    case = predicted, motion, weight, masked
+    torch.testing.assert_close(loss(*case), loss.by_part(*case).sum())
+    nothing = torch.zeros_like(masked)
+    assert loss(predicted, motion, weight, nothing).item() == 0

@@ -298,6 +298,36 @@ def test_frame_positions_by_hand():
     assert found.tolist() == [[0, 1, 5, 0], [0, 2, 5, 6]]
 
 
+@pytest.mark.parametrize("encoder", ["MASAEncoder", "MaskTokenEncoder"])
+def test_the_key_view_may_have_a_mask_of_its_own(make_masa, make_batch, encoder):
+    backbone = dict(make_masa.config["backbone"], type=encoder)
+    model = make_masa(backbone=backbone).eval()
+    inputs, _ = make_batch()
+    key = model.forward_key(inputs)
+    mask = torch.zeros(*inputs["key_keypoint"].shape[0::3][:2], 3, dtype=torch.bool)
+    assert model.forward_key(inputs | dict(key_frame_mask=mask)).equal(key)
+    mask[:, 1, 0] = True
+    masked = inputs | dict(key_frame_mask=mask)
+    found = model.forward_key(masked)
+    assert not torch.allclose(found, key, atol=1e-4)
+    if encoder == "MASAEncoder":
+        hidden = inputs["key_keypoint"].clone()
+        hidden[:, :, :, 1, :21] = torch.nan
+        assert model.forward_key(masked | dict(key_keypoint=hidden)).equal(found)
+
+
+def test_statistics_of_the_momentum_copy_are_averaged_unless_told_otherwise(make_masa, make_batch):
+    for own in (False, True):
+        model = make_masa(average_statistics=not own).train()
+        assert model.key_encoder.module.training == own
+        before = snapshot(model.key_encoder.module)
+        model.forward_key(make_batch()[0])
+        after = model.key_encoder.module.state_dict()
+        moved = {name for name, value in before.items() if not value.equal(after[name])}
+        assert bool(moved) == own
+        assert all("running" in name or "num_batches" in name for name in moved)
+
+
 # With the real transforms
 
 PIPELINE = [

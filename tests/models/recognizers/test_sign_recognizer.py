@@ -41,6 +41,24 @@ def test_says_which_frames_are_real(make_recognizer, make_poses):
     assert extra["frame_valid"].sum(-1).flatten().tolist() == [9, 6]
 
 
+def test_says_which_parts_the_frames_show(make_recognizer, make_poses):
+    poses = make_poses((9, 6))
+    poses[0, :, 4, :21] = 0
+    _, extra = make_recognizer().extract_feat(poses[:, None])
+    assert extra["part_valid"].sum((1, 2)).tolist() == [[8, 9, 9], [6, 6, 6]]
+
+
+def test_learned_pooling_leaves_an_absent_hand_out(make_recognizer, make_poses):
+    """Its place in the encoder's frames is not empty: frames attend to one another."""
+    model = make_recognizer(head=dict(pooling="learned")).eval()
+    features, extra = model.extract_feat(make_poses((9, 6), missing=("left_hand",))[:, None])
+    changed = features.clone()
+    changed[..., 1] += 1
+    assert model.cls_head(changed, **extra).equal(model.cls_head(features, **extra))
+    changed[..., 0] += 1
+    assert not model.cls_head(changed, **extra).equal(model.cls_head(features, **extra))
+
+
 @pytest.mark.parametrize("pooling", ["average", "learned"])
 def test_trains(make_recognizer, make_poses, pooling):
     model = make_recognizer(head=dict(pooling=pooling))
