@@ -1,0 +1,132 @@
+"""What every pose estimator gives: of each frame the persons in it, in a named joint layout."""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+from mmengine.registry import Registry
+
+from masa_mm.datasets.sources.signer import signer_clip
+from masa_mm.skeleton import source_layout
+
+from ...errors import UserError
+
+ESTIMATORS = Registry("pose estimator")
+
+
+class EstimatorError(UserError):
+    """An estimator that cannot be had or cannot be used so; one line with the remedy."""
+
+
+class Persons(NamedTuple):
+    """The persons in one image: keypoint [N, V, 2] in its pixels, score [N, V], 0 = absent."""
+
+    keypoint: np.ndarray
+    score: np.ndarray
+
+
+class PoseEstimator(ABC):
+    """A pose estimator behind one small interface.
+
+    A subclass names its joints and finds the persons of an image; of several the signer is taken,
+    see :mod:`masa_mm.datasets.sources.signer`. Register it with ``@ESTIMATORS.register_module()``
+    and the tool knows it by its name.
+
+    Attributes:
+        layout: a name in :data:`masa_mm.skeleton.SOURCE_LAYOUTS`.
+        on_gpu: whether it can be asked for a GPU.
+    """
+
+    layout: str
+    on_gpu: bool = False
+
+    @abstractmethod
+    def persons(self, frame: np.ndarray) -> Persons:
+        """All persons in an image.
+
+        Args:
+            frame: uint8 [H, W, 3], blue, green, red.
+        """
+
+    def begin_clip(self) -> None:  # noqa: B027 - most have nothing to forget
+        """Forget the clip before: what is found in a clip must not depend on it."""
+
+    def estimate(self, frames: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """The signer in every frame of a clip.
+
+        Args:
+            frames: images as of :meth:`persons`.
+
+        Returns:
+            float32 ``keypoint`` [T, V, 2] in the images' pixels and ``score`` [T, V]; 0 = absent.
+
+        Raises:
+            ClipError: there is nobody in any frame.
+            EstimatorError: the estimator's joints are not its layout's.
+        """
+        self.begin_clip()
+        found = [self._checked(self.persons(frame)) for frame in frames]
+        return signer_clip(
+            np.concatenate([persons.keypoint for persons in found]),
+            np.concatenate([persons.score for persons in found]),
+            np.array([len(persons.score) for persons in found]),
+        )
+
+    def _checked(self, persons: Persons) -> Persons:
+        joints = source_layout(self.layout).num_joints
+        keypoint = np.asarray(persons.keypoint, np.float32)
+        score = np.asarray(persons.score, np.float32)
+        if keypoint.shape != (len(keypoint), joints, 2) or score.shape != keypoint.shape[:2]:
+            raise EstimatorError(
+                f"{type(self).__name__} gave keypoint {list(keypoint.shape)} and score "
+                f"{list(score.shape)}; its layout '{self.layout}' has {joints} joints: "
+                "give a model of that layout"
+            )
+        # What an estimator is surer of than sure is sure; below 0 it saw nothing.
+        return Persons(keypoint, np.clip(score, 0, 1))
+
+
+def nobody(layout: str) -> Persons:
+    """An image without a person."""
+    joints = source_layout(layout).num_joints
+    return Persons(np.zeros((0, joints, 2), np.float32), np.zeros((0, joints), np.float32))
+
+
+def need(module: str, estimator: str, packages: str) -> ModuleType:
+    """Import an estimator's package, when it is used and not before.
+
+    Raises:
+        EstimatorError: it is not installed; tells the command.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = error.name.split(".")[0]
+        raise EstimatorError(
+            f"the estimator '{estimator}' needs {missing}, which is not installed: "
+            f"pip install {packages}"
+        ) from None
+
+
+def build(name: str, device: str, options: dict[str, Any]) -> PoseEstimator:
+    """An estimator by its name.
+
+    Args:
+        name: in :data:`ESTIMATORS`.
+        device: 'cpu', 'cuda' or 'cuda:N'.
+        options: its own arguments.
+
+    Raises:
+        EstimatorError: it is not installed, or has no such options.
+    """
+    try:
+        return ESTIMATORS.get(name)(device=device, **options)
+    except TypeError as error:
+        raise EstimatorError(
+            f"the estimator '{name}': {error}; see docs/data/extraction.md"
+        ) from None

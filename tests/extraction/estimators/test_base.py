@@ -1,0 +1,101 @@
+"""What all estimators share: the signer of several persons, checks, and packages not installed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from masa_mm.datasets.sources import ClipError
+from masa_mm.extraction.estimators import ESTIMATORS, EstimatorError, Persons, PoseEstimator, nobody
+from masa_mm.extraction.estimators.base import build, need
+from masa_mm.skeleton import SOURCE_LAYOUTS
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Listed(PoseEstimator):
+    """Gives what it was given, frame by frame."""
+
+    layout = "coco_wholebody"
+
+    def __init__(self, found):
+        self.found, self.begun = found, 0
+
+    def begin_clip(self):
+        self.begun += 1
+
+    def persons(self, frame):
+        return self.found[frame]
+
+
+def person(center, size, score=0.8):
+    spread = np.random.default_rng(0).uniform(-size, size, (133, 2))
+    return np.asarray(center) + spread, np.full(133, score)
+
+
+def persons(*people):
+    return Persons(*(np.array(part) for part in zip(*people)))
+
+
+def test_the_signer_is_followed_and_absent_where_nobody_is():
+    signer, other = person((50, 50), 20), person((150, 50), 8)
+    found = [persons(other, signer), nobody("coco_wholebody"), persons(signer, other)]
+    estimator = Listed(found)
+    keypoint, score = estimator.estimate(range(3))
+    assert keypoint.shape == (3, 133, 2) and score.shape == (3, 133)
+    np.testing.assert_allclose(keypoint[[0, 2]], np.stack([signer[0]] * 2), rtol=1e-6)
+    assert (score[1] == 0).all() and (keypoint[1] == 0).all()
+    estimator.estimate(range(1))
+    assert estimator.begun == 2
+
+
+def test_a_clip_of_nobody_is_refused():
+    with pytest.raises(ClipError, match="it has nobody in any frame"):
+        Listed([nobody("coco_wholebody")] * 2).estimate(range(2))
+
+
+def test_scores_stay_within_0_and_1():
+    for given, kept in ((1.3, 1), (-0.2, 0)):
+        _, score = Listed([persons(person((5, 5), 3, given))]).estimate(range(1))
+        assert (score == kept).all()
+
+
+def test_joints_of_another_layout_are_refused():
+    other = Persons(np.zeros((1, 17, 2)), np.zeros((1, 17)))
+    with pytest.raises(EstimatorError, match=r"gave keypoint \[1, 17, 2\].* has 133 joints"):
+        Listed([other]).estimate(range(1))
+
+
+def test_the_three_estimators_have_known_layouts():
+    assert {"rtmlib", "mmpose", "mediapipe"} <= set(ESTIMATORS.module_dict)
+    assert all(kind.layout in SOURCE_LAYOUTS for kind in ESTIMATORS.module_dict.values())
+
+
+def test_what_is_not_installed_is_named_with_its_command():
+    with pytest.raises(EstimatorError) as caught:
+        need("no_such_package_at_all.apis", "mmpose", "mmpose mmdet")
+    assert str(caught.value) == (
+        "the estimator 'mmpose' needs no_such_package_at_all, which is not installed: "
+        "pip install mmpose mmdet"
+    )
+
+
+def test_unknown_options_are_named(monkeypatch):
+    monkeypatch.setitem(ESTIMATORS.module_dict, "strict", Strict)
+    with pytest.raises(EstimatorError, match=r"the estimator 'strict': .*unexpected keyword"):
+        build("strict", "cpu", dict(colour="red"))
+
+
+class Strict(Listed):
+    def __init__(self, device):
+        super().__init__([])
+
+
+def test_importing_estimators_imports_none_of_their_packages():
+    code = (
+        "import sys, masa_mm.extraction.estimators; "
+        "assert not {'rtmlib', 'mmpose', 'mediapipe', 'onnxruntime'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

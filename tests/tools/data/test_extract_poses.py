@@ -1,0 +1,258 @@
+"""tools/data/extract_poses.py: videos become a store, once, whatever stops it on the way."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "extraction"))
+from toy_videos import FPS, SquareEstimator, frame_of, make_empty_video, make_folder, make_video
+
+from masa_mm.datasets import WLASLPose
+from masa_mm.datasets.crop import crop_parts, select_joints
+from masa_mm.datasets.store import PoseStore
+from masa_mm.extraction.extract import extract_clip
+from masa_mm.extraction.plan import ClipJob
+
+ROOT = Path(__file__).resolve().parents[3]
+TOYS = ROOT / "tests" / "extraction"
+spec = importlib.util.spec_from_file_location("extract_tool", ROOT / "tools/data/extract_poses.py")
+tool = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tool)
+
+
+@pytest.fixture(autouse=True)
+def no_launcher(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "SLURM_ARRAY_TASK_ID"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def videos(tmp_path):
+    make_video(tmp_path / "v" / "a.mp4", 8)
+    make_video(tmp_path / "v" / "sub" / "b.mp4", 5)
+    make_folder(tmp_path / "v" / "c", 4)
+    return tmp_path
+
+
+def run(folder, *options):
+    out = folder / "out.safetensors"
+    return tool.main([str(folder / "v"), "--out", str(out), "--estimator", "square", *options])
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Clips that an estimator was asked for."""
+    clips = []
+
+    def begin_clip(self):
+        clips.append(self)
+
+    monkeypatch.setattr(SquareEstimator, "begin_clip", begin_clip)
+    return clips
+
+
+def test_videos_become_a_store(videos, capsys):
+    assert run(videos, "--source-name", "mine", "--split", "train", "--dtype", "float32") == 0
+    assert "out.safetensors: 3 clips, 17 frames, 0 classes" in capsys.readouterr().out
+    store = PoseStore(videos / "out.safetensors")
+    assert store.ids == ["a", "b", "c"] and store.num_frames.tolist() == [8, 5, 4]
+    assert (store.source, store.split) == ("mine", "train")
+    assert store.img_shape.tolist() == [[120, 160]] * 3 and store.label.tolist() == [-1] * 3
+    poses = extract_clip(SquareEstimator(), ClipJob("a", videos / "v" / "a.mp4"))
+    joints, score = select_joints(poses.keypoint, poses.score, "coco_wholebody")
+    want, want_score = crop_parts(joints, score, poses.img_shape)
+    np.testing.assert_array_equal(store.clip(0)[0], want)
+    np.testing.assert_array_equal(store.clip(0)[1], want_score)
+    assert not (videos / "out.failed.txt").exists()
+
+
+def test_a_finished_video_is_not_done_again(videos, counted, monkeypatch, capsys):
+    save = tool.ClipFiles.save
+
+    def stops(self, clip, poses):
+        if clip == "b":
+            raise KeyboardInterrupt
+        save(self, clip, poses)
+
+    monkeypatch.setattr(tool.ClipFiles, "save", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run(videos)
+    assert len(counted) == 2 and not (videos / "out.safetensors").exists()
+    monkeypatch.setattr(tool.ClipFiles, "save", save)
+    assert run(videos) == 0
+    assert len(counted) == 4 and "3 clips, 1 are done" in capsys.readouterr().out
+    first = (videos / "out.safetensors").read_bytes()
+    (videos / "out.safetensors").unlink()
+    assert run(videos) == 0 and len(counted) == 4  # the store again, from what is there
+    assert (videos / "out.safetensors").read_bytes() == first
+
+
+def test_failed_videos_are_listed_tried_again_and_left_out_on_request(videos, counted, capsys):
+    make_empty_video(videos / "v" / "d.mp4")
+    (videos / "v" / "e.mp4").write_bytes(b"no video")
+    assert run(videos) == 1
+    error = capsys.readouterr().err
+    assert "failed: clip 'd' (" in error and "nobody in any frame" in error
+    assert "failed: clip 'e' (" in error and "not a video that can be read" in error
+    assert "2 of 5 clips failed" in error and not (videos / "out.safetensors").exists()
+    lines = (videos / "out.failed.txt").read_text().splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["d", "e"]
+    assert lines[1].split("\t")[1] == str(videos / "v" / "e.mp4")
+    done = len(counted)
+    assert run(videos, "--skip-bad") == 0
+    assert len(counted) == done + 1  # of the failed ones only what can be opened
+    out = capsys.readouterr().out
+    assert "skipped: clip 'd': it has nobody in any frame" in out and "2 skipped" in out
+    assert PoseStore(videos / "out.safetensors").ids == ["a", "b", "c"]
+    make_video(videos / "v" / "d.mp4", 6)
+    make_video(videos / "v" / "e.mp4", 6)
+    assert run(videos) == 0 and not (videos / "out.failed.txt").exists()
+    assert len(PoseStore(videos / "out.safetensors")) == 5
+
+
+def test_an_error_of_the_estimator_fails_one_video(videos, monkeypatch, capsys):
+    def breaks(self, frame):
+        raise RuntimeError("the network\nbroke")
+
+    monkeypatch.setattr(SquareEstimator, "persons", breaks)
+    assert run(videos) == 1
+    assert "failed: clip 'c' (" in (error := capsys.readouterr().err)
+    assert "RuntimeError: the network broke" in error and "3 of 3 clips failed" in error
+
+
+def test_other_settings_are_not_mixed(videos, capsys):
+    assert run(videos) == 0
+    assert run(videos, "--estimator-options", "score=0.5") == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "its clips were made with options {}" in error and "--poses" in error
+    assert run(videos, "--estimator-options", "score=0.5", "--poses", str(videos / "p")) == 0
+    assert PoseStore(videos / "out.safetensors").keypoint_score.max() == np.float16(0.5)
+
+
+# ---- official lists ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wlasl(tmp_path):
+    """Two clips of one YouTube video, one cut already, one without a video."""
+    cut = dict(url="https://youtu.be/abc", fps=FPS, bbox=[15, 30, 110, 90], signer_id=5)
+    spans = {"01": (3, 6), "02": (10, 14), "03": (1, -1), "04": (1, -1)}
+    instances = [
+        dict(video_id=name, split="train", frame_start=start, frame_end=end, **cut)
+        | (dict(url=f"http://x.org/{name}.mp4") if end < 0 else {})
+        for name, (start, end) in spans.items()
+    ]
+    entries = [dict(gloss=f"g{i}", instances=[entry]) for i, entry in enumerate(instances)]
+    (tmp_path / "WLASL_v0.3.json").write_text(json.dumps(entries))
+    make_video(tmp_path / "v" / "abc.mp4", 20)
+    make_video(tmp_path / "v" / "03.mp4", 7)
+    return tmp_path
+
+
+def wlasl_options(folder):
+    return "--benchmark", "wlasl", "--list", str(folder / "WLASL_v0.3.json"), "--split", "train"
+
+
+def test_clips_of_the_official_list_end_in_a_labelled_store(wlasl, capsys):
+    assert run(wlasl, *wlasl_options(wlasl)) == 0
+    assert "1 more of the list have no video, '04' first" in capsys.readouterr().out
+    store = PoseStore(wlasl / "out.safetensors")
+    assert store.ids == ["01", "02", "03"] and store.num_frames.tolist() == [4, 5, 7]
+    assert store.label.tolist() == [0, 1, 2] and store.signer.tolist() == [5, 5, 5]
+    assert (store.source, store.split) == ("wlasl", "train")
+    assert store.glosses == ["g0", "g1", "g2", "g3"]
+    official = dict(split="train", subset=100, split_file=str(wlasl / "WLASL_v0.3.json"))
+    with pytest.raises(ValueError, match="names 4 classes, WLASL100 has 100"):
+        WLASLPose(str(wlasl / "out.safetensors"), [], **official)
+
+
+def test_the_lists_frames_are_the_videos_frames(wlasl):
+    """Frames 3 to 6, from 1, are 2 to 5 from 0."""
+    assert run(wlasl, *wlasl_options(wlasl)) == 0
+    with np.load(wlasl / "out.poses" / "01.npz") as file:
+        assert frame_of(file["keypoint"]) == [2, 3, 4, 5]
+    with np.load(wlasl / "out.poses" / "03.npz") as file:
+        assert frame_of(file["keypoint"]) == list(range(7))
+
+
+def test_boxes_of_another_size_are_named_and_can_be_left_out(wlasl, capsys):
+    entries = json.loads((wlasl / "WLASL_v0.3.json").read_text())
+    entries[2]["instances"][0]["bbox"] = [385, 37, 885, 720]
+    (wlasl / "WLASL_v0.3.json").write_text(json.dumps(entries))
+    assert run(wlasl, *wlasl_options(wlasl)) == 1
+    assert "clip '03'" in (error := capsys.readouterr().err) and "160 x 120" in error
+    options = (*wlasl_options(wlasl), "--no-boxes", "--poses", str(wlasl / "whole"))
+    assert run(wlasl, *options) == 0
+
+
+def test_half_a_list_is_refused(wlasl, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run(wlasl, "--benchmark", "wlasl")
+    assert caught.value.code == 2 and "--list and --split together" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options, problem",
+    [
+        (("--estimator", "guess"), "no estimator 'guess'; there are mediapipe, mmpose, rtmlib"),
+        (("--estimator-options", "colour=1"), "the estimator 'square': "),
+        (("--benchmark", "wlasl", "--list", "gone.json", "--split", "train"), "no such list"),
+    ],
+)
+def test_bad_options_are_one_line(videos, capsys, options, problem):
+    assert run(videos, *options) == 1
+    error = capsys.readouterr().err.strip()
+    assert problem in error and len(error.splitlines()) == 1
+
+
+# ---- several processes -------------------------------------------------------------------------
+
+
+def command(folder, *options):
+    out = str(folder / "out.safetensors")
+    tool_path = str(ROOT / "tools/data/extract_poses.py")
+    arguments = [str(folder / "v"), "--out", out, "--estimator", "square", "--import", "toy_videos"]
+    return [tool_path, *arguments, *options]
+
+
+def environment():
+    paths = [str(ROOT), str(TOYS), os.environ.get("PYTHONPATH", "")]
+    return os.environ | dict(PYTHONPATH=os.pathsep.join(paths), OMP_NUM_THREADS="1")
+
+
+def test_torchruns_processes_share_the_clips_and_end_together(videos):
+    (videos / "v" / "e.mp4").write_bytes(b"no video")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = subprocess.run(
+        [*launcher, *command(videos)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode != 0 and "1 of 4 clips failed" in done.stderr
+    assert (videos / "out.failed.txt").read_text().startswith("e\t")
+    assert sorted(path.stem for path in (videos / "out.poses").glob("*.npz")) == ["a", "b", "c"]
+    assert run(videos, "--skip-bad") == 0  # goes on with what they did
+    assert PoseStore(videos / "out.safetensors").ids == ["a", "b", "c"]
+
+
+def test_the_last_task_of_a_slurm_array_writes_the_store(videos, monkeypatch, counted, capsys):
+    for name, value in dict(COUNT=2, MIN=0, MAX=1).items():
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "11")
+    (videos / "v" / "b2.mp4").write_bytes(b"no video")  # the second task's
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
+    assert run(videos, "--skip-bad") == 0
+    assert "2 clips are left to the other processes" in capsys.readouterr().out
+    assert len(counted) == 2 and not (videos / "out.safetensors").exists()
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
+    assert run(videos, "--skip-bad") == 0
+    assert PoseStore(videos / "out.safetensors").ids == ["a", "b", "c"]
+    assert (videos / "out.failed.txt").read_text().startswith("b2\t")

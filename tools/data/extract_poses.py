@@ -1,0 +1,184 @@
+"""Extract poses from videos into a pose store.
+
+    python tools/data/extract_poses.py videos/ --out data/mine.safetensors --estimator rtmlib
+    python tools/data/extract_poses.py videos/ --out data/wlasl/wlasl_train.safetensors \
+        --estimator rtmlib --benchmark wlasl --list WLASL_v0.3.json --split train
+
+Stopped, it goes on where it was. Start it with torchrun or in a Slurm array and the processes share
+the clips. Failed videos are named and no store is written (exit code 1); with --skip-bad they are
+named, left out, and the store has the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import DictAction
+
+from masa_mm.datasets.benchmarks import BENCHMARKS
+from masa_mm.datasets.crop import FALLBACKS
+from masa_mm.datasets.store import DTYPES
+from masa_mm.errors import UserError
+from masa_mm.extraction.clip_files import ClipFiles
+from masa_mm.extraction.estimators import ESTIMATORS, PoseEstimator, build
+from masa_mm.extraction.extract import (
+    BOX_MARGIN,
+    extract_share,
+    failures,
+    unfinished,
+    write_clips,
+    write_failures,
+)
+from masa_mm.extraction.plan import Plan, plan_benchmark, plan_videos
+from masa_mm.extraction.workers import Worker, join, leave, wait_for_all
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Extract poses from videos into a pose store")
+    parser.add_argument("videos", nargs="+", help="videos, folders of images, or folders of these")
+    parser.add_argument("--out", required=True, help="the .safetensors file to make")
+    parser.add_argument("--estimator", required=True, help=f"{', '.join(ESTIMATORS.module_dict)}")
+    parser.add_argument("--device", help="cpu, cuda or cuda:N; by default a GPU if there is one")
+    parser.add_argument(
+        "--estimator-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE"
+    )
+    parser.add_argument("--import", dest="imports", nargs="+", default=[], metavar="MODULE")
+    parser.add_argument("--poses", help="folder of the clips' own files; by default OUT.poses")
+    _add_list(parser)
+    parser.add_argument("--source-name", help="name of the data set; by default the benchmark's")
+    parser.add_argument("--fps", type=float, help="frame rate of folders of images")
+    parser.add_argument("--dtype", choices=DTYPES, default="float16")
+    parser.add_argument(
+        "--skip-bad", action="store_true", help="leave failed clips out of the store"
+    )
+    parser.add_argument(
+        "--few-joints",
+        choices=FALLBACKS,
+        default="absent",
+        help="a hand with fewer than 10 visible joints is absent, or boxed by elbow and wrist",
+    )
+    args = parser.parse_args(argv)
+    if bool(args.benchmark) != bool(args.list) or (args.benchmark and not args.split):
+        parser.error("a benchmark needs --benchmark, --list and --split together")
+    return args
+
+
+def _add_list(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("clips by an official list")
+    group.add_argument("--benchmark", choices=BENCHMARKS)
+    group.add_argument("--list", metavar="FILE", help="WLASL_v0.3.json, MSASL_train.json, ...")
+    group.add_argument("--split", default="", help="train, val or test")
+    group.add_argument("--class-list", metavar="FILE", help="class names in the order of labels")
+    group.add_argument("--no-boxes", action="store_true", help="look at the whole image")
+    group.add_argument(
+        "--box-margin",
+        type=float,
+        default=BOX_MARGIN,
+        help="widen boxes on each side by this share of the longer one",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        worker = join()
+        code = extract(args, worker)
+        leave()
+        return code
+    except (UserError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def extract(args: argparse.Namespace, worker: Worker) -> int:
+    """Extract this process's share; the last one to finish writes the store."""
+    for module in args.imports:
+        importlib.import_module(module)
+    plan = make_plan(args)
+    if args.no_boxes:
+        plan = plan._replace(jobs=[job._replace(box=None) for job in plan.jobs])
+    estimator = make_estimator(args, worker)
+    files = ClipFiles(args.poses or Path(args.out).with_suffix(".poses"), settings(args, estimator))
+    if worker.leads:
+        print(f"{len(plan.jobs)} clips, {sum(files.is_done(job.id) for job in plan.jobs)} are done")
+        if plan.missing:
+            print(f"{len(plan.missing)} more of the list have no video, '{plan.missing[0]}' first")
+    extract_share(plan, files, estimator, worker, args.box_margin, args.fps)
+    wait_for_all()
+    return finish(args, plan, files, worker, estimator.layout) if worker.leads else 0
+
+
+def finish(
+    args: argparse.Namespace, plan: Plan, files: ClipFiles, worker: Worker, layout: str
+) -> int:
+    """Write the store, or say why there is none yet."""
+    to_do = unfinished(plan, files, worker)
+    if to_do:
+        print(f"{to_do} clips are left to the other processes; the last one writes the store")
+        return 0
+    failed = failures(plan, files, worker)
+    list_path = Path(args.out).with_suffix(".failed.txt")
+    write_failures(list_path, failed)
+    for failure in failed:
+        print(f"failed: {failure}", file=sys.stderr)
+    if failed and not args.skip_bad:
+        print(
+            f"{len(failed)} of {len(plan.jobs)} clips failed, see {list_path}; no store is written."
+            " Run it again to try them again, with --skip-bad to do without them",
+            file=sys.stderr,
+        )
+        return 1
+    report = write_clips(
+        plan, files, failed, args.out, layout, args.dtype, args.skip_bad, args.few_joints
+    )
+    for clip in report.skipped:
+        print(f"skipped: {clip}")
+    print(
+        f"{args.out}: {report.num_clips} clips, {report.num_frames} frames, {len(plan.glosses)} "
+        "classes" + (f"; {len(report.skipped)} skipped" if report.skipped else "")
+    )
+    return 0
+
+
+def make_plan(args: argparse.Namespace) -> Plan:
+    if not args.benchmark:
+        return plan_videos(args.videos, args.source_name or "videos", args.split)
+    plan = plan_benchmark(args.videos, args.benchmark, args.list, args.split, args.class_list)
+    return plan._replace(source=args.source_name or plan.source)
+
+
+def make_estimator(args: argparse.Namespace, worker: Worker) -> PoseEstimator:
+    kind = ESTIMATORS.get(args.estimator)
+    if kind is None:
+        raise UserError(
+            f"no estimator '{args.estimator}'; there are {', '.join(ESTIMATORS.module_dict)}; "
+            "your own is registered by --import"
+        )
+    device = args.device
+    if device is None:
+        device = "cuda" if kind.on_gpu and torch.cuda.is_available() else "cpu"
+    if device == "cuda":
+        device = f"cuda:{worker.local % max(1, torch.cuda.device_count())}"
+    return build(args.estimator, device, args.estimator_options)
+
+
+def settings(args: argparse.Namespace, estimator: PoseEstimator) -> dict[str, Any]:
+    """What the clips of one folder have in common."""
+    return dict(
+        estimator=args.estimator,
+        options=args.estimator_options,
+        layout=estimator.layout,
+        benchmark=args.benchmark,
+        box_margin=None if args.no_boxes or not args.benchmark else args.box_margin,
+        fps=args.fps,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
