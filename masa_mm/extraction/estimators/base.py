@@ -122,11 +122,17 @@ def build(name: str, device: str, options: dict[str, Any]) -> PoseEstimator:
         options: its own arguments.
 
     Raises:
-        EstimatorError: it is not installed, or has no such options.
+        EstimatorError: it is not installed, has no such options, or does not start.
     """
+    kind = ESTIMATORS.get(name)
     try:
-        return ESTIMATORS.get(name)(device=device, **options)
-    except TypeError as error:
+        return kind(device=device, **options)
+    except UserError:
+        raise
+    # Whatever its package raises: no such option, weights that cannot be loaded, no such device.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
         raise EstimatorError(
-            f"the estimator '{name}': {error}; see docs/data/extraction.md"
-        ) from None
+            f"the estimator '{name}' does not start ({type(error).__name__}: {reason}); "
+            "see docs/data/extraction.md"
+        ) from error

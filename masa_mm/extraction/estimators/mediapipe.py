@@ -48,7 +48,8 @@ class MediaPipeEstimator(PoseEstimator):
             running_mode=tasks.vision.RunningMode.VIDEO,
             **options,
         )
-        self._landmarker, self._frame = None, 0
+        self._landmarker = None
+        self.begin_clip()  # a model that cannot be read shows now
 
     def begin_clip(self) -> None:
         """A landmarker of its own for each clip: it tracks from frame to frame."""

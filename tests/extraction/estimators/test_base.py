@@ -82,14 +82,25 @@ def test_what_is_not_installed_is_named_with_its_command():
     )
 
 
-def test_unknown_options_are_named(monkeypatch):
+@pytest.mark.parametrize(
+    "device, options, problem",
+    [
+        ("cpu", dict(colour="red"), r"TypeError: .*unexpected keyword"),
+        ("tpu", {}, "RuntimeError: no tpu"),
+    ],
+)
+def test_an_estimator_that_does_not_start_is_named(monkeypatch, device, options, problem):
     monkeypatch.setitem(ESTIMATORS.module_dict, "strict", Strict)
-    with pytest.raises(EstimatorError, match=r"the estimator 'strict': .*unexpected keyword"):
-        build("strict", "cpu", dict(colour="red"))
+    with pytest.raises(EstimatorError, match=problem) as caught:
+        build("strict", device, options)
+    assert str(caught.value).startswith("the estimator 'strict' does not start (")
+    assert len(str(caught.value).splitlines()) == 1
 
 
 class Strict(Listed):
     def __init__(self, device):
+        if device != "cpu":
+            raise RuntimeError(f"no {device}\nhere")
         super().__init__([])
 
 

@@ -201,7 +201,7 @@ def test_half_a_list_is_refused(wlasl, capsys):
     "options, problem",
     [
         (("--estimator", "guess"), "no estimator 'guess'; there are mediapipe, mmpose, rtmlib"),
-        (("--estimator-options", "colour=1"), "the estimator 'square': "),
+        (("--estimator-options", "colour=1"), "the estimator 'square' does not start (TypeError"),
         (("--benchmark", "wlasl", "--list", "gone.json", "--split", "train"), "no such list"),
     ],
 )
