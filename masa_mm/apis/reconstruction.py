@@ -68,6 +68,8 @@ def reconstruct_motion(
     mask, motion, weight = (
         inputs[name].cpu().numpy() for name in ("frame_mask", "motion", "motion_weight")
     )
+    if weight.ndim == motion.ndim:  # a weight a coordinate: a joint has its largest
+        weight = weight.max(-1)
     lengths = (inputs["frame_inds"] >= 0).sum(1).tolist()
     return [
         Reconstruction(

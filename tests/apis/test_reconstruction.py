@@ -78,3 +78,15 @@ def test_a_pipeline_without_masking_is_named(model, samples):
     )
     with pytest.raises(KeyError, match="MotionAwareMasking"):
         reconstruct_motion(model, [bare])
+
+
+def test_a_joint_has_the_largest_weight_of_its_coordinates(model, samples):
+    """As targets with ``signed_thr`` have them, a weight a coordinate."""
+    split = []
+    for sample in samples:
+        weight = sample["inputs"]["motion_weight"][..., None] * np.float32([0.5, 1])
+        split.append({**sample, "inputs": {**sample["inputs"], "motion_weight": weight}})
+    for found, expected in zip(
+        reconstruct_motion(model, split), reconstruct_motion(model, samples)
+    ):
+        np.testing.assert_array_equal(found.motion_weight, expected.motion_weight)
