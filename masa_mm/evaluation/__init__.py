@@ -1,14 +1,23 @@
 """Metrics."""
 
 from .accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
+from .fusion import FusionWeights, fuse_scores, search_weights
 from .predictions import Predictions, load_predictions
+from .score_files import AlignedScores, align_scores, load_scores, save_scores
 from .sign_accuracy import SignAccuracy
 
 __all__ = [
+    "AlignedScores",
+    "FusionWeights",
     "Predictions",
     "SignAccuracy",
+    "align_scores",
     "bootstrap_intervals",
+    "fuse_scores",
     "load_predictions",
+    "load_scores",
+    "save_scores",
+    "search_weights",
     "top_k_accuracies",
     "true_class_ranks",
 ]

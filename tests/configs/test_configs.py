@@ -164,7 +164,9 @@ def test_the_four_benchmarks_are_pooled():
     assert all("train" in data["ann_file"] for data in datasets)
 
 
-def test_every_config_of_the_readme_exists():
-    readme = (ROOT / "README.md").read_text()
-    for path in re.findall(r"configs/[\w/]+\.py", readme):
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md", "docs/transforms.md"])
+def test_every_config_of_a_page_exists(page):
+    paths = re.findall(r"configs/[\w/]+\.py", (ROOT / page).read_text())
+    assert paths
+    for path in paths:
         assert (ROOT / path).is_file(), path

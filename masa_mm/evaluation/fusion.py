@@ -1,0 +1,95 @@
+"""Late fusion: a weighted sum of the class scores of several systems (MASA, section IV; "+R").
+
+The weights are a choice like any other: they are searched on validation clips.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import UserError
+from .accuracy import top_k_accuracies, true_class_ranks
+
+METRICS = ("top1_pi", "top1_pc")
+MAX_TRIED = 20_000
+
+
+class FusionWeights(NamedTuple):
+    """What a search found."""
+
+    weights: np.ndarray  # float64 [systems], sum 1
+    value: float  # the metric with them
+    tried: int
+    tied: int  # how many of those tried are as good
+
+
+def fuse_scores(scores: np.ndarray, weights: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Weighted sum over systems: scores [systems, N, C] and weights [systems] -> [N, C].
+
+    Raises:
+        ValueError: not one weight a system, or weights that are negative, not finite or all 0.
+    """
+    weights = np.asarray(weights, np.float64)
+    if weights.shape != (len(scores),):
+        raise UserError(f"{len(scores)} systems need {len(scores)} weights, got {weights.size}")
+    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise UserError(f"weights must be 0 or more, and not all 0, got {weights.tolist()}")
+    return np.tensordot(weights, scores, 1)
+
+
+def weight_grid(num_systems: int, steps: int) -> np.ndarray:
+    """All weights that are multiples of 1 / steps and sum to 1, [W, systems].
+
+    Raises:
+        ValueError: no system, no step, or more than :data:`MAX_TRIED` of them.
+    """
+    if num_systems < 1 or steps < 1:
+        raise UserError(f"a grid needs systems and steps, got {num_systems} and {steps}")
+    count = math.comb(steps + num_systems - 1, num_systems - 1)
+    if count > MAX_TRIED:
+        raise UserError(
+            f"{steps} steps for {num_systems} systems are {count} weights to try; take fewer steps"
+        )
+    # Stars and bars: where the bars between the systems stand among the steps.
+    bars = np.array(list(combinations(range(steps + num_systems - 1), num_systems - 1)), np.int64)
+    bars = bars.reshape(count, num_systems - 1)
+    ends = np.full((count, 1), steps + num_systems - 1)
+    edges = np.concatenate([np.full((count, 1), -1), bars, ends], axis=1)
+    return (np.diff(edges, axis=1) - 1) / steps
+
+
+def search_weights(
+    scores: np.ndarray, labels: np.ndarray, steps: int = 100, metric: str = "top1_pi"
+) -> FusionWeights:
+    """The weights of a grid that do best on validation clips.
+
+    Of weights that do equally well those nearest to equal weights are taken, for nothing speaks for
+    the others.
+
+    Args:
+        scores: [systems, N, C] of validation clips.
+        labels: their true classes [N].
+        steps: parts into which 1 is divided.
+        metric: ``'top1_pi'`` (per instance) or ``'top1_pc'`` (per class).
+
+    Raises:
+        ValueError: an unknown metric, too many weights to try, scores or labels that do not fit.
+    """
+    if metric not in METRICS:
+        raise UserError(f"weights are chosen by {' or '.join(METRICS)}, got '{metric}'")
+    grid = weight_grid(len(scores), steps)
+    values = np.array([_accuracy(scores, labels, weights, metric) for weights in grid])
+    best = np.flatnonzero(values >= values.max() - 1e-12)
+    distance = np.square(grid[best] - 1 / len(scores)).sum(1)
+    chosen = best[distance.argmin()]
+    return FusionWeights(grid[chosen], float(values[chosen]), len(grid), len(best))
+
+
+def _accuracy(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, metric: str) -> float:
+    ranks = true_class_ranks(fuse_scores(scores, weights), labels)
+    return top_k_accuracies(ranks, labels, topk=(1,))[metric]
