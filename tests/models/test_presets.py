@@ -72,6 +72,12 @@ def test_each_choice(path):
     assert found == list(CHOICES[path])
 
 
+def test_the_docs_name_each_choice():
+    table = (ROOT / "docs/method.md").read_text()
+    missing = {path for path in CHOICES if path.split(".")[-1] not in table}
+    assert not missing
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_is_made_of_registered_components_and_has_the_papers_size(preset):
     config = load(f"masa_{preset}")
@@ -121,7 +127,7 @@ def test_the_reference_preset_trains(make_batch):
     model = MODELS.build(plain.tiny_config(load("masa_reference"))).train()
     model.update_key_encoder()
     inputs, samples = make_batch((9, 6))
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=3e-3)
+    optimizer = torch.optim.AdamW(trained(model), lr=3e-3)
     values = []
     for _ in range(20):
         total, logged = model.parse_losses(model(inputs, samples, mode="loss"))
@@ -132,6 +138,21 @@ def test_the_reference_preset_trains(make_batch):
         values.append(logged["loss_motion"].item())
     assert values[-1] < values[0]
     assert logged["loss_align"] > 0
+
+
+def test_the_reference_preset_runs_under_bfloat16_autocast(make_batch):
+    model = MODELS.build(plain.tiny_config(load("masa_reference"))).train()
+    model.update_key_encoder()
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = model(*make_batch((9, 6)), mode="loss")
+    model.parse_losses(losses)[0].backward()
+    assert losses["loss_motion"].dtype == losses["loss_align"].dtype == torch.float32
+    # DistributedDataParallel waits for the gradient of every parameter.
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in trained(model))
+
+
+def trained(model):
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 def test_two_subsets_of_the_reference_bodys_sub_part_graph_never_learn(make_batch):

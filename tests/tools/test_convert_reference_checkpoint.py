@@ -5,12 +5,15 @@ import os
 import pickle
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+
+from masa_mm.engine import MomentumAlignmentHook
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/models"))
@@ -88,6 +91,8 @@ def test_pretraining_goes_on_from_it(folder, theirs):
     checkpoint = torch.load(folder / "out.pth", weights_only=True)
     assert checkpoint["meta"] == dict(source="in.pth.tar", source_epoch=399)
     model.load_state_dict(checkpoint["state_dict"], strict=True)
+    # As a run starts: the hook copies the query branch only into a copy that never was one.
+    MomentumAlignmentHook().before_train(SimpleNamespace(model=model))
     key = model.key_encoder.module["backbone"].mask_token
     assert key.equal(theirs["encoder_k.embed.mask_token"][0, 0])
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-3)

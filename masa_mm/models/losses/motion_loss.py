@@ -82,11 +82,11 @@ class MotionLoss(nn.Module):
     def mean_error(
         self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor
     ) -> Tensor:
-        """Mean distance of predicted and true motion of supervised joints, in crop pixels."""
-        weight = by_coordinate(weight, motion) * masked[..., None, None]
-        supervised = (weight > 0).any(-1)
-        distance = (predicted.float() * self.unit - motion).norm(dim=-1)
-        return torch.where(supervised, distance, 0).sum() / supervised.sum().clamp(min=1)
+        """Mean distance of predicted and true motion, in crop pixels, where it is supervised."""
+        supervised = (by_coordinate(weight, motion) * masked[..., None, None]) > 0
+        distance = ((predicted.float() * self.unit - motion) * supervised).norm(dim=-1)
+        joints = supervised.any(-1)
+        return torch.where(joints, distance, 0).sum() / joints.sum().clamp(min=1)
 
 
 @MODELS.register_module()
