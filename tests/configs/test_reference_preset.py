@@ -1,13 +1,21 @@
-"""The reference preset is scheduled as the authors' release runs; its data and model: elsewhere."""
+"""The reference preset as a whole: scheduled as the authors' release runs, and it trains.
 
+Its data is tested in tests/datasets/transforms/test_reference_preset.py, its model in tests/models.
+"""
+
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mmaction.registry import DATASETS, MODELS, TRANSFORMS
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
+
+from masa_mm.datasets.collate import pad_clips
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,3 +72,98 @@ def test_trains_on_the_joints_in_pixels_of_train_and_val(reference):
     assert [file.rsplit("_", 1)[1] for file in files] == ["train.pkl", "val.pkl"]
     kinds = [step["type"] for step in reference.train_dataloader.dataset.pipeline]
     assert kinds[:3] == ["SelectSignJoints", "CropSignParts", "KeepHandFrames"]
+
+
+# ---- the whole of it -----------------------------------------------------------------------------
+
+
+def whole_body_pickle(path, prefix, clips=2):
+    """MMAction2's annotations of 133 joints in pixels, whose hands move and leave the image."""
+    rng = np.random.default_rng(len(prefix))
+    annotations = []
+    for i in range(clips):
+        frames = 12 + 5 * i
+        keypoint = rng.uniform(0, 1, (1, 1, 133, 2)) * [640, 480]
+        for start, center in ((91, (600, 240)), (112, (40, 240))):
+            place = np.array(center) + rng.normal(0, 6, (1, frames, 1, 2)).cumsum(1)
+            hand = place + rng.uniform(-30, 30, (1, 1, 21, 2))
+            keypoint = np.broadcast_to(keypoint, (1, frames, 133, 2)).copy()
+            keypoint[:, :, start : start + 21] = hand
+        annotations.append(
+            dict(
+                frame_dir=f"{prefix}{i}",
+                total_frames=frames,
+                img_shape=(480, 640),
+                label=i,
+                keypoint=keypoint.astype(np.float32),
+                keypoint_score=rng.uniform(0.3, 1, (1, frames, 133)).astype(np.float32),
+            )
+        )
+    split = {prefix: [a["frame_dir"] for a in annotations]}
+    path.write_bytes(pickle.dumps(dict(annotations=annotations, split=split)))
+
+
+def test_from_pickles_in_pixels_to_gradients(reference, tmp_path):
+    for split in ("train", "val"):
+        whole_body_pickle(tmp_path / f"{split}.pkl", split)
+    data = dict(reference.train_dataloader.dataset)
+    data["ann_file"] = [str(tmp_path / "train.pkl"), str(tmp_path / "val.pkl")]
+    dataset = DATASETS.build(data)
+    np.random.seed(0)
+    batch = pad_clips([dataset[i] for i in range(len(dataset))])
+    inputs, samples = batch["inputs"], batch["data_samples"]
+    assert len(samples) == 4 and tuple(inputs["keypoint"].shape) == (4, 1, 1, 128, 49, 3)
+    assert tuple(inputs["motion_weight"].shape) == (4, 128, 49, 1, 2)
+    assert tuple(inputs["key_frame_mask"].shape) == (4, 128, 3)
+    for mask in (inputs["frame_mask"], inputs["key_frame_mask"]):
+        assert mask.any() and (mask[..., 0] != mask[..., 1]).any()
+
+    config = reference.model.copy()
+    config.backbone.update(
+        embed_dims=16,
+        channels=(8, 8),
+        sub_part_channels=(16,),
+        temporal_branch_channels=16,
+        num_heads=4,
+        feedforward_channels=32,
+    )
+    config.decoder.update(
+        in_channels=48, num_heads=4, feedforward_channels=32, predictor_channels=16
+    )
+    config.alignment.update(in_channels=48, hidden_channels=16)
+    torch.manual_seed(0)
+    model = MODELS.build(config).train()
+    model.update_key_encoder()
+    losses = model(inputs, samples, mode="loss")
+    total, logged = model.parse_losses(losses)
+    total.backward()
+    assert all(torch.isfinite(value) for value in logged.values())
+    assert float(logged["loss_motion"]) > 0
+    # Right, left and body: 10 sums of absolute errors over (masked frames x joints + 1).
+    model.eval()
+    predicted = torch.zeros_like(inputs["motion"])
+    found = model.forward_motion_loss(inputs, predicted)["loss_motion"]
+    expected = 0.0
+    for part, joints in enumerate((range(21), range(21, 42), range(42, 49))):
+        masked = inputs["frame_mask"][..., part]
+        error = sum(
+            float((inputs["motion"] * inputs["motion_weight"])[masked][:, j].abs().sum())
+            for j in joints
+        )
+        expected += 10 * error / (int(masked.sum()) * len(joints) + 1)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_its_encoder_meets_clips_of_one_length():
+    """It attends to padding: how far a clip is padded must not hang on its batch."""
+    cfg = Config.fromfile(ROOT / "configs/masa_finetune_reference_wlasl100.py")
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        pipeline = Compose([TRANSFORMS.build(step) for step in loader.dataset.pipeline])
+        clip = dict(
+            keypoint=np.full((1, 5, 49, 2), 0.5, np.float32),
+            keypoint_score=np.ones((1, 5, 49), np.float32),
+        )
+        clip["keypoint_score"][:, 1, :42] = 0
+        inputs = pipeline(clip)["inputs"]
+        # Frame 1 shows no hand and is left out.
+        assert inputs["frame_inds"].tolist() == [0, 2, 3, 4] + [-1] * 28
