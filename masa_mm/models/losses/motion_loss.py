@@ -94,7 +94,8 @@ class PartMotionLoss(MotionLoss):
     """The motion loss of the authors' release: a mean for each part, and their sum.
 
     Each part's error is divided by its masked frames x joints + 1, whether or not a joint is
-    supervised. Masked frames are those of all processes.
+    supervised. Masked frames are those of all processes, so the loss of a batch does not depend on
+    how it is split among them.
 
     Args:
         norm (str): 'l1' (the release) or 'l2'.
@@ -114,11 +115,12 @@ class PartMotionLoss(MotionLoss):
         weight = by_coordinate(weight, motion) * masked[..., None, None]
         error = self._error(predicted, motion, weight)
         losses = [
-            error[:, :, part.joints].sum() / (_count(masked[..., part.joints]) + 1)
+            error[:, :, part.joints].sum() / _count_and_one(masked[..., part.joints])
             for part in PARTS
         ]
         return self.loss_weight * torch.stack(losses) / motion.shape[-2]
 
 
-def _count(masked: Tensor) -> Tensor:
-    return mean_over_ranks(masked.sum().float())
+def _count_and_one(masked: Tensor) -> Tensor:
+    """Masked joints of all processes and 1, shared out among the processes."""
+    return mean_over_ranks(masked.sum().float()) + 1 / dist.get_world_size()
