@@ -1,11 +1,11 @@
-# About half a million parameters in the encoder, for CPUs.
+# For CPUs.
 _base_ = ["./encoder_tiny.py"]
 
 model = dict(
     type="MASA",
     decoder=dict(
         type="MotionDecoder",
-        in_channels=288,
+        in_channels=384,
         channels=192,
         depth=1,
         num_heads=4,
@@ -16,7 +16,7 @@ model = dict(
     motion_loss=dict(type="MotionLoss"),
     alignment=dict(
         type="SemanticAlignment",
-        in_channels=288,
+        in_channels=384,
         hidden_channels=256,
         out_channels=128,
         temperature=0.07,

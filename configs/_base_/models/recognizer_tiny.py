@@ -2,5 +2,7 @@ _base_ = ["./encoder_tiny.py"]
 
 model = dict(
     type="SignRecognizer",
-    cls_head=dict(type="MASAHead", num_classes=100, in_channels=96, dropout=0.5),
+    # Pretrained weights bring their own strength of positions.
+    backbone=dict(dropout=0.2, position_gain=1.0),
+    cls_head=dict(type="MASAHead", num_classes=100, in_channels=128, dropout=0.5),
 )

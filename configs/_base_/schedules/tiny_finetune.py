@@ -1,5 +1,5 @@
 # For the tiny network on a CPU; the same for every network that is compared with it.
-max_epochs = 60
+max_epochs = 40
 optim_wrapper = dict(
     type="OptimWrapper",
     optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.05),

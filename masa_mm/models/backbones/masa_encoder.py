@@ -61,6 +61,7 @@ class MASAEncoder(BaseModule):
         position_gain (float): Its strength at the start; at 1 it outweighs the poses in the average
             that alignment compares, and alignment then learns from frame numbers.
         data_norm_eps (float): Epsilon of the batch norm on coordinates.
+        sub_part_merge (str): How sub-parts become a part, see :class:`PartNetwork`.
         norm_eps (float): Epsilon of the Transformer's layer norms.
         frozen (bool): Keep all weights and statistics as they are, for probing.
         init_cfg (dict, optional): Initialisation; ``dict(type='StrictPretrained', checkpoint=...,
@@ -92,6 +93,7 @@ class MASAEncoder(BaseModule):
         use_position: bool = True,
         position_gain: float = 0.1,
         data_norm_eps: float = 1e-5,
+        sub_part_merge: str = "max",
         norm_eps: float = 1e-5,
         frozen: bool = False,
         init_cfg: dict | None = None,
@@ -111,6 +113,7 @@ class MASAEncoder(BaseModule):
             dropout=graph_dropout,
             data_norm_eps=data_norm_eps,
             temporal_branch_channels=temporal_branch_channels,
+            sub_part_merge=sub_part_merge,
         )
         self.hand_network = PartNetwork(RIGHT_HAND, **network)
         self.body_network = PartNetwork(BODY, **network, sub_part_graph=body_sub_part_graph)

@@ -15,6 +15,8 @@ from ..layers import GraphBlock, TemporalBlock
 from ..layers.batch_norm import RowBatchNorm
 from .sideways_graph import sideways_graphs
 
+SUB_PART_MERGES = ("max", "concat")
+
 
 def part_adjacency(
     num_joints: int, edges: Sequence[tuple[int, int]], center: int, mode: str
@@ -74,6 +76,12 @@ class PartNetwork(nn.Module):
         temporal_branch_channels (int, optional): See :class:`TemporalBlock`.
         sub_part_graph (dict, optional): Other edges between the sub-parts, see
             :func:`part_graphs`.
+        sub_part_merge (str): 'max' over the sub-parts (paper), or 'concat', which keeps apart what
+            each finger does: the graph treats all fingers alike, and a narrow network forgets under
+            'max' which of them moved.
+
+    Raises:
+        UserError: If ``sub_part_merge`` is unknown.
     """
 
     def __init__(
@@ -89,8 +97,15 @@ class PartNetwork(nn.Module):
         data_norm_eps: float = 1e-5,
         temporal_branch_channels: int | None = None,
         sub_part_graph: dict | None = None,
+        sub_part_merge: str = "max",
     ) -> None:
         super().__init__()
+        if sub_part_merge not in SUB_PART_MERGES:
+            raise UserError(
+                f"PartNetwork: sub_part_merge must be one of {', '.join(SUB_PART_MERGES)}, got "
+                f"{sub_part_merge!r}"
+            )
+        self.sub_part_merge = sub_part_merge
         joint_graph, sub_graph = part_graphs(part, graph_mode, sub_part_graph)
         self.data_norm = RowBatchNorm(part.num_joints * in_channels, eps=data_norm_eps)
         self.joint_blocks = self._graph_blocks(in_channels, channels, joint_graph, dropout, False)
@@ -98,7 +113,8 @@ class PartNetwork(nn.Module):
         self.sub_part_blocks = self._graph_blocks(
             channels[-1], sub_part_channels, sub_graph, dropout, True
         )
-        self.linear = nn.Linear(sub_part_channels[-1], out_channels)
+        copies = len(part.sub_parts) if sub_part_merge == "concat" else 1
+        self.linear = nn.Linear(copies * sub_part_channels[-1], out_channels)
         self.norm = RowBatchNorm(out_channels)
         self.temporal_blocks = nn.ModuleList(
             TemporalBlock(out_channels, out_channels, temporal_branch_channels)
@@ -133,7 +149,8 @@ class PartNetwork(nn.Module):
         """
         x = self.data_norm(joints.flatten(1)).view_as(joints)
         x = self.pool(self.joint_blocks(x))
-        x = self.sub_part_blocks(x).amax(1)
+        x = self.sub_part_blocks(x)
+        x = x.amax(1) if self.sub_part_merge == "max" else x.flatten(1)
         x = F.relu(self.norm(self.linear(x)))
         for block in self.temporal_blocks:
             x = block(x, neighbours)

@@ -79,3 +79,20 @@ def test_every_parameter_learns():
 def test_an_unknown_graph_mode_is_refused():
     with pytest.raises((ValueError, AssertionError), match="spiral"):
         make(graph_mode="spiral")
+
+
+@pytest.mark.parametrize(("merge", "told_apart"), [("max", False), ("concat", True)])
+def test_which_finger_moved(merge, told_apart):
+    """The graph treats index and little finger alike; only 'concat' tells which of them did it."""
+    network = make(sub_part_merge=merge).eval()
+    alone = torch.arange(1)[:, None].expand(1, 2 * TEMPORAL_REACH + 1)
+    hand = torch.rand(1, 21, 3)
+    swapped = hand.clone()
+    swapped[:, 5:9], swapped[:, 17:21] = hand[:, 17:21], hand[:, 5:9]
+    same = torch.allclose(network(hand, alone), network(swapped, alone), atol=1e-6)
+    assert same != told_apart
+
+
+def test_an_unknown_merge_is_refused():
+    with pytest.raises(ValueError, match="sub_part_merge must be one of max, concat, got 'mean'"):
+        make(sub_part_merge="mean")
