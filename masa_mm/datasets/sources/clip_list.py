@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -165,15 +165,38 @@ def _check_count(
     if not known or (min(known) >= 0 and max(known) < len(names)):
         return
     what = class_list or "a class list"
-    if min(known) == 1 and max(known) == len(names):
-        raise SourceError(
-            f"{path}: its labels run from 1 to {len(names)}, off by one: {what} has "
-            f"{len(names)} classes, from 0; give --first-label 1"
-        )
+    refuse_off_by_one(path, known, len(names), what, "give --first-label 1")
     raise SourceError(
         f"{path}: its labels, counted from 0, run from {min(known)} to {max(known)}, but {what} "
         f"has {len(names)} classes; give the class list it was labelled with, and --first-label"
     )
+
+
+def refuse_off_by_one(
+    path: str | os.PathLike,
+    labels: Collection[int],
+    classes: int,
+    what: str | os.PathLike = "the class list",
+    remedy: str = "subtract 1 from them",
+) -> None:
+    """Refuse labels that run from 1 to the number of classes, -1 aside.
+
+    Args:
+        path: where they are from.
+        labels: all labels.
+        classes: how many there are.
+        what: names the class list.
+        remedy: what mends them.
+
+    Raises:
+        SourceError: they do.
+    """
+    known = {label for label in labels if label != -1}
+    if known and min(known) == 1 and max(known) == classes:
+        raise SourceError(
+            f"{path}: its labels run from 1 to {classes}, off by one: {what} has {classes} "
+            f"classes, from 0; {remedy}"
+        )
 
 
 def _mend(

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from masa_mm.skeleton import SOURCE_LAYOUTS, source_layout
+from masa_mm.skeleton import BODY, LEFT_HAND, RIGHT_HAND, SOURCE_LAYOUTS, source_layout
 
 from .base import ClipError, PoseSource, Source, SourceError
 from .files import read_arrays
@@ -144,11 +144,11 @@ def _landmarks(arrays: Arrays, name: str, joints: int) -> np.ndarray:
 
 
 def _bounds(layout: str) -> list[int]:
-    """Where the parts of a layout's array begin and end."""
-    indices = np.array(source_layout(layout).indices)
-    hands = [indices[:21].min(), indices[21:42].min()]
-    edges = {0, source_layout(layout).num_joints, *hands, *(start + 21 for start in hands)}
-    return sorted(int(edge) for edge in edges)
+    """Where the parts of a layout's array begin and end: all but the face with a known joint."""
+    indices, edges = source_layout(layout).indices, {0, source_layout(layout).num_joints}
+    for part, length in ((RIGHT_HAND, 21), (LEFT_HAND, 21), (BODY, _HOLISTIC_PARTS["pose"])):
+        edges |= {indices[part.start], indices[part.start] + length}
+    return sorted(edges)
 
 
 def _clip(parts: list[np.ndarray], arrays: Arrays, normalized: bool) -> RawClip:
@@ -161,7 +161,7 @@ def _score(part: np.ndarray) -> np.ndarray:
     place = part[..., :2]
     there = ~np.isnan(place).all(-1) & (place != 0).any((1, 2))[:, None]
     has_visibility = part.shape[2] > 3 and part.shape[1] != 21
-    return there * (part[..., 3] if has_visibility else np.float32(1))
+    return np.where(there, part[..., 3] if has_visibility else np.float32(1), np.float32(0))
 
 
 def _size(arrays: Arrays) -> tuple[int, int] | None:

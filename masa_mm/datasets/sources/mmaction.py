@@ -24,6 +24,7 @@ from masa_mm.skeleton import SOURCE_LAYOUTS, source_layout
 from ..safe_pickle import load_pickle
 from ..store import LAYOUT, NORMALIZATION, BadClip
 from .base import PoseSource, Source, SourceClips, SourceError, read_class_list
+from .clip_list import refuse_off_by_one
 
 _KEYS = ("total_frames", "img_shape", "keypoint", "keypoint_score")
 
@@ -181,7 +182,8 @@ def read_mmaction(
 
     Raises:
         FileNotFoundError, UnsafePickleError, SourceError: as :func:`read_annotations`; also when
-            neither the file nor ``layout`` names the joints.
+            neither the file nor ``layout`` names the joints, or when ``classes`` contradict the
+            annotations' glosses or labels.
         KeyError: there is no such layout.
     """
     if layout is not None:
@@ -189,6 +191,8 @@ def read_mmaction(
     annotations, glosses, name, cropped = read_annotations(path, split)
     if layout is None:
         layout = _first_layout(path, annotations)
+    if classes is not None:
+        _check_classes(path, annotations, classes)
     return PoseSource(
         name=source or name,
         layout=layout,
@@ -197,6 +201,21 @@ def read_mmaction(
         split=split or "",
         cropped=cropped,
     )
+
+
+def _check_classes(
+    path: str | os.PathLike, annotations: Sequence[dict[str, Any]], classes: Sequence[str]
+) -> None:
+    """Refuse a class list that contradicts the annotations' glosses, or labels counted from one."""
+    labelled = [(a["label"], a.get("gloss"), a) for a in annotations if _is_label(a.get("label"))]
+    refuse_off_by_one(path, {int(label) for label, _, _ in labelled}, len(classes))
+    for label, gloss, annotation in labelled:
+        if gloss and label < len(classes) and gloss != classes[label]:
+            raise SourceError(
+                f"{path}: clip '{annotation['frame_dir']}' has label {label} and gloss '{gloss}', "
+                f"but class {label} of the class list is '{classes[label]}'; give the class list "
+                "that it was labelled with, in the order of the labels"
+            )
 
 
 def _first_layout(path: str | os.PathLike, annotations: Sequence[dict[str, Any]]) -> str:

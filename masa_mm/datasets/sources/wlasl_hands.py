@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import UserError
 from .base import PoseSource, Source, SourceClips, check_clip_arrays, read_class_list, read_npz
+from .clip_list import refuse_off_by_one
 
 ABSENT = -32768
 UNIT = 1e-4
@@ -58,12 +59,18 @@ def read_wlasl_hands(
         label=label,
         signer=arrays["signer"].astype(np.int64),
     )
-    return PoseSource(source, LAYOUT, [clips], _glosses(class_list, label), split, partial=True)
+    return PoseSource(
+        source, LAYOUT, [clips], _glosses(path, class_list, label), split, partial=True
+    )
 
 
-def _glosses(class_list: str | os.PathLike | None, label: np.ndarray) -> list[str]:
+def _glosses(
+    path: str | os.PathLike, class_list: str | os.PathLike | None, label: np.ndarray
+) -> list[str]:
     if class_list is not None:
-        return read_class_list(class_list)
+        classes = read_class_list(class_list)
+        refuse_off_by_one(path, set(label.tolist()), len(classes), class_list)
+        return classes
     return [str(number) for number in range(int(label.max(initial=-1)) + 1)]
 
 

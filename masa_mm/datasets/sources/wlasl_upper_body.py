@@ -17,6 +17,7 @@ from .base import (
     read_class_list,
     read_npz,
 )
+from .clip_list import refuse_off_by_one
 from .wlasl_hands import add_aspect
 
 ABSENT = -32768
@@ -73,7 +74,9 @@ def read_wlasl_upper_body(
         label=arrays["label"].astype(np.int64),
         signer=arrays["signer"].astype(np.int64),
     )
-    return PoseSource(source, LAYOUT, [clips], read_class_list(classes), split)
+    names = read_class_list(classes)
+    refuse_off_by_one(path, set(arrays["label"].tolist()), len(names), classes)
+    return PoseSource(source, LAYOUT, [clips], names, split)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

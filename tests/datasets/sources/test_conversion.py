@@ -137,6 +137,23 @@ def test_all_clips_bad_is_an_error_with_skip_bad_too(tmp_path, capsys):
     assert "clip 'clip0'" in line and "total_frames 7" in line
 
 
+def test_a_class_list_in_another_order_or_labels_from_one_are_refused(tmp_path, capsys):
+    names = ["book", "drink", "hat"]
+    clips = [
+        annotation("sign49", seed=seed) | dict(label=seed, gloss=names[seed]) for seed in range(3)
+    ]
+    (tmp_path / "other.txt").write_text("book\nhat\ndrink\n")
+    (tmp_path / "classes.txt").write_text("\n".join(names))
+    path = dump(tmp_path / "in.pkl", clips)
+    options = ("--layout", "sign49", "--skip-bad", "--class-list")
+    line = refusal(capsys, "mmaction", path, tmp_path, *options, tmp_path / "other.txt")
+    assert "clip 'clip1' has label 1 and gloss 'drink', but class 1 of the class list is" in line
+    assert converted("mmaction", path, tmp_path, *options, tmp_path / "classes.txt")
+    late = dump(tmp_path / "late.pkl", [a | dict(label=a["label"] + 1, gloss="") for a in clips])
+    line = refusal(capsys, "mmaction", late, tmp_path, *options, tmp_path / "classes.txt")
+    assert "labels run from 1 to 3, off by one" in line
+
+
 def test_every_source_has_a_help_text_and_a_name_of_its_own(capsys):
     names = [source.name for source in SOURCES]
     assert len(set(names)) == len(names)

@@ -59,6 +59,19 @@ def test_visibility_is_the_poses_score_and_not_the_hands(tmp_path):
     same_clip(store, "a", keypoint, score, tolerance=1e-5)
 
 
+def test_a_lost_pose_is_absent_whatever_its_visibility(tmp_path):
+    whole = landmarks(layout="mediapipe_holistic_face")
+    visible = np.concatenate([whole, np.ones_like(whole[..., :1])], axis=-1)
+    visible[2, :33] = np.nan
+    visible[3, :33] = 0  # the face is there
+    np.save(tmp_path / "a.npy", visible)
+    options = ("--layout", "mediapipe_holistic_face", *SIZES)
+    store = converted("mediapipe-holistic", tmp_path / "a.npy", tmp_path, *options)
+    keypoint, score = certain()
+    keypoint[2:4, 42:], score[2:4, 42:] = 0, 0
+    same_clip(store, "a", keypoint, score, tolerance=1e-5)
+
+
 def test_pixels_and_sizes_of_the_file(tmp_path):
     whole = landmarks() * [640, 480, 1]
     np.savez(tmp_path / "a.npz", img_shape=np.array([480, 640]), **parts(whole))

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from mmaction.datasets import PoseDataset
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from source_toys import SIZE, convert, dump, in_layout, pose, refusal
+from source_toys import ROOT, SIZE, convert, dump, in_layout, pose, refusal
 
 from masa_mm.datasets import PoseStore, SignPoseDataset
 from masa_mm.datasets.safe_pickle import load_pickle
 from masa_mm.datasets.transforms import CropSignParts, SelectSignJoints
 from masa_mm.skeleton import PARTS, SOURCE_LAYOUTS
+
+DATA = ROOT.parent / "shared" / "data" / "wlasl50_upper_body"
 
 
 @st.composite
@@ -75,6 +77,17 @@ def test_stores_come_back_to_the_byte(tmp_path_factory, case, dtype, split):
         again = folder / f"{name}.safetensors"
         assert convert("mmaction", folder / f"{name}.pkl", again, *options) == 0
         assert again.read_bytes() == first.read_bytes(), name
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not here")
+def test_real_clips_come_back_to_the_byte(tmp_path):
+    first, again = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    source = DATA / "wlasl50_upper_body_val.npz"
+    options = ("--classes", DATA / "classes.txt", "--split", "val")
+    assert convert("wlasl-upper-body", source, first, *options) == 0
+    assert convert("store", first, tmp_path / "a.pkl") == 0
+    assert convert("mmaction", tmp_path / "a.pkl", again, "--split", "val") == 0
+    assert again.read_bytes() == first.read_bytes()
 
 
 @pytest.fixture

@@ -214,6 +214,13 @@ def test_missing_files_and_bad_class_lists_are_refused(folder, capsys):
     assert left_behind(folder) == ["in.npz"]
 
 
+def test_labels_counted_from_one_are_refused(folder, capsys):
+    arrays = hands_arrays() | dict(label=np.array([1, 3, 2]))
+    assert convert(folder, "wlasl-hands", arrays, "--class-list", folder / "list.txt") == 1
+    assert "its labels run from 1 to 3, off by one" in capsys.readouterr().err
+    assert left_behind(folder) == ["in.npz"]
+
+
 # ---- WLASL upper body --------------------------------------------------------------------------
 
 
