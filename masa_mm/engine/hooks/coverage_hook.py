@@ -9,7 +9,7 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ...datasets.benchmarks import Coverage, SignBenchmark
+from ...datasets.sign_benchmark import Coverage, SignBenchmark
 
 _META = "coverage"
 

@@ -1,0 +1,90 @@
+"""Look at pose stores before training on them: a page with pictures, and the same as JSON.
+
+    python tools/data/audit.py train.safetensors val.safetensors --out work_dirs/audit
+    python tools/data/audit.py train.safetensors val.safetensors --out work_dirs/audit \
+        --benchmark wlasl --split-file nslt_100.json nslt_300.json
+
+What is missing of the official lists, copies within and across labels and splits, signers in two
+splits, absent hands, lengths, class balance, coordinates, tracking errors, and clips to look at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from masa_mm.audit import AuditError, audit, open_clips
+from masa_mm.audit.checks import OfficialPart, official_parts
+from masa_mm.audit.checks.coverage import BENCHMARKS
+from masa_mm.audit.checks.near_duplicates import THRESHOLD
+from masa_mm.audit.clips import AuditClips
+from masa_mm.audit.report import write_report
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Look at pose stores before training on them")
+    parser.add_argument("stores", nargs="+", metavar="STORE", help="a split's .safetensors file")
+    parser.add_argument("--out", required=True, help="folder of audit.html and audit.json")
+    parser.add_argument("--benchmark", choices=BENCHMARKS, help="whose official lists")
+    parser.add_argument(
+        "--split-file",
+        nargs="+",
+        default=[],
+        metavar="LIST",
+        help="official lists, such as nslt_300.json; 'MSASL_{split}.json' for a file a split",
+    )
+    parser.add_argument("--class-list", help="class names in the order of their labels")
+    parser.add_argument("--subset", type=int, help="classes of the benchmark's subset")
+    parser.add_argument(
+        "--near",
+        type=float,
+        default=THRESHOLD,
+        help="distance below which two clips are near-duplicates (default: %(default)s)",
+    )
+    parser.add_argument("--samples", type=int, default=20, help="clips to draw (default: 20)")
+    parser.add_argument("--seed", type=int, default=0, help="of the clips drawn (default: 0)")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        _check(args)
+        clips = open_clips(args.stores)
+        found = audit(clips, _official(args, clips), args.near, args.samples, args.seed, _progress)
+        _progress("report")
+        written = write_report(clips, found, args.out)
+    except (OSError, ValueError, KeyError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for section in written.sections:
+        print(f"{'!' if section.alarm else ' '} {section.title}: {section.summary}")
+    print(f"\n{written.page}\n{written.data}")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if bool(args.benchmark) != bool(args.split_file):
+        raise AuditError(
+            "--benchmark and --split-file go together: the official lists, and whose they are"
+        )
+    if not 0 < args.near < 1:
+        raise AuditError(f"--near is a distance between 0 and 1, got {args.near}")
+    if args.samples < 0:
+        raise AuditError(f"--samples cannot be {args.samples}; give the number of clips to draw")
+
+
+def _official(args: argparse.Namespace, clips: AuditClips) -> list[OfficialPart]:
+    if not args.benchmark:
+        return []
+    return official_parts(clips, args.benchmark, args.split_file, args.class_list, args.subset)
+
+
+def _progress(step: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{step} ...", end="" if step != "report" else "\n", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
