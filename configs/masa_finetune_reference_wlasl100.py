@@ -17,13 +17,14 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
+pretrained = dict(type="StrictPretrained", checkpoint="checkpoints/masa_reference.pth")
 model = dict(
-    backbone=dict(
-        init_cfg=dict(
-            type="StrictPretrained", checkpoint="checkpoints/masa_reference.pth", prefix="backbone."
-        )
+    backbone=dict(init_cfg=dict(prefix="backbone.", **pretrained)),
+    cls_head=dict(
+        num_classes=100,
+        # Its pooling is learned in pretraining too.
+        pooling=dict(init_cfg=dict(prefix="alignment.projector.pooling.", **pretrained)),
     ),
-    cls_head=dict(num_classes=100),
 )
 # The checkpoint that scores best on val is the one to test, once.
 default_hooks = dict(checkpoint=dict(save_best="sign/top1_pi", rule="greater"))

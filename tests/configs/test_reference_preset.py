@@ -138,7 +138,7 @@ def test_from_pickles_in_pixels_to_gradients(reference, tmp_path):
     total, logged = model.parse_losses(losses)
     total.backward()
     assert all(torch.isfinite(value) for value in logged.values())
-    assert float(logged["loss_motion"]) > 0
+    assert logged["loss_motion"] > 0
     # Right, left and body: 10 sums of absolute errors over (masked frames x joints + 1).
     model.eval()
     predicted = torch.zeros_like(inputs["motion"])
