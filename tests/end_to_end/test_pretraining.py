@@ -68,6 +68,31 @@ def test_four_benchmarks_at_once(call, changes, tmp_path):
     assert checkpoint["state_dict"]["key_encoder.steps"] == 16 + 1
 
 
+def test_a_balanced_pool_interrupted_and_resumed_is_the_pool(
+    call, changes, tmp_path, interrupt_before
+):
+    """Three of the four: one is not there, and the config says to go on without it."""
+    small = changes.masa(
+        train_cfg__max_epochs=2,
+        train_dataloader__sampler__sampling="balanced",
+        train_dataloader__dataset__missing="skip",
+        train_dataloader__dataset__datasets__1__ann_file="gone.safetensors",
+        default_hooks__checkpoint__interval=1,
+    )
+    config = "masa_pretrain_all.py"
+    assert call("train", config, "--work-dir", tmp_path / "whole", changes=small) == 0
+    interrupt_before(iteration=16)
+    with pytest.raises(KeyboardInterrupt):
+        call("train", config, "--work-dir", tmp_path / "cut", changes=small)
+    argv = ["--work-dir", tmp_path / "cut", "--resume"]
+    assert call("train", config, *argv, changes=small) == 0
+    whole, cut = (load_from_local(tmp_path / run / "epoch_2.pth") for run in ("whole", "cut"))
+    assert whole["meta"]["iter"] == 2 * 3 * 32 // 8
+    torch.testing.assert_close(cut["state_dict"], whole["state_dict"], rtol=0, atol=0)
+    log = "".join(path.read_text() for path in (tmp_path / "whole").glob("*/*.log"))
+    assert "PooledSigns: skipped, not there: MSASL (gone.safetensors)" in log
+
+
 def test_two_processes_pretrain_on_a_cpu(process, tmp_path):
     out = process(
         *("bash", ROOT / "tools/dist_train.sh", ROOT / "configs/masa_pretrain_demo.py", 2),

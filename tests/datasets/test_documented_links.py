@@ -1,0 +1,34 @@
+"""Links and commands in docs/data/ lead to what there is."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted((ROOT / "docs" / "data").glob("*.md"))
+
+
+def anchors(page):
+    """GitHub's names of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {name.replace(" ", "-") for name in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        place = (page.parent / name) if name else page
+        assert place.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors(place), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tools_and_configs_are_there(page):
+    text = page.read_text(encoding="utf-8")
+    for path in re.findall(r"(?:configs|tools|masa_mm)/[\w/]+\.py", text):
+        assert (ROOT / path).is_file(), f"{page.name}: {path}"
