@@ -112,8 +112,13 @@ class _OutOfTrain(SignBenchmark):
         """Which clips of the official train are val, bool [clips]."""
         raise NotImplementedError
 
+    def _holds_out(self) -> bool:
+        """Whether part of the official train is val."""
+        raise NotImplementedError
+
     def _split_title(self) -> str:
-        titles = dict(val="train (held out)", trainval="train")
+        train = "train (less held out)" if self._holds_out() else "train"
+        titles = dict(train=train, val="train (held out)", trainval="train")
         return titles.get(self.split, super()._split_title())
 
 
@@ -140,6 +145,9 @@ class NMFsCSLPose(_OutOfTrain):
             raise DatasetError(f"val_ratio is a share in [0, 1), got {val_ratio}")
         self.val_ratio = val_ratio
         super().__init__(*args, **kwargs)
+
+    def _holds_out(self) -> bool:
+        return self.val_ratio > 0
 
     def _held_out(self, clips: list[OfficialClip]) -> np.ndarray:
         held_out = np.zeros(len(clips), bool)
@@ -206,6 +214,9 @@ class SLR500Pose(_OutOfTrain):
         official = self.official_split(self.split_file, None, classes)
         names = [clip.id for clip in official.clips]
         return official._replace(clips=[official.clips[n] for n in self._by_signer(names)])
+
+    def _holds_out(self) -> bool:
+        return len(self.val_signers) > 0
 
     def _held_out(self, clips: list[OfficialClip]) -> np.ndarray:
         return np.isin([clip.signer for clip in clips], self.val_signers)

@@ -300,8 +300,14 @@ def test_slr500_signers_decide_where_the_config_names_them(tmp_path):
     assert signers("train", **paper) == [1, 35] and signers("val", **paper) == [2, 36]
     assert signers("trainval", **paper) == [1, 2, 35, 36] and signers("test", **paper) == [37]
     assert signers("train", val_signers=[2]) == [1, 35] and signers("val", val_signers=[2]) == [2]
-    coverage = SLR500Pose(store, [], split="val", val_signers=[2], **lists).coverage
-    assert str(coverage) == "SLR500: 1 of 1 official train (held out) clips"
+    for split, said in dict(
+        train="2 of 2 official train (less held out)",
+        val="1 of 1 official train (held out)",
+        trainval="3 of 3 official train",
+        test="2 of 2 official test",
+    ).items():
+        coverage = SLR500Pose(store, [], split=split, val_signers=[2], **lists).coverage
+        assert str(coverage) == f"SLR500: {said} clips"
 
 
 def test_slr500_holds_signers_out_without_a_list_too(tmp_path):
