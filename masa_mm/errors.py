@@ -15,3 +15,9 @@ class MissingKeyError(UserError, KeyError):
 
     # KeyError would put its message in quotes.
     __str__ = Exception.__str__
+
+
+def in_one_line(error: Exception, limit: int = 100) -> str:
+    """What a library says of a damaged file: its kind and message, without what breaks a line."""
+    text = f"{type(error).__name__}: {error}".encode("unicode_escape").decode()
+    return text if len(text) <= limit else f"{text[:limit]}..."

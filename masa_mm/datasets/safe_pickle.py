@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, in_one_line
 
 _RECONSTRUCT = np.empty(0).__reduce__()[0]
 _SCALAR = np.float64().__reduce__()[0]
@@ -131,5 +131,5 @@ def loads_pickle(
 
 def _damaged(name: str | os.PathLike, error: Exception) -> UnsafePickleError:
     return UnsafePickleError(
-        f"{name}: not a whole pickle ({type(error).__name__}: {error}); copy it again"
+        f"{name}: not a whole pickle ({in_one_line(error)}); copy it again"
     )

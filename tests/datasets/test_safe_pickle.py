@@ -117,3 +117,13 @@ def test_damaged_files_are_named(tmp_path):
         assert len(str(caught.value).splitlines()) == 1
     with pytest.raises(FileNotFoundError, match="no such file"):
         load_pickle(tmp_path / "missing.pkl")
+
+
+def test_what_a_damaged_pickle_says_stays_one_line():
+    with pytest.raises(UnsafePickleError) as caught:
+        loads_pickle(b"F\x00\x01\n\r" + b"x" * 1000 + b"\n.")
+    with pytest.raises(UnsafePickleError) as other:
+        loads_pickle(b"Fa\x0bb\x0cc\rd\n.")
+    for error in (caught, other):
+        message = str(error.value)
+        assert len(message.splitlines()) == 1 and len(message) < 200 and "copy it again" in message

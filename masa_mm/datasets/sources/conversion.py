@@ -47,7 +47,11 @@ def convert(
     """
     check_joints(source, allow_missing)
     pickles = None if pickle is None else PosePickleWriter(pickle, **_identity(source))
-    with PoseStoreWriter(out, dtype=dtype, skip_bad=skip_bad, **_identity(source)) as store:
+    with (
+        PoseStoreWriter(out, dtype=dtype, skip_bad=skip_bad, **_identity(source)) as store,
+        # What is not finite, or too large, is named by the writer.
+        np.errstate(over="ignore", invalid="ignore"),
+    ):
         for block in _pieces(source, store):
             joints, score = joints_in_image(block, source.layout)
             keep = _store(store, block, joints, score, source.cropped, fallback)
@@ -128,8 +132,7 @@ def _store(
     """Crop a block's parts and give it to the store; returns which clips are good."""
     if not cropped:
         img_shape = np.repeat(np.asarray(clips.img_shape, np.float32), clips.num_frames, axis=0)
-        with np.errstate(over="ignore", invalid="ignore"):  # bad clips are named by the writer
-            joints, score = crop_parts(joints, score, img_shape, fallback=fallback)
+        joints, score = crop_parts(joints, score, img_shape, fallback=fallback)
     return store.add_clips(
         joints, score, clips.num_frames, clips.ids, clips.label, clips.signer, clips.size
     )

@@ -17,6 +17,7 @@ import numpy as np
 
 from masa_mm.skeleton import NAMED_LAYOUTS
 
+from ...errors import in_one_line
 from .base import ClipError, PoseSource, Source, SourceError
 from .folder import Entry, RawClip, add_folder_options, files_below, open_folder
 from .named_joints import places_of, take
@@ -63,7 +64,7 @@ def _read(path: str | os.PathLike) -> Any:
         return Pose.read(data)
     except Exception as error:  # whatever the library meets in a damaged file
         raise SourceError(
-            f"{path}: not a complete .pose file ({type(error).__name__}: {error}); copy it again"
+            f"{path}: not a complete .pose file ({in_one_line(error)}); copy it again"
         ) from None
 
 

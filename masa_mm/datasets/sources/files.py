@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,11 +113,20 @@ def read_arrays(path: str | os.PathLike) -> np.ndarray | dict[str, np.ndarray]:
             return content
         with content as file:
             return {key: file[key] for key in file.files}
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, AttributeError):
+    except Exception:  # a dozen kinds of numpy, zipfile and zlib, whatever is damaged
         raise SourceError(
             f"{path}: not a complete {Path(path).suffix.lstrip('.') or 'npz'} file of plain "
             "arrays; copy it again"
         ) from None
+
+
+def has_array(path: str | os.PathLike, name: str) -> bool:
+    """Whether a file is an ``.npz`` with an array of that name; False also for damaged ones."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return f"{name}.npy" in archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        return False
 
 
 def read_npz(path: str | os.PathLike, keys: Iterable[str]) -> dict[str, np.ndarray]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import pairwise
@@ -22,7 +21,7 @@ import numpy as np
 from masa_mm.skeleton import BODY, LEFT_HAND, RIGHT_HAND, SOURCE_LAYOUTS, source_layout
 
 from .base import ClipError, PoseSource, Source, SourceError
-from .files import read_arrays
+from .files import has_array, read_arrays
 from .folder import (
     Entry,
     RawClip,
@@ -179,7 +178,7 @@ def _size(arrays: Arrays) -> tuple[int, int] | None:
 def _entries(path: str, of_array: str, read: Callable[[Arrays], RawClip]) -> Iterator[Entry]:
     """The clips of a file or folder; an array without a name is called ``of_array``."""
     for file in files_below(path, ".npy", ".npz"):
-        if _is_packed(file):
+        if has_array(file, "num_frames"):
             yield from _packed(file, read)
         else:
             yield file.stem, partial(_read_file, file, of_array, read)
@@ -188,14 +187,6 @@ def _entries(path: str, of_array: str, read: Callable[[Arrays], RawClip]) -> Ite
 def _read_file(file: Path, of_array: str, read: Callable[[Arrays], RawClip]) -> RawClip:
     content = read_arrays(file)
     return read(content if isinstance(content, dict) else {of_array: content})
-
-
-def _is_packed(file: Path) -> bool:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return "num_frames.npy" in archive.namelist()
-    except zipfile.BadZipFile:
-        return False  # an .npy, or damaged: its reader says so
 
 
 def _packed(file: Path, read: Callable[[Arrays], RawClip]) -> Iterator[Entry]:
