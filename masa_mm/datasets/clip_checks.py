@@ -11,6 +11,8 @@ from masa_mm.skeleton import BODY, LEFT_HAND, RIGHT_HAND
 
 # A wrist ten images away is not a pose but a pixel coordinate that was never normalised.
 MAX_BODY_COORDINATE = 10.0
+# A body in a hundredth of the image is one whose shares of the image were taken for pixels.
+MIN_BODY_COORDINATE = 0.01
 _HANDS = slice(RIGHT_HAND.start, LEFT_HAND.start + LEFT_HAND.num_joints)
 
 
@@ -77,14 +79,7 @@ def clip_problems(
         ),
     ]
     if part_coordinates:
-        far = np.abs(keypoint[:, BODY.joints]) > MAX_BODY_COORDINATE
-        checks.append(
-            (
-                some_frame(far.any((1, 2))),
-                f"its body lies more than {MAX_BODY_COORDINATE:g} image sizes away: pixels?",
-                "bring pixels into part coordinates with masa_mm.datasets.crop.crop_parts",
-            )
-        )
+        checks += _unit_checks(keypoint[:, BODY.joints], score[:, BODY.joints], some_frame)
     found: dict[int, BadClip] = {}
     for mask, problem, remedy in checks:
         for index in np.flatnonzero(mask).tolist():
@@ -92,6 +87,26 @@ def clip_problems(
     bad = np.zeros(len(ids), bool)
     bad[list(found)] = True
     return bad, [found[index] for index in sorted(found)]
+
+
+def _unit_checks(
+    body: np.ndarray, score: np.ndarray, some_frame: _SomeFrame
+) -> list[tuple[np.ndarray, str, str]]:
+    """Bodies much larger or smaller than the image were divided once too seldom or too often."""
+    reach = np.abs(body).max(2)
+    return [
+        (
+            some_frame((reach > MAX_BODY_COORDINATE).any(1)),
+            f"its body lies more than {MAX_BODY_COORDINATE:g} image sizes away: pixels?",
+            "bring pixels into part coordinates with masa_mm.datasets.crop.crop_parts",
+        ),
+        (
+            some_frame((score > 0).any(1))
+            & ~some_frame(((reach >= MIN_BODY_COORDINATE) & (score > 0)).any(1)),
+            "its body lies in a hundredth of the image: shares of the image taken for pixels?",
+            "give pixels, or say that they were divided by the image's size",
+        ),
+    ]
 
 
 class _SomeFrame:

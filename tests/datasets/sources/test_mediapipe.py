@@ -124,6 +124,11 @@ def fewer(arrays):
     arrays["pose"] = arrays["pose"][:, :25]
 
 
+def pixels(arrays):
+    for name in arrays:
+        arrays[name] = arrays[name] * [640, 480, 1]
+
+
 def words(arrays):
     arrays["pose"] = arrays["pose"].astype(str)
 
@@ -136,6 +141,7 @@ def words(arrays):
         (shorter, "different numbers of frames (pose 5, left_hand 2, right_hand 5)"),
         (fewer, "give numbers [T, 33, 2 or more]"),
         (words, "give numbers"),
+        (pixels, "more than 10 image sizes away: pixels?"),
         (lambda arrays: arrays.pop("pose"), "has no array pose; it has left_hand, right_hand"),
     ],
 )

@@ -91,6 +91,7 @@ def nan(frames):
 
 
 BAD = dict(
+    shares=(lambda v: v / [640, 480, 1], "shares of the image taken for pixels?"),
     shape=(lambda v: v[:, :17], "its keypoints are [5, 17, 3]"),
     flat=(lambda v: v[0], "its keypoints are [133, 3]"),
     nan=(nan, "NaN or infinite"),
