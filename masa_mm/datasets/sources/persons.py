@@ -74,7 +74,9 @@ def _of_frames(frames: Sequence[Any], layout: str) -> RawClip:
     keypoint, score = (np.concatenate(arrays) for arrays in zip(*pairs))
     counts = np.array([len(keypoint) for keypoint, _ in pairs])
     sizes = {_size(f.get("img_shape")) for f in frames if isinstance(f, Mapping)} - {None}
-    return RawClip(*signer_clip(keypoint, score, counts), sizes.pop() if len(sizes) == 1 else None)
+    if len(sizes) > 1:
+        raise ClipError("its frames have different img_shape", "bring them to one size")
+    return RawClip(*signer_clip(keypoint, score, counts), sizes.pop() if sizes else None)
 
 
 def _joints(
@@ -89,20 +91,23 @@ def _joints(
         keypoint = keypoint[None]
     if keypoint.ndim < 3 or keypoint.shape[-2] != joints or keypoint.shape[-1] not in (2, 3):
         raise _wrong_shape(keypoint, layout)
-    if any(name in content for name in _SCORES):
-        score = as_numbers(_first(content, _SCORES), "scores")
-        score = score[None] if of_frame and score.ndim == 1 else score
-        keypoint = keypoint[..., :2]
-    elif keypoint.shape[-1] == 3:
-        keypoint, score = keypoint[..., :2], keypoint[..., 2]
-    else:
-        raise ClipError("it has no scores", f"give {' or '.join(_SCORES)}, or x, y, score")
+    keypoint, score = _part_scores(content, keypoint)
+    score = score[None] if of_frame and score.ndim == 1 else score
     if score.shape != keypoint.shape[:-1]:
         raise ClipError(
             f"keypoints are {list(keypoint.shape)} and scores {list(score.shape)}",
             "give a score for each joint",
         )
     return keypoint, np.maximum(score, 0)
+
+
+def _part_scores(content: Mapping[str, Any], keypoint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores have an entry of their own, or are the third number of each joint."""
+    if any(name in content for name in _SCORES):
+        return keypoint[..., :2], as_numbers(_first(content, _SCORES), "scores")
+    if keypoint.shape[-1] == 3:
+        return keypoint[..., :2], keypoint[..., 2]
+    raise ClipError("it has no scores", f"give {' or '.join(_SCORES)}, or x, y, score")
 
 
 def _first(content: Mapping[str, Any], names: Sequence[str]) -> Any:

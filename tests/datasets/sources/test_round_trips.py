@@ -1,5 +1,6 @@
 """Source -> store -> MMAction2's pickle -> store: nothing is lost, whatever the source lacked."""
 
+import json
 import pickle
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from mmaction.datasets import PoseDataset
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from source_toys import ROOT, SIZE, convert, dump, in_layout, pose, refusal
+from source_toys import ROOT, SIZE, convert, converted, dump, in_layout, pose, refusal, same_clip
 
 from masa_mm.datasets import PoseStore, SignPoseDataset
 from masa_mm.datasets.safe_pickle import load_pickle
@@ -77,6 +78,67 @@ def test_stores_come_back_to_the_byte(tmp_path_factory, case, dtype, split):
         again = folder / f"{name}.safetensors"
         assert convert("mmaction", folder / f"{name}.pkl", again, *options) == 0
         assert again.read_bytes() == first.read_bytes(), name
+
+
+@st.composite
+def poses(draw):
+    """Joints that are seen with certainty or not at all, of any length, parts lost now and then."""
+    frames = draw(st.integers(1, 9))
+    keypoint, score = pose(frames, draw(st.integers(0, 2**20)))
+    score = (score > 0).astype(np.float32)
+    for part in PARTS:
+        gone = draw(st.lists(st.booleans(), min_size=frames, max_size=frames))
+        score[np.array(gone), part.joints] = 0
+    score[0, :21] = 1
+    keypoint[score == 0] = 0
+    return keypoint, score
+
+
+def write_mmpose(folder, keypoint, score):
+    joints, scores = in_layout(keypoint, score, "coco_wholebody")
+    return dump(folder / "a.pkl", np.concatenate([joints, scores[..., None]], axis=-1))
+
+
+def write_rtmlib(folder, keypoint, score):
+    joints, scores = in_layout(keypoint, score, "coco_wholebody")
+    np.savez(folder / "a.npz", keypoints=joints[:, None], scores=scores[:, None])
+    return folder / "a.npz"
+
+
+def write_openpose(folder, keypoint, score):
+    joints, scores = in_layout(keypoint, score, "openpose_body25_hands")
+    rows = np.concatenate([joints, scores[..., None]], axis=-1).astype(float)
+    for t, row in enumerate(rows):
+        body, left, right = (part.ravel().tolist() for part in np.split(row, [25, 46]))
+        person = dict(pose_keypoints_2d=body, hand_left_keypoints_2d=left)
+        person["hand_right_keypoints_2d"] = right
+        (folder / f"a_{t:012d}_keypoints.json").write_text(json.dumps(dict(people=[person])))
+    return folder
+
+
+def write_holistic(folder, keypoint, score):
+    joints, scores = in_layout(keypoint, score, "mediapipe_holistic")
+    place = np.where(scores[..., None] > 0, joints.astype(float) / SIZE[::-1], np.nan)
+    np.save(folder / "a.npy", place)
+    return folder / "a.npy"
+
+
+WRITERS = {
+    "mmpose": write_mmpose,
+    "rtmlib": write_rtmlib,
+    "openpose": write_openpose,
+    "mediapipe-holistic": write_holistic,
+}
+
+
+@pytest.mark.parametrize("source", WRITERS)
+@settings(max_examples=12, deadline=None)
+@given(clip=poses())
+def test_every_estimators_files_make_the_store_of_their_joints(tmp_path_factory, source, clip):
+    folder = tmp_path_factory.mktemp("source")
+    path = WRITERS[source](folder, *clip)
+    store = converted(source, path, folder, "--img-size", SIZE[1], SIZE[0])
+    same_clip(store, "a", *clip, tolerance=1e-5)
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not here")

@@ -90,6 +90,15 @@ def test_bad_arrays_are_one_line(tmp_path, capsys, arrays, problem):
     assert problem in refusal(capsys, "rtmlib", tmp_path / "a.npz", tmp_path, *SIZES)
 
 
+def test_frames_of_different_sizes_are_refused(tmp_path, capsys):
+    frames = [
+        dict(keypoints=k, scores=s, img_shape=(480 + t, 640))
+        for t, (k, s) in enumerate(ragged(*video(2)))
+    ]
+    line = refusal(capsys, "rtmlib", dump(tmp_path / "a.pkl", frames), tmp_path)
+    assert "its frames have different img_shape" in line
+
+
 @pytest.mark.parametrize("name", ["a.npz", "a.pkl", "a.json"])
 def test_half_a_file_is_one_line(tmp_path, capsys, name):
     writers = dict(npz=write_npz, pkl=write_pickle, json=write_json)
