@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..datasets.sign_pose_dataset import common_class_list
 from ..datasets.store import PoseStore
 from ..errors import UserError
 
@@ -132,7 +133,8 @@ def open_clips(paths: Sequence[str | os.PathLike]) -> AuditClips:
     Raises:
         FileNotFoundError: there is no such store.
         PoseStoreError: a file is no pose store.
-        AuditError: no store, one given twice, or class lists that differ.
+        AuditError: no store, or one given twice.
+        DatasetError: class lists that differ.
     """
     if not paths:
         raise AuditError("no pose store to audit; give at least one .safetensors file")
@@ -149,7 +151,9 @@ def open_clips(paths: Sequence[str | os.PathLike]) -> AuditClips:
         label=np.concatenate([store.label for store in stores]),
         signer=_signers(stores),
         num_frames=np.concatenate([store.num_frames for store in stores]),
-        glosses=_class_list(stores),
+        glosses=common_class_list(
+            [store.path for store in stores], [store.glosses for store in stores]
+        ),
     )
 
 
@@ -162,17 +166,6 @@ def _split_names(stores: Sequence[PoseStore]) -> tuple[str, ...]:
         if all(names) and len(set(names)) == len(names):
             return tuple(names)
     raise AssertionError("paths are unique")
-
-
-def _class_list(stores: Sequence[PoseStore]) -> list[str]:
-    longest = max((store.glosses for store in stores), key=len)
-    for store in stores:
-        if store.glosses != longest[: len(store.glosses)]:
-            raise AuditError(
-                f"{store.path}: its class list is not that of the other stores, so their labels "
-                "cannot be compared; make them with one class list, or audit them apart"
-            )
-    return longest
 
 
 def _signers(stores: Sequence[PoseStore]) -> np.ndarray:

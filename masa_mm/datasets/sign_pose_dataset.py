@@ -152,15 +152,7 @@ class SignPoseDataset(BaseActionDataset):
 
     def _class_list(self) -> list[str]:
         """The files' class names; several files must agree."""
-        lists = [poses.glosses for poses in self._poses]
-        longest = max(lists, key=len)
-        for path, names in zip(self.files, lists):
-            if names != longest[: len(names)]:
-                raise DatasetError(
-                    f"{path}: its class list is not that of {self.files[lists.index(longest)]}; "
-                    "make both stores with one class list"
-                )
-        return longest
+        return common_class_list(self.files, [poses.glosses for poses in self._poses])
 
     def _find_in_videos(self, ids: list[str]) -> list[str]:
         """The names of all clips, with those that are to be cut out of longer ones added."""
@@ -245,6 +237,22 @@ class SignPoseDataset(BaseActionDataset):
 
     def _log(self, message: str) -> None:
         print_log(message, logger="current")
+
+
+def common_class_list(paths: Sequence[str], lists: Sequence[list[str]]) -> list[str]:
+    """The longest of the files' class lists, of which all others must be the beginning.
+
+    Raises:
+        DatasetError: a list is another; names its file.
+    """
+    longest = max(lists, key=len)
+    for path, names in zip(paths, lists):
+        if names != longest[: len(names)]:
+            raise DatasetError(
+                f"{path}: its class list is not that of {paths[lists.index(longest)]}; "
+                "make both stores with one class list"
+            )
+    return longest
 
 
 def stratified_share(

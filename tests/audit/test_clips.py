@@ -14,6 +14,7 @@ from audit_toys import clips_of, smooth_clip, write
 
 from masa_mm.audit import AuditError, open_clips
 from masa_mm.audit import clips as clips_module
+from masa_mm.datasets.sign_pose_dataset import DatasetError
 from masa_mm.datasets.store import PoseStoreError
 
 
@@ -104,7 +105,7 @@ def test_what_cannot_be_audited_together_is_refused(tmp_path):
     for paths, kind, said in (
         ([], AuditError, "no pose store"),
         ([path, tmp_path / "x/../a.safetensors"], AuditError, "given twice"),
-        ([path, other], AuditError, "class list is not that of"),
+        ([path, other], DatasetError, "class list is not that of"),
         ([path, tmp_path / "gone.safetensors"], FileNotFoundError, "no such pose store"),
         ([foreign], PoseStoreError, "not a complete safetensors file"),
     ):
