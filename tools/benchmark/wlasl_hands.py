@@ -145,8 +145,10 @@ class Study:
             dataset = cfg[f"{split}_dataloader"].dataset
             dataset.pipeline = list(cfg.test_pipeline)
             if job.arm == "raw poses":
-                # Averages have no need of a fixed number of frames, and gain from all of them.
+                # Averages have no need of a fixed number of frames and gain from all of them, and
+                # from hands that are filled in where the detector lost them.
                 dataset.pipeline = [p for p in dataset.pipeline if p.type != "SampleSignFrames"]
+                dataset.pipeline.insert(1, dict(type="InterpolateJoints"))
             sets.append(DATASETS.build(dataset))
         sets = [*map(self._features(job, cfg, sets[0]), sets)]
         scores = dict(knn=nearest_neighbour_scores(*sets), linear=linear_probe_scores(*sets))
@@ -194,7 +196,7 @@ class Study:
         cfg.randomness = dict(seed=job.seed)
         cfg.log_level = "WARNING"
         cfg.visualizer.vis_backends = [dict(type="LocalVisBackend")]
-        cfg.default_hooks.checkpoint.interval = cfg.train_cfg.max_epochs
+        cfg.default_hooks.checkpoint.interval = 5 if job.kind == "pretrain" else cfg.train_cfg.max_epochs
         if self.amp:
             cfg.optim_wrapper.update(type="AmpOptimWrapper", dtype="bfloat16")
         for split in ("train", "val", "test"):

@@ -1,14 +1,12 @@
 # Labelled WLASL-hands; the subset and its official list come with the config that inherits this.
 train_pipeline = [
     dict(type="KeepHandFrames"),
-    dict(type="InterpolateJoints"),
     dict(type="SampleSignFrames", clip_len=32, mode="uniform"),
     dict(type="RandomPartAffine", rotation=15, scale=0.15, shift=0.03),
     dict(type="PackSignInputs"),
 ]
 test_pipeline = [
     dict(type="KeepHandFrames"),
-    dict(type="InterpolateJoints"),
     dict(type="SampleSignFrames", clip_len=32, mode="uniform", jitter=False),
     dict(type="PackSignInputs"),
 ]

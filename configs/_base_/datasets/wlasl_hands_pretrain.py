@@ -1,7 +1,6 @@
 # WLASL-hands: both hands of 8,313 WLASL training clips; their wrists are the only body joints.
 train_pipeline = [
     dict(type="KeepHandFrames"),
-    dict(type="InterpolateJoints"),
     dict(type="SampleSignFrames", clip_len=64, mode="random", short="keep"),
     dict(
         type="AlignmentViews",
