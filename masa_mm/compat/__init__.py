@@ -11,7 +11,7 @@ from .. import versions
 
 # The order of the workarounds: each may need what stands before it.
 # isort: off
-from . import packages, configs, checkpoints, cpu, logs
+from . import packages, samples, configs, checkpoints, cpu, logs
 
 # isort: on
 from .checkpoints import CheckpointError, load_from_local
@@ -29,6 +29,7 @@ __all__ = [
     "load_from_local",
     "logs",
     "packages",
+    "samples",
 ]
 
 _done: dict[str, bool] = {}  # name -> whether it was needed
