@@ -1,43 +1,31 @@
 """MediaPipe's landmarks as arrays: Holistic (pose and named hands) and Hands (perhaps unnamed).
 
-A clip is an ``.npy`` or ``.npz`` file; an ``.npz`` with ``num_frames`` and ``id`` [clips] packs
-many, their frames end to end. Landmarks are (x, y, ...), divided by the image's size as MediaPipe
-gives them; of the pose a fourth number is its visibility, which becomes the score. Everything else
-that is there has score 1. A joint is absent where x and y are NaN, a part where all of it is 0 (so
-undetected parts are commonly saved).
+Clips are ``.npy`` or ``.npz`` files (:mod:`.array_files`). Landmarks are (x, y, ...), divided by
+the image's size as MediaPipe gives them; of the pose a fourth number is its visibility, which
+becomes the score. Everything else that is there has score 1. A joint is absent where x and y are
+NaN, a part where all of it is 0 (so undetected parts are commonly saved).
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
 from masa_mm.skeleton import BODY, LEFT_HAND, RIGHT_HAND, SOURCE_LAYOUTS, source_layout
 
-from .base import ClipError, PoseSource, Source, SourceError
-from .files import has_array, read_arrays
-from .folder import (
-    Entry,
-    RawClip,
-    add_folder_options,
-    add_units,
-    files_below,
-    image_size,
-    open_folder,
-)
+from .array_files import Arrays, array_entries
+from .base import ClipError, PoseSource, Source
+from .folder import RawClip, add_folder_options, add_units, image_size, open_folder
 from .sides import must_swap
 
 HOLISTIC = "mediapipe_holistic"
 HANDS = "mediapipe_hands"
 _HOLISTIC_PARTS = dict(pose=33, left_hand=21, right_hand=21)
 _HAND_PARTS = dict(left_hand=21, right_hand=21)
-Arrays = Mapping[str, np.ndarray]
 
 
 def read_holistic(
@@ -172,53 +160,6 @@ def _size(arrays: Arrays) -> tuple[int, int] | None:
     return int(size[0]), int(size[1])
 
 
-# ---- files -------------------------------------------------------------------------------------
-
-
-def _entries(path: str, of_array: str, read: Callable[[Arrays], RawClip]) -> Iterator[Entry]:
-    """The clips of a file or folder; an array without a name is called ``of_array``."""
-    for file in files_below(path, ".npy", ".npz"):
-        if has_array(file, "num_frames"):
-            yield from _packed(file, read)
-        else:
-            yield file.stem, partial(_read_file, file, of_array, read)
-
-
-def _read_file(file: Path, of_array: str, read: Callable[[Arrays], RawClip]) -> RawClip:
-    content = read_arrays(file)
-    return read(content if isinstance(content, dict) else {of_array: content})
-
-
-def _packed(file: Path, read: Callable[[Arrays], RawClip]) -> Iterator[Entry]:
-    arrays = read_arrays(file)
-    names, num_frames = _packed_clips(file, arrays)
-    ends = num_frames.cumsum()
-    for index, (name, stop) in enumerate(zip(names, ends)):
-        clip = {key: array[stop - num_frames[index] : stop] for key, array in arrays.items()}
-        if "img_shape" in arrays:
-            clip["img_shape"] = arrays["img_shape"][index]
-        yield name, partial(read, clip)
-
-
-def _packed_clips(file: os.PathLike, arrays: dict[str, np.ndarray]) -> tuple[list[str], np.ndarray]:
-    """Names and lengths, taken out of the arrays, once all fit each other."""
-    num_frames, names = arrays.pop("num_frames"), arrays.pop("id", np.empty(0))
-    if num_frames.ndim != 1 or num_frames.dtype.kind not in "iu" or (num_frames < 0).any():
-        raise SourceError(f"{file}: num_frames must be whole numbers [clips]; save it again")
-    clips, frames = len(num_frames), int(num_frames.sum())
-    for name, array in {"id": names, **arrays}.items():
-        expected = clips if name in ("id", "img_shape") else frames
-        if array.shape[:1] != (expected,):
-            raise SourceError(
-                f"{file}: {name} has {list(array.shape)} entries, num_frames needs {expected}; "
-                "save it again"
-            )
-    return names.astype(str).tolist(), num_frames.astype(np.int64)
-
-
-# ---- entries -----------------------------------------------------------------------------------
-
-
 def _add_holistic(parser: argparse.ArgumentParser) -> None:
     add_folder_options(parser)
     add_units(parser)
@@ -235,7 +176,7 @@ def _open_holistic(args: argparse.Namespace) -> PoseSource:
         normalized=args.units == "normalized",
         allow_missing=args.allow_missing,
     )
-    return open_folder(args, args.layout, _entries(args.input, "keypoints", read))
+    return open_folder(args, args.layout, array_entries(args.input, "keypoints", read))
 
 
 def _add_hands(parser: argparse.ArgumentParser) -> None:
@@ -250,7 +191,7 @@ def _open_hands(args: argparse.Namespace) -> PoseSource:
         allow_missing=args.allow_missing,
         img_size=image_size(args.img_size),
     )
-    return open_folder(args, HANDS, _entries(args.input, "hands", read), partial=True)
+    return open_folder(args, HANDS, array_entries(args.input, "hands", read), partial=True)
 
 
 HOLISTIC_SOURCE = Source(
