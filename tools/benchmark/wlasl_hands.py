@@ -196,7 +196,7 @@ class Study:
         cfg.randomness = dict(seed=job.seed)
         cfg.log_level = "WARNING"
         cfg.visualizer.vis_backends = [dict(type="LocalVisBackend")]
-        cfg.default_hooks.checkpoint.interval = 5 if job.kind == "pretrain" else cfg.train_cfg.max_epochs
+        cfg.default_hooks.checkpoint.interval = cfg.train_cfg.max_epochs
         if self.amp:
             cfg.optim_wrapper.update(type="AmpOptimWrapper", dtype="bfloat16")
         for split in ("train", "val", "test"):

@@ -17,8 +17,8 @@ class InterpolateJoints(SignTransform):
     to nothing and back. Filled joints get a low ``score``: at the default, below the confidence
     from which motion is measured (eps_c = 0.4), they neither select a frame nor are a target.
 
-    Belongs after :class:`KeepHandFrames`, which would else keep frames that only hold a guess. Not for
-    masked pretraining: a filled frame tells of its neighbours, which may be masked.
+    Belongs after :class:`KeepHandFrames`, which would else keep frames that only hold a guess.
+    Not for masked pretraining: a filled frame tells of its neighbours, which may be masked.
 
     Required and modified keys: keypoint [M, T, V, C], keypoint_score [M, T, V]; frame_inds (read,
     optional).
