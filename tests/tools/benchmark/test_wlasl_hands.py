@@ -57,7 +57,7 @@ def test_finetuning_needs_its_pretraining(study, tmp_path):
         study.Study(tmp_path, tmp_path)._checkpoint("masa")
 
 
-@pytest.mark.parametrize(("ratio", "epochs"), [(0.25, 120), (0.1, 120)])
+@pytest.mark.parametrize(("ratio", "epochs"), [(0.25, 80), (0.1, 80)])
 def test_few_labels_train_for_more_epochs(study, ratio, epochs):
     cfg = Config.fromfile(ROOT / "configs" / "wlasl_hands" / "masa_scratch_tiny_100.py")
     study.repeat_epochs(cfg, ratio)
