@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 from .. import versions
+from ..beside import written_beside
 from ..errors import UserError
 from .workarounds import workaround
 
@@ -119,13 +120,8 @@ def whole_files() -> bool:
 def _write_beside(put: Callable) -> Callable:
     @functools.wraps(put)
     def put_whole(self, obj: Any, filepath: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
-        path = Path(filepath)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
+        with written_beside(filepath) as beside:
             put(self, obj, beside, *args, **kwargs)
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
 
     return put_whole
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..beside import written_beside
 from ..errors import UserError
-from .beside import written_beside
 from .store import LAYOUT, NORMALIZATION, PoseStore
 
 

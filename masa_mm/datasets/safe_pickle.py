@@ -130,6 +130,4 @@ def loads_pickle(
 
 
 def _damaged(name: str | os.PathLike, error: Exception) -> UnsafePickleError:
-    return UnsafePickleError(
-        f"{name}: not a whole pickle ({in_one_line(error)}); copy it again"
-    )
+    return UnsafePickleError(f"{name}: not a whole pickle ({in_one_line(error)}); copy it again")

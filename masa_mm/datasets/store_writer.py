@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from masa_mm.skeleton import NUM_JOINTS
 
-from .beside import written_beside
+from ..beside import make_folder, written_beside
 from .clip_checks import BadClip, clip_problems
 from .store_format import (
     DTYPES,
@@ -271,7 +271,7 @@ class _Frames:
 
     def append(self, rows: np.ndarray) -> None:
         if self.file is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             self.file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - lives on
         self.file.write(rows.data)
         self.rows += len(rows)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..datasets.beside import written_beside
+from ..beside import written_beside
 from ..datasets.sources.files import read_arrays, read_table
 from ..errors import UserError
 from .predictions import Predictions, load_predictions

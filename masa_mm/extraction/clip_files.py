@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..beside import make_folder, written_beside
 from ..errors import UserError
 
 _ARRAYS = ("keypoint", "score", "img_shape")
@@ -46,7 +47,7 @@ class ClipFiles:
 
     def __init__(self, folder: str | os.PathLike, settings: dict[str, Any]) -> None:
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         path = self.folder / "extraction.json"
         settings = json.loads(json.dumps(settings, sort_keys=True))
         if not path.exists():
@@ -115,10 +116,5 @@ def _read_settings(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, write: Callable[[Any], Any]) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as file:
-            write(file)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with written_beside(path) as beside, open(beside, "wb") as file:
+        write(file)

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from masa_mm.datasets.crop import crop_parts, select_joints
 from masa_mm.datasets.store import BadClip, PoseStoreWriter, WriteReport
 
+from ..beside import written_beside
 from ..errors import UserError
 from .clip_files import ClipFiles, ExtractedClip
 from .estimators import PoseEstimator
@@ -113,11 +114,9 @@ def write_failures(path: str | os.PathLike, failed: Sequence[Failure]) -> None:
     if not failed:
         path.unlink(missing_ok=True)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"{failure.job.id}\t{failure.job.video}\t{failure.reason}\n" for failure in failed]
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    beside.write_text("".join(lines), encoding="utf-8")
-    os.replace(beside, path)
+    with written_beside(path) as beside:
+        beside.write_text("".join(lines), encoding="utf-8")
 
 
 def write_clips(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from ..beside import written_beside
 
 PART_COLORS = {"right_hand": "#c8553d", "left_hand": "#2a7f9e", "body": "#4b4f58"}
 TRUE_COLOR, PREDICTED_COLOR = "#1b3a4b", "#e07a1f"
@@ -46,13 +47,8 @@ def save_figure(figure: Figure, path: str | Path, dpi: int = 130) -> Path:
     known = figure.canvas.get_supported_filetypes()
     if path.suffix[1:].lower() not in known:
         raise ValueError(f"cannot write '{path}': use one of .{', .'.join(sorted(known))}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        figure.savefig(beside, dpi=dpi)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with written_beside(path) as beside:
+        figure.savefig(beside, dpi=dpi, format=path.suffix[1:])
     return path
 
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...datasets.beside import written_beside
+from ...beside import written_beside
 from ..clips import AuditClips
 from . import copies, membership, poses
 from .page import render_page

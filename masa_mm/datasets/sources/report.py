@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..beside import written_beside
+from ...beside import written_beside
 from ..store import BadClip
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import UserError
+
 
 @contextmanager
 def written_beside(path: str | os.PathLike) -> Iterator[Path]:
@@ -14,12 +16,17 @@ def written_beside(path: str | os.PathLike) -> Iterator[Path]:
 
     Whoever looks at ``path`` finds the old file, the new one, or none. Missing folders are made.
 
+    Raises:
+        UserError: ``path`` is a folder, or lies below a file.
+
     Example:
         >>> with written_beside('clips.csv') as beside:
         ...     beside.write_text('id')
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
+    if path.is_dir():
+        raise UserError(f"{path}: a folder; name a file to write")
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         beside.touch()
@@ -29,3 +36,15 @@ def written_beside(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def make_folder(path: str | os.PathLike) -> None:
+    """Make a folder and those above it, where they are missing.
+
+    Raises:
+        UserError: there is a file of that name, or of one above it.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(f"{path}: a file is in the way of this folder; name another") from None

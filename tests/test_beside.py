@@ -2,7 +2,8 @@
 
 import pytest
 
-from masa_mm.datasets.beside import written_beside
+from masa_mm.beside import written_beside
+from masa_mm.errors import UserError
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
@@ -22,3 +23,13 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
         beside.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_in_the_way_is_named(tmp_path):
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "folder").mkdir()
+    ways = {"file/a.txt": "file: a file is in the way", "folder": "folder: a folder"}
+    for path, said in ways.items():
+        with pytest.raises(UserError, match=said), written_beside(tmp_path / path):
+            raise AssertionError("nothing is to be written")
+    assert (tmp_path / "file").read_text() == "old" and len(list(tmp_path.iterdir())) == 2
