@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.sign_pose_dataset import common_class_list
+from ..datasets.clip_choice import common_class_list
 from ..datasets.store import PoseStore
 from ..errors import UserError
 

@@ -31,19 +31,23 @@ def audit(
 
     Returns:
         A dict of what the checks return, plain data that JSON can hold: ``stores``, ``coverage`` (a
-        list), ``identical``, ``near``, ``signers``, ``presence``, ``lengths``, ``balance``,
-        ``coordinates``, ``tracking``, ``refused``, ``samples``.
+        list), ``identical``, ``near``, ``leaks`` (a list), ``signers``, ``presence``,
+        ``lengths``, ``balance``, ``coordinates``, ``tracking``, ``refused``, ``samples``.
 
     Example:
         >>> found = audit(open_clips(['wlasl_train.safetensors', 'wlasl_val.safetensors']))
         >>> found['identical']['across_splits']
     """
+    found: dict[str, Any] = {}
     identical = identical_groups(clips)
     steps: dict[str, Callable[[], Any]] = dict(
         stores=lambda: _stores(clips),
         coverage=lambda: [checks.official_coverage(clips, part) for part in official],
         identical=lambda: checks.identical_clips(clips, identical),
         near=lambda: checks.near_duplicates(clips, identical, near),
+        leaks=lambda: checks.twins_of_train(
+            found["identical"]["groups"] + found["near"]["groups"], clips.splits
+        ),
         signers=lambda: checks.shared_signers(clips),
         presence=lambda: checks.presence_and_confidence(clips),
         lengths=lambda: checks.clip_lengths(clips),
@@ -53,7 +57,6 @@ def audit(
         refused=lambda: checks.refused_clips(clips),
         samples=lambda: _samples(clips, num_samples, seed),
     )
-    found = {}
     for name, step in steps.items():
         progress(name)
         found[name] = step()

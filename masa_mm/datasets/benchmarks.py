@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from mmaction.registry import DATASETS
 
+from .clip_choice import DatasetError, stratified_share
 from .official_clip import OfficialClip, OfficialList
 from .official_lists import file_id, read_json, read_msasl, read_rows, read_wlasl
 from .sign_benchmark import Coverage, OfficialSplit, SignBenchmark
-from .sign_pose_dataset import DatasetError, stratified_share
 
 __all__ = [
     "BENCHMARKS",

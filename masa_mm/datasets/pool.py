@@ -13,7 +13,8 @@ from mmengine.dataset import Compose, ConcatDataset, DefaultSampler
 from mmengine.logging import print_log
 from mmengine.registry import DATA_SAMPLERS
 
-from .sign_pose_dataset import DatasetError, SignPoseDataset
+from .clip_choice import DatasetError
+from .sign_pose_dataset import SignPoseDataset
 
 MISSING = ("error", "skip")
 SAMPLINGS = ("natural", "balanced")

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .clip_choice import DatasetError
 from .official_clip import ClipRangeError, FrameRange, OfficialClip, OfficialList, cut_clips
-from .sign_pose_dataset import DatasetError, SignPoseDataset
+from .sign_pose_dataset import SignPoseDataset
 from .sources.base import read_class_list
 from .store import clip_hash
 

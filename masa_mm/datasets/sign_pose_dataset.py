@@ -11,13 +11,9 @@ from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
 from mmengine.logging import print_log
 
-from ..errors import UserError
+from .clip_choice import DatasetError, common_class_list, leave_out, stratified_share
 from .pose_pickle import PosePickle
 from .store import PoseStore
-
-
-class DatasetError(UserError):
-    """A dataset that cannot be what was asked for; the message is one line with the remedy."""
 
 
 @DATASETS.register_module()
@@ -28,8 +24,9 @@ class SignPoseDataset(BaseActionDataset):
     float32 [1, T, V] (0 = absent), ``total_frames``, ``label`` (-1 = none), ``gloss``,
     ``frame_dir`` (the clip's id), ``clip_id`` (a stable 63-bit hash of it), ``signer``
     (-1 = unknown), ``layout``, ``img_shape``, ``modality`` and ``start_index``. From a store
-    (V = 49) coordinates are part coordinates in [0, 1] and ``img_shape`` is (1, 1); from a pickle
-    they are pixels of ``img_shape`` (h, w) in the source's joints, to be followed by
+    (V = 49) coordinates are part coordinates in [0, 1], ``img_shape`` is (1, 1) and
+    ``normalization`` 'part_crop'; so they are from a pickle that was made of a store. From any
+    other pickle they are pixels of ``img_shape`` (h, w) in the source's joints, to be followed by
     ``SelectSignJoints`` and ``CropSignParts``.
 
     Args:
@@ -42,6 +39,8 @@ class SignPoseDataset(BaseActionDataset):
         num_classes (int, optional): labels must lie below it; by default the files' class lists
             say.
         layout (str): joints of pickles whose annotations do not name theirs.
+        exclude (str, optional): text file of clips to leave out, an id a line, such as the audit's
+            ``exclude_val.txt``; relative to ``data_root``. What else it lists is ignored.
         label_ratio (float, optional): keep this share of the labelled clips, drawn class by class
             (at least one of each), for experiments with few labels. Unlabelled clips are left out.
         label_seed (int): of that draw. A larger ratio keeps all clips of a smaller one.
@@ -69,6 +68,7 @@ class SignPoseDataset(BaseActionDataset):
         subset: int | None = None,
         num_classes: int | None = None,
         layout: str = "coco_wholebody",
+        exclude: str | None = None,
         label_ratio: float | None = None,
         label_seed: int = 0,
         data_prefix: dict | None = None,
@@ -77,7 +77,7 @@ class SignPoseDataset(BaseActionDataset):
         if label_ratio is not None and not 0 < label_ratio <= 1:
             raise DatasetError(f"label_ratio is a share in (0, 1], got {label_ratio}")
         self.split, self.subset, self.layout = split, subset, layout
-        self.label_ratio, self.label_seed = label_ratio, label_seed
+        self.exclude, self.label_ratio, self.label_seed = exclude, label_ratio, label_seed
         self._check_subset()
         # The clips lie in memory-mapped files: there is nothing to serialise for the workers.
         super().__init__(
@@ -112,6 +112,9 @@ class SignPoseDataset(BaseActionDataset):
         classes = self._class_list()
         ids = self._find_in_videos(ids)
         chosen, self._label = self._choose(ids, self._label, classes)
+        if self.exclude is not None:
+            found, chosen = len(chosen), leave_out(chosen, ids, self.exclude)
+            self._log(f"{self._name()}: {found - len(chosen)} clips of {self.exclude} left out")
         self._settle_classes(classes, ids, chosen)
         if self.label_ratio is not None:
             chosen = stratified_share(chosen, self._label, self.label_ratio, self.label_seed)
@@ -231,49 +234,11 @@ class SignPoseDataset(BaseActionDataset):
         )
         if not self.files:
             raise DatasetError(f"{type(self).__name__}: ann_file names no file")
+        if self.exclude is not None:
+            self.exclude = self._under_root(self.exclude)
 
     def _under_root(self, path: str | os.PathLike) -> str:
         return os.path.join(self.data_root or "", os.path.expanduser(path))
 
     def _log(self, message: str) -> None:
         print_log(message, logger="current")
-
-
-def common_class_list(paths: Sequence[str], lists: Sequence[list[str]]) -> list[str]:
-    """The longest of the files' class lists, of which all others must be the beginning.
-
-    Raises:
-        DatasetError: a list is another; names its file.
-    """
-    longest = max(lists, key=len)
-    for path, names in zip(paths, lists):
-        if names != longest[: len(names)]:
-            raise DatasetError(
-                f"{path}: its class list is not that of {paths[lists.index(longest)]}; "
-                "make both stores with one class list"
-            )
-    return longest
-
-
-def stratified_share(
-    chosen: np.ndarray, label: np.ndarray, ratio: float, seed: int = 0
-) -> np.ndarray:
-    """A share of the labelled clips of each class, at least one, the same for the same seed.
-
-    Args:
-        chosen: numbers of the clips to draw from, int64 [n].
-        label: label of every clip; -1 = none.
-        ratio: share in (0, 1]; ``round(ratio * clips of the class)``, and at least 1, are kept.
-        seed: of the draw.
-
-    Returns:
-        The clips kept, in the order given. For one seed those of a smaller ratio are among them.
-    """
-    labelled = chosen[label[chosen] >= 0]
-    _, inverse, counts = np.unique(label[labelled], return_inverse=True, return_counts=True)
-    order = np.lexsort((np.random.default_rng(seed).random(len(labelled)), inverse))
-    first = counts.cumsum() - counts
-    rank = np.empty(len(labelled), np.int64)
-    rank[order] = np.arange(len(labelled)) - np.repeat(first, counts)
-    keep = np.maximum(np.rint(ratio * counts), 1)
-    return labelled[rank < keep[inverse]]

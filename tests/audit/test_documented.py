@@ -20,7 +20,7 @@ def test_the_code_of_the_page(tmp_path, monkeypatch):
         exec(code, {})
     html = Path("work_dirs/audit/audit.html").read_text()
     sections = re.findall(r"<h2>(.*?)</h2>", html)
-    assert len(sections) == 10 and all(f"| {name} |" in PAGE.read_text() for name in sections)
+    assert len(sections) == 11 and all(f"| {name} |" in PAGE.read_text() for name in sections)
 
 
 def test_the_page_names_every_option(capsys):

@@ -18,7 +18,7 @@ def test_every_check_is_run_and_named(tmp_path):
     parts = official_parts(clips, "wlasl", [str(tmp_path / "nslt_100.json")])
     steps = []
     found = audit(clips, parts, num_samples=2, progress=steps.append)
-    assert list(found) == steps and len(steps) == 12
+    assert list(found) == steps and len(steps) == 13
     assert found["identical"]["num_groups"] == 1 and len(found["samples"]["numbers"]) == 2
     assert found["coverage"][0]["coverage"] == "WLASL100: 1 of 1 official train clips"
     assert json.loads(json.dumps(found, allow_nan=False)) == found

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from mmaction.registry import DATASETS
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset
 from mmengine.registry import DefaultScope
@@ -19,7 +17,7 @@ from pose_toys import GLOSSES, annotations, arrays, make_store
 
 import masa_mm  # noqa: F401
 from masa_mm.datasets.safe_pickle import UnsafePickleError
-from masa_mm.datasets.sign_pose_dataset import DatasetError, SignPoseDataset, stratified_share
+from masa_mm.datasets.sign_pose_dataset import DatasetError, SignPoseDataset
 from masa_mm.datasets.sources import SourceError
 from masa_mm.datasets.store import BadClipsError, PoseStoreError
 
@@ -122,23 +120,36 @@ def test_unlabelled_clips_have_label_minus_one(tmp_path):
     assert info["label"] == -1 and info["gloss"] == ""
 
 
+# ---- clips left out ----------------------------------------------------------------------------
+
+
+def test_listed_clips_are_left_out(tmp_path, store):
+    (tmp_path / "exclude_val.txt").write_text("clip3\n\nelsewhere\nclip1\r\n", newline="")
+    dataset = SignPoseDataset(
+        "train.safetensors", [], exclude="exclude_val.txt", data_root=tmp_path
+    )
+    assert [clip["frame_dir"] for clip in dataset] == ["clip0", "clip2"]
+    assert dataset.labels.tolist() == [0, 2] and dataset.num_classes == 3
+
+
+@pytest.mark.parametrize(
+    ("listed", "error", "said"),
+    [
+        (b"other\n", DatasetError, "lists none of the clips; its first is 'other', theirs is 'c"),
+        (b"clip0\nclip1\nclip2\nclip3", DatasetError, "no clip of it is in"),
+        (b"PK\3\4", SourceError, "a zip archive"),
+        (None, FileNotFoundError, "no such file"),
+    ],
+)
+def test_lists_that_cannot_be_meant_are_refused(tmp_path, store, listed, error, said):
+    path = tmp_path / "list.txt"
+    if listed is not None:
+        path.write_bytes(listed)
+    with pytest.raises(error, match=said):
+        SignPoseDataset(store, [], exclude=str(path))
+
+
 # ---- few labels --------------------------------------------------------------------------------
-
-
-@settings(max_examples=80, deadline=None)
-@given(st.lists(st.integers(-1, 5), max_size=60), st.floats(0.01, 1), st.integers(0, 5), st.data())
-def test_a_share_of_each_class_but_at_least_one(label, ratio, seed, data):
-    label = np.array(label, np.int64)
-    chosen = np.flatnonzero(np.random.default_rng(seed).random(len(label)) < 0.8)
-    share = stratified_share(chosen, label, ratio, seed)
-    assert set(share) <= set(chosen) and (np.diff(share) > 0).all()
-    for number in set(label[chosen]) - {-1}:
-        all_of = (label[chosen] == number).sum()
-        assert (label[share] == number).sum() == max(1, np.rint(ratio * all_of))
-    assert (label[share] >= 0).all()
-    np.testing.assert_array_equal(share, stratified_share(chosen, label, ratio, seed))
-    smaller = data.draw(st.floats(0.005, ratio))
-    assert set(stratified_share(chosen, label, smaller, seed)) <= set(share)
 
 
 def test_label_ratio_of_a_dataset(tmp_path):

@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     for section in written.sections:
         print(f"{'!' if section.alarm else ' '} {section.title}: {section.summary}")
-    print(f"\n{written.page}\n{written.data}")
+    print("", written.page, written.data, *written.lists, sep="\n")
     return 0
 
 

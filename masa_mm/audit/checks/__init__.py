@@ -4,6 +4,7 @@ from .balance import class_balance
 from .coordinates import coordinate_ranges
 from .coverage import OfficialPart, official_coverage, official_parts
 from .duplicates import identical_clips
+from .leaks import twins_of_train
 from .lengths import clip_lengths
 from .near_duplicates import near_duplicates
 from .presence import presence_and_confidence
@@ -26,4 +27,5 @@ __all__ = [
     "presence_and_confidence",
     "refused_clips",
     "shared_signers",
+    "twins_of_train",
 ]

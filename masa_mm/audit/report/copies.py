@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import numpy as np
 
 from ...visualization import plot_clip
 from ..checks.clip_descriptor import NUM_TIMES
@@ -62,6 +65,42 @@ def near_section(clips: AuditClips, found: dict[str, Any]) -> Section:
         alarm=found["num_groups"] > 0,
         blocks=blocks,
     )
+
+
+def leaks_section(clips: AuditClips, found: list[dict[str, Any]]) -> Section:
+    """Clips to be scored on that training shows already."""
+    total = dict(zip(clips.splits, np.bincount(clips.store, minlength=len(clips.splits)).tolist()))
+    rows = [
+        [
+            leak["split"],
+            f"{len(leak['ids']):,}",
+            percent(len(leak["ids"]) / total[leak["split"]]),
+            f"{leak['other_labels']:,}",
+            exclude_name(leak["split"]),
+        ]
+        for leak in found
+    ]
+    columns = ("clips of", "with a twin in train", "share", "only of others' signs", "list of them")
+    told = (
+        f"{len(leak['ids']):,} of {count(total[leak['split']], 'clip')} of {leak['split']}"
+        for leak in found
+    )
+    return Section(
+        "Twins in train",
+        ", ".join(told),
+        "Clips that show the same recording as a clip of train, identical or near-duplicate. A "
+        "network that has learnt its twins by heart knows them, or knows them wrongly. To score "
+        "without them, give the list beside this page as exclude=... to the split's dataset, and "
+        "say so beside the score.",
+        alarm=any(leak["ids"] for leak in found),
+        blocks=[Table(columns, rows)],
+    )
+
+
+def exclude_name(split: str) -> str:
+    """Name of the file that lists a split's clips with a twin in train."""
+    # A store may name its split as it likes, also as a path out of the folder.
+    return "exclude_" + re.sub(r"[^\w-]", "_", split) + ".txt"
 
 
 def _describe(clips: AuditClips, number: int) -> str:

@@ -19,11 +19,15 @@ class Written(NamedTuple):
 
     page: Path
     data: Path
+    lists: tuple[Path, ...]
     sections: tuple[Section, ...]
 
 
 def write_report(clips: AuditClips, found: dict[str, Any], out: str | os.PathLike) -> Written:
     """Write ``audit.html``, one page with everything in it, and ``audit.json``, the same numbers.
+
+    Beside them ``exclude_val.txt`` and so on: of each other split the clips that have a twin in
+    train, an id a line, as :class:`~masa_mm.datasets.SignPoseDataset` reads them (``exclude``).
 
     Args:
         clips: what was audited.
@@ -34,12 +38,18 @@ def write_report(clips: AuditClips, found: dict[str, Any], out: str | os.PathLik
     sections = tuple(_sections(clips, found))
     title = f"Audit of {count(len(clips), 'clip')}, {count(int(clips.num_frames.sum()), 'frame')}"
     page = render_page(title, _stores(found["stores"]), sections)
-    written = Written(out / "audit.html", out / "audit.json", sections)
-    with written_beside(written.page) as beside:
-        beside.write_text(page, encoding="utf-8")
-    with written_beside(written.data) as beside:
-        beside.write_text(json.dumps(found, indent=1, allow_nan=False), encoding="utf-8")
+    lists = {out / copies.exclude_name(leak["split"]): leak["ids"] for leak in found["leaks"]}
+    written = Written(out / "audit.html", out / "audit.json", tuple(lists), sections)
+    _write(written.page, page)
+    _write(written.data, json.dumps(found, indent=1, allow_nan=False))
+    for path, ids in lists.items():
+        _write(path, "".join(f"{name}\n" for name in ids))
     return written
+
+
+def _write(path: Path, text: str) -> None:
+    with written_beside(path) as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def _sections(clips: AuditClips, found: dict[str, Any]) -> list[Section]:
@@ -47,6 +57,7 @@ def _sections(clips: AuditClips, found: dict[str, Any]) -> list[Section]:
         coverage=membership.coverage_section,
         identical=copies.identical_section,
         near=copies.near_section,
+        leaks=copies.leaks_section,
         signers=membership.signers_section,
         balance=membership.balance_section,
         presence=poses.presence_section,
@@ -56,7 +67,7 @@ def _sections(clips: AuditClips, found: dict[str, Any]) -> list[Section]:
         refused=poses.refused_section,
         samples=poses.samples_section,
     )
-    # No official list, no coverage to tell.
+    # No official list, no coverage to tell; no train, no twins in it.
     return [render(clips, found[name]) for name, render in renderers.items() if found[name] != []]
 
 
