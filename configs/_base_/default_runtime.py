@@ -27,5 +27,6 @@ visualizer = dict(type="ActionVisualizer", vis_backends=vis_backends)
 
 log_level = "INFO"
 randomness = dict(seed=0)
-load_from = None
+load_from = None  # all of it must fit, unless load_partly
+load_partly = False
 resume = False

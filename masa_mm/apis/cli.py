@@ -10,14 +10,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner, find_latest_checkpoint
 
-from ..compat import CheckpointError
+from ..engine import load_strictly
 from ..errors import UserError
 
 EXIT_USER_ERROR = 2
@@ -33,7 +32,9 @@ def train(argv: Sequence[str] | None = None) -> int:
 
     def run() -> None:
         cfg = train_config(args)
-        _runner(cfg, strict=bool(cfg.get("resume"))).train()
+        runner, resume = _runner(cfg), bool(cfg.get("resume"))
+        load_strictly(runner, resume=resume, partly=not resume and bool(cfg.get("load_partly")))
+        runner.train()
 
     return _in_one_line(run)
 
@@ -41,7 +42,13 @@ def train(argv: Sequence[str] | None = None) -> int:
 def test(argv: Sequence[str] | None = None) -> int:
     """``tools/test.py``: test a checkpoint by a config. Returns the exit code."""
     args = _parse(_test_parser(), argv)
-    return _in_one_line(lambda: _runner(test_config(args), strict=True).test())
+
+    def run() -> None:
+        runner = _runner(test_config(args))
+        load_strictly(runner)
+        runner.test()
+
+    return _in_one_line(run)
 
 
 def train_config(args: argparse.Namespace) -> Config:
@@ -58,8 +65,10 @@ def train_config(args: argparse.Namespace) -> Config:
         _use_amp(cfg)
     if args.auto_scale_lr:
         _scale_lr(cfg)
-    if args.resume:
-        _resume(cfg, args.resume)
+    if args.resume or (cfg.get("resume") and not cfg.get("load_from")):
+        _resume(cfg, args.resume or "auto")
+    elif cfg.get("load_from"):
+        _check_checkpoint(cfg.load_from)
     _set_randomness(cfg, args)
     return cfg
 
@@ -219,27 +228,8 @@ def _set_randomness(cfg: Config, args: argparse.Namespace) -> None:
     cfg.randomness = randomness
 
 
-def _runner(cfg: Config, strict: bool) -> Runner:
-    runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
-    # mmengine loads what happens to fit and goes on with the rest left random. That may be meant
-    # where training starts from other weights, never where it resumes or is tested.
-    if strict:
-        runner.load_checkpoint = _strictly(runner.load_checkpoint)
-    return runner
-
-
-def _strictly(load: Callable) -> Callable:
-    def load_all_or_nothing(filename: str, *args: Any, **kwargs: Any) -> dict:
-        try:
-            return load(filename, *args, **{**kwargs, "strict": True})
-        except RuntimeError as error:  # what torch's load_state_dict raises
-            details = " ".join(str(error).split())
-            raise CheckpointError(
-                f"{filename}: does not fit the config's model, use the config it was trained with "
-                f"({details[:300]})"
-            ) from error
-
-    return load_all_or_nothing
+def _runner(cfg: Config) -> Runner:
+    return RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
 
 
 def _in_one_line(run: Callable[[], object]) -> int:

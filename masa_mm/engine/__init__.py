@@ -1,4 +1,5 @@
 from .hooks import CoverageHook, EpochSeedHook, MomentumAlignmentHook
+from .strict_loading import load_strictly
 from .strict_pretrained import CheckpointMismatchError, StrictPretrained
 
 __all__ = [
@@ -7,4 +8,5 @@ __all__ = [
     "EpochSeedHook",
     "MomentumAlignmentHook",
     "StrictPretrained",
+    "load_strictly",
 ]

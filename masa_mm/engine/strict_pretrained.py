@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.model.weight_init import update_init_info
@@ -50,11 +51,7 @@ class StrictPretrained:
         checkpoint = CheckpointLoader.load_checkpoint(
             self.checkpoint, map_location=self.map_location
         )
-        if not isinstance(checkpoint, dict):
-            raise CheckpointMismatchError(
-                f"{self.checkpoint} holds {type(checkpoint).__name__}, not weights by name"
-            )
-        weights = self._select(checkpoint.get("state_dict", checkpoint))
+        weights = self._select(weights_by_name(checkpoint, self.checkpoint))
         problem = describe_mismatch(weights, module.state_dict())
         if problem:
             raise CheckpointMismatchError(
@@ -82,6 +79,26 @@ class StrictPretrained:
                 f"{', '.join(sorted({name.split('.')[0] for name in weights}))}"
             )
         return selected
+
+
+def weights_by_name(checkpoint: Any, filename: str) -> dict[str, Tensor]:
+    """The weights of a checkpoint that was read: under 'state_dict', or the checkpoint itself.
+
+    Raises:
+        CheckpointMismatchError: It holds anything else.
+    """
+    weights = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, dict) else None
+    if not isinstance(weights, dict):
+        held = checkpoint if weights is None else weights
+        raise CheckpointMismatchError(
+            f"{filename} holds {type(held).__name__}, not weights by name"
+        )
+    for name, value in weights.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise CheckpointMismatchError(
+                f"{filename} holds {type(value).__name__} under {name!r}, not weights by name"
+            )
+    return weights
 
 
 def describe_mismatch(weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:

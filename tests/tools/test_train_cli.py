@@ -158,8 +158,11 @@ def test_slurm_starts_every_process_with_srun(tmp_path):
         (cli.test, ["toy_config.py", "evil.pth", "--dump", "x.txt"], ".pkl or .pickle"),
         (cli.test, ["toy_config.py", "evil.pth"], "evil.pth: refused, it asks to run"),
         (cli.train, ["toy_config.py", "--resume", "evil.pth"], "evil.pth: refused"),
-        (cli.test, ["toy_config.py", "other.pth"], "other.pth: does not fit the config's model"),
+        (cli.test, ["toy_config.py", "other.pth"], "other.pth: does not fit the config's ToyModel"),
         (cli.train, ["toy_config.py", "--resume", "other.pth"], "other.pth: does not fit"),
+        (cli.train, ["starts_elsewhere.py"], "other.pth: does not fit the config's ToyModel: "),
+        (cli.train, ["starts_partly.py"], "other.pth: none of its 2 weights fits"),
+        (cli.train, ["starts_nowhere.py"], "gone.pth: no such checkpoint"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_exit_code_2(
@@ -168,6 +171,10 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(
     monkeypatch.delenv("RANK", raising=False)
     (tmp_path / "orphan.py").write_text('_base_ = "no_such_base.py"')
     (tmp_path / "bare.py").write_text('model = dict()\noptim_wrapper = dict(type="Other")')
+    start = '_base_ = "toy_config.py"\nload_from = '
+    (tmp_path / "starts_elsewhere.py").write_text(start + '"other.pth"')
+    (tmp_path / "starts_partly.py").write_text(start + '"other.pth"\nload_partly = True')
+    (tmp_path / "starts_nowhere.py").write_text(start + '"gone.pth"')
     torch.save(Harmful(), tmp_path / "evil.pth")
     torch.save(dict(state_dict=torch.nn.Linear(2, 2).state_dict()), tmp_path / "other.pth")
     assert in_process(tool, *argv) == 2
@@ -213,6 +220,17 @@ def test_test_reports_and_dumps(in_process, tmp_path, capfd):
     assert len(dumped) == 10
 
 
+def test_the_weights_that_did_best_start_a_run_but_resume_none(in_process, tmp_path, capfd):
+    """They are saved without the optimizer: to resume them would be to forget it unsaid."""
+    assert in_process(cli.train, "toy_config.py", "--work-dir", "a") == 0
+    (best,) = (tmp_path / "a").glob("best_*.pth")
+    capfd.readouterr()
+    assert in_process(cli.train, "toy_config.py", "--work-dir", "b", "--resume", str(best)) == 2
+    assert "nothing to resume, it holds weights without optimizer" in capfd.readouterr().err
+    (tmp_path / "on.py").write_text(f'_base_ = "toy_config.py"\nload_from = "{best}"')
+    assert in_process(cli.train, "on.py", "--work-dir", "c") == 0
+
+
 def config_of(*argv):
     return cli.train_config(cli._parse(cli._train_parser(), argv))
 
@@ -232,11 +250,22 @@ def test_options_override_the_config(in_process, capsys):
 
 
 def test_nothing_to_resume_is_said_and_keeps_the_pretrained_weights(in_process, capsys):
+    Path("pretrained.pth").touch()
     cfg = config_of(
         "toy_config.py", "--resume", "auto", "--cfg-options", "load_from=pretrained.pth"
     )
     assert "nothing to resume in work_dirs/toy_config" in capsys.readouterr().out
     assert cfg.resume is False and cfg.load_from == "pretrained.pth"
+
+
+def test_a_config_that_resumes_names_its_checkpoint(in_process, tmp_path, capsys):
+    """``resume = True`` in a config is ``--resume``; the folder may have been moved meanwhile."""
+    (tmp_path / "on.py").write_text('_base_ = "toy_config.py"\nresume = True\nwork_dir = "a"')
+    assert config_of("on.py").resume is False
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/last_checkpoint").write_text("/elsewhere/epoch_2.pth")
+    (tmp_path / "a/epoch_2.pth").touch()
+    assert config_of("on.py").load_from == "a/epoch_2.pth"
 
 
 def test_the_config_written_to_the_work_dir_can_be_read(uninterrupted):
