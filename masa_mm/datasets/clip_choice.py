@@ -30,6 +30,34 @@ def common_class_list(paths: Sequence[str], lists: Sequence[list[str]]) -> list[
     return longest
 
 
+def check_class_order(
+    path: str, names: Sequence[str], list_path: str | None, listed: Sequence[str]
+) -> None:
+    """Refuse a file whose class names stand at other places of the class list.
+
+    Names that the list does not have are other spellings, and no contradiction; neither are
+    numbers, which stand for classes that the file has no names of.
+
+    Args:
+        path: the file.
+        names: its class names, in the order of its labels.
+        list_path: the class list.
+        listed: its names, in their order.
+
+    Raises:
+        DatasetError: they do; names the first.
+    """
+    if list(names) == [str(number) for number in range(len(names))]:
+        return
+    place = {name: number for number, name in enumerate(listed)}
+    for number, name in enumerate(names):
+        if place.get(name, number) != number:
+            raise DatasetError(
+                f"{path}: calls its class {number} '{name}', which is class {place[name]} of "
+                f"{list_path}: a class list in another order; make the store with this one"
+            )
+
+
 def stratified_share(
     chosen: np.ndarray, label: np.ndarray, ratio: float, seed: int = 0
 ) -> np.ndarray:

@@ -10,13 +10,18 @@ import gzip
 import json
 import os
 import re
+import zlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from ..errors import UserError
+from .foreign_files import foreign_kind, require_file
 from .official_clip import Box, FrameRange, OfficialClip, OfficialList
+
+_MISSING = "no such list; download it from the benchmark's site"
 
 
 class ListError(UserError):
@@ -28,17 +33,39 @@ def read_json(path: str | os.PathLike) -> Any:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ListError: it is no JSON.
+        ListError: it is no JSON, or an object has a key twice.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such list; download it from the benchmark's site")
+    data = _unpacked(path)
+    kind = foreign_kind(data)
+    if kind:
+        raise ListError(f"{path}: not a JSON file but {kind}")
     try:
-        data = Path(path).read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-        return json.loads(data.decode("utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, EOFError, OSError) as error:
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_each_once)
+    except _TwiceError as error:
+        raise ListError(f"{path}: lists '{error}' twice; download it again") from None
+    except (ValueError, RecursionError) as error:
         raise ListError(f"{path}: not a JSON file ({error}); download it again") from None
+
+
+def _unpacked(path: str | os.PathLike) -> bytes:
+    require_file(path, _MISSING)
+    data = Path(path).read_bytes()
+    try:
+        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise ListError(f"{path}: not a whole gzip file ({error}); download it again") from None
+
+
+class _TwiceError(Exception):
+    """A key that an object has twice; json would keep the last and say nothing."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        raise _TwiceError(next(key for key, count in counts.items() if count > 1))
+    return found
 
 
 def read_wlasl(path: str | os.PathLike) -> OfficialList:
@@ -50,7 +77,8 @@ def read_wlasl(path: str | os.PathLike) -> OfficialList:
     they are not read.
 
     Raises:
-        FileNotFoundError, ListError: the file is missing, damaged or another format.
+        FileNotFoundError, ListError: the file is missing, damaged or another format, or gives a
+            clip two labels.
     """
     content = read_json(path)
     try:
@@ -66,9 +94,21 @@ def read_wlasl(path: str | os.PathLike) -> OfficialList:
             for label, entry in enumerate(content)
             for instance in entry["instances"]
         ]
-        return OfficialList(clips, [entry["gloss"] for entry in content])
+        glosses = [entry["gloss"] for entry in content]
     except (AttributeError, KeyError, TypeError, IndexError, ValueError):
         raise ListError(f"{path}: neither nslt_*.json nor WLASL_v0.3.json; give one") from None
+    _check_once(path, clips)
+    return OfficialList(clips, glosses)
+
+
+def _check_once(path: str | os.PathLike, clips: Sequence[OfficialClip]) -> None:
+    label = {clip.id: clip.label for clip in reversed(clips)}
+    for clip in clips if len(label) < len(clips) else ():
+        if label[clip.id] != clip.label:
+            raise ListError(
+                f"{path}: lists clip '{clip.id}' twice, with labels {label[clip.id]} and "
+                f"{clip.label}; which is right?"
+            )
 
 
 def _wlasl_clip(instance: dict, label: int) -> OfficialClip:
@@ -145,10 +185,10 @@ def read_rows(path: str | os.PathLike, classes: Sequence[str] | None = None) -> 
 
     Raises:
         FileNotFoundError: there is no such file.
-        ListError: a line has no label, or a class that is not in the class list; names the line.
+        ListError: a line has no label, or a class that is not in the class list; names the line. Or
+            a clip has two labels.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such list; download it from the benchmark's site")
+    require_file(path, _MISSING)
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
@@ -162,6 +202,7 @@ def read_rows(path: str | os.PathLike, classes: Sequence[str] | None = None) -> 
         if len(row) != 2:
             raise ListError(f"{path}: line {number} is not a file name and a label: '{line}'")
         clips.append(OfficialClip(file_id(row[0]), None, _label(path, number, row[1], labels)))
+    _check_once(path, clips)
     return OfficialList(clips)
 
 

@@ -14,12 +14,12 @@ import os
 import pickle
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import UserError, in_one_line
+from .foreign_files import foreign_kind, require_file
 
 _RECONSTRUCT = np.empty(0).__reduce__()[0]
 _SCALAR = np.float64().__reduce__()[0]
@@ -93,8 +93,7 @@ def load_pickle(path: str | os.PathLike, also: Mapping[tuple[str, str], Any] | N
         UnsafePickleError: it holds anything else (nothing of it was executed), is cut short or is
             no pickle; one line naming the file and the remedy.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    require_file(path)
     with open(path, "rb") as file:
         return loads_pickle(file.read(), path, also)
 
@@ -105,6 +104,9 @@ def loads_pickle(
     also: Mapping[tuple[str, str], Any] | None = None,
 ) -> Any:
     """As :func:`load_pickle`, from bytes; ``name`` is what errors call them."""
+    kind = None if data.startswith(b"\x80") else foreign_kind(data)
+    if kind:
+        raise UnsafePickleError(f"{name}: not a pickle but {kind}")
     try:
         return _DataUnpickler(io.BytesIO(data), also).load()
     except pickle.UnpicklingError as error:

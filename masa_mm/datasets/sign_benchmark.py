@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .clip_choice import DatasetError
+from .clip_choice import DatasetError, check_class_order
 from .official_clip import ClipRangeError, FrameRange, OfficialClip, OfficialList, cut_clips
 from .sign_pose_dataset import SignPoseDataset
 from .sources.base import read_class_list
@@ -161,6 +161,8 @@ class SignBenchmark(SignPoseDataset):
                 f"{self.class_file or self.split_file}: names {len(named)} classes, "
                 f"{self._title(size)} has {size}; give the whole class list"
             )
+        for path, poses in zip(self.files, self._poses):
+            check_class_order(path, poses.glosses, self.class_file or self.split_file, told or ())
         return [*named[:size], *map(str, range(len(named), size))]
 
     def _read_official(self, classes: list[str] | None) -> OfficialSplit | None:

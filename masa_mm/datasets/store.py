@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from masa_mm.skeleton import NUM_JOINTS
 
 from .clip_checks import BadClip, clip_problems
+from .foreign_files import require_file
 from .store_format import (
     DTYPES,
     FORMAT,
@@ -79,10 +79,7 @@ class PoseStore:
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = str(path)
-        if not Path(path).is_file():
-            raise FileNotFoundError(
-                f"{path}: no such pose store; make it with tools/data/convert.py"
-            )
+        require_file(path, "no such pose store; make it with tools/data/convert.py")
         try:
             with safe_open(self.path, framework="pt") as file:
                 self._read_metadata(file.metadata() or {})

@@ -425,3 +425,18 @@ def test_real_lists_of_the_other_benchmarks(tmp_path):
     )
     assert dataset[0]["gloss"] == "丈夫" and len(dataset) == 1
     assert dataset.coverage.official == 37500
+
+
+# ---- class lists -------------------------------------------------------------------------------
+
+
+def test_a_store_made_with_another_order_of_classes_is_refused(tmp_path):
+    classes = [f"sign{number}" for number in range(100)]
+    (tmp_path / "classes.txt").write_text("\n".join(classes))
+    swapped = [classes[1], classes[0], *classes[2:]]
+    store = store_of(tmp_path / "a.safetensors", "ab", [2, 3], glosses=swapped)
+    official = {name: dict(subset="train", action=[2 + n, 0, 1]) for n, name in enumerate("ab")}
+    options = dict(split_file=dump(tmp_path / "nslt_100.json", official), subset=100)
+    assert len(WLASLPose(store, [], **options)) == 2
+    with pytest.raises(DatasetError, match=r"class 0 'sign1', which is class 1 of .*classes\.txt"):
+        WLASLPose(store, [], class_list=str(tmp_path / "classes.txt"), **options)

@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masa_mm.datasets.clip_choice import DatasetError, leave_out, stratified_share
+from masa_mm.datasets.clip_choice import (
+    DatasetError,
+    check_class_order,
+    leave_out,
+    stratified_share,
+)
 
 
 @settings(max_examples=80, deadline=None)
@@ -39,3 +44,14 @@ def test_what_is_left_is_what_is_not_listed(tmp_path_factory, ids, listed, rando
         return
     want = [number for number in chosen if ids[number] not in listed]
     assert leave_out(chosen, ids, str(path)).tolist() == want
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["A", "b"], ["0", "1", "2"], [], ["a", "b", "z"]])
+def test_class_names_that_do_not_contradict_a_list(names):
+    check_class_order("x.safetensors", names, "list.txt", ["a", "b", "1", "c"])
+
+
+@pytest.mark.parametrize("names", [["b", "a"], ["x", "a"], ["a", "b", "c"]])
+def test_class_names_in_another_order(names):
+    with pytest.raises(DatasetError, match=r"^x\.safetensors: .* of list\.txt: a class list in an"):
+        check_class_order("x.safetensors", names, "list.txt", ["a", "b", "1", "c"])

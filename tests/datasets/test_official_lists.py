@@ -1,5 +1,6 @@
 """The readers of official lists: what each says of a clip."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -103,3 +104,44 @@ def test_the_real_msasl_list():
         assert clip.frames.stop / clip.frames.fps == pytest.approx(entry["end_time"], abs=0.01)
         rows, columns = clip.box.within((entry["height"], entry["width"]))
         assert rows.stop - rows.start > 10 and columns.stop - columns.start > 10
+
+
+NSLT = '"a": {"subset": "train", "action": [1, 0, 5]}'
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\3\4", "not a JSON file but a zip archive; unpack it"),
+        (b"{" + NSLT.encode()[:20], "not a JSON file .*download it again"),
+        (b"[" * 100_000, "not a JSON file .*download it again"),
+        (f"{{{NSLT}, {NSLT}}}".encode(), "lists 'a' twice"),
+        (gzip.compress(NSLT.encode() * 9)[:-9], "not a whole gzip file"),
+        (gzip.compress(b"x" * 99)[:12] + b"\xff" * 20, "not a whole gzip file"),
+        (gzip.compress(b"PK\3\4"), "a zip archive"),
+    ],
+)
+def test_damaged_lists_are_named_in_one_line(tmp_path, content, said):
+    path = tmp_path / "nslt_100.json"
+    path.write_bytes(content)
+    with pytest.raises(ListError, match=rf"nslt_100\.json: .*{said}") as caught:
+        read_wlasl(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_folder_is_no_list(tmp_path):
+    for read in (read_wlasl, read_msasl, read_rows):
+        with pytest.raises(FileNotFoundError, match="a folder; give a file"):
+            read(tmp_path)
+
+
+def test_a_clip_with_two_labels_is_refused(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("a.mp4 1\nb.mp4 2\na.mp4 1\n")
+    assert [clip.label for clip in read_rows(path).clips] == [1, 2, 1]
+    path.write_text("a.mp4 1\nb.mp4 2\nx/a.avi 3\n")
+    with pytest.raises(ListError, match=r"list\.txt: lists clip 'a' twice, with labels 1 and 3"):
+        read_rows(path)
+    glosses = [dict(gloss=name, instances=[dict(video_id="7", split="val")]) for name in "xy"]
+    with pytest.raises(ListError, match="lists clip '7' twice, with labels 0 and 1"):
+        read_wlasl(dump(tmp_path / "v.json", glosses))

@@ -110,7 +110,7 @@ def test_persistent_references_are_refused():
 def test_damaged_files_are_named(tmp_path):
     whole = pickle.dumps(DATA)
     path = tmp_path / "a.pkl"
-    for data in (b"", b"PK\x03\x04 a zip", whole[:-1], whole[: len(whole) // 2], b"\x80\x63."):
+    for data in (b"", whole[:-1], whole[: len(whole) // 2], b"\x80\x63."):
         path.write_bytes(data)
         with pytest.raises(UnsafePickleError, match="not a whole pickle") as caught:
             load_pickle(path)
@@ -127,3 +127,12 @@ def test_what_a_damaged_pickle_says_stays_one_line():
     for error in (caught, other):
         message = str(error.value)
         assert len(message.splitlines()) == 1 and len(message) < 200 and "copy it again" in message
+
+
+def test_what_is_no_pickle_at_all_is_called_what_it_is(tmp_path):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(b"PK\x03\x04 a zip")
+    with pytest.raises(UnsafePickleError, match=r"a\.pkl: not a pickle but a zip archive; unpack"):
+        load_pickle(path)
+    with pytest.raises(FileNotFoundError, match="a folder; give a file"):
+        load_pickle(tmp_path)

@@ -14,14 +14,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from ...errors import UserError
-
-# What a file begins with that is not the text its name promises.
-_FOREIGN = {
-    b"PK\x03\x04": "a zip archive; unpack it and give what is in it",
-    b"\x1f\x8b": "gzip-compressed; unpack it first",
-    b"\x93NUMPY": "a numpy array; give the file that this source's page describes",
-    b"\x80": "a pickle; give the file that this source's page describes",
-}
+from ..foreign_files import foreign_kind, require_file
 
 
 class SourceError(UserError):
@@ -42,13 +35,11 @@ def read_text(path: str | os.PathLike) -> str:
 @contextmanager
 def open_text(path: str | os.PathLike) -> Iterator[TextIO]:
     """A text file to be read piece by piece; raises as :func:`read_text`."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    require_file(path)
     with open(path, "rb") as file:
-        beginning = file.read(8)
-    for magic, what in _FOREIGN.items():
-        if beginning.startswith(magic):
-            raise SourceError(f"{path}: not text but {what}")
+        kind = foreign_kind(file.read(8))
+    if kind:
+        raise SourceError(f"{path}: not text but {kind}")
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             yield file
@@ -105,8 +96,7 @@ def read_arrays(path: str | os.PathLike) -> np.ndarray | dict[str, np.ndarray]:
         FileNotFoundError: there is no such file.
         SourceError: it is neither, is damaged, or holds objects.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    require_file(path)
     try:
         content = np.load(path, allow_pickle=False)
         if isinstance(content, np.ndarray):
@@ -153,13 +143,14 @@ def read_class_list(path: str | os.PathLike) -> list[str]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        SourceError: it is empty, no text, or its labels are not 0, 1, 2, ... in order.
+        SourceError: it is empty, no text, or its labels are not 0, 1, 2, ... in order; or it names
+            a class twice.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such class list")
+    require_file(path, "no such class list")
     names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not names:
         raise SourceError(f"{path}: an empty class list; give a class name a line")
+    places: dict[str, int] = {}
     if all("\t" in name for name in names):
         labels, names = zip(*(name.split("\t", 1) for name in names))
         for line, label in enumerate(labels):
@@ -168,4 +159,11 @@ def read_class_list(path: str | os.PathLike) -> list[str]:
                     f"{path}: line {line + 1} has label {label}, expected {line}; "
                     "sort the class list by label, from 0"
                 )
-    return [name.strip() for name in names]
+    names = [name.strip() for name in names]
+    for line, name in enumerate(names):
+        if (first := places.setdefault(name, line)) != line:
+            raise SourceError(
+                f"{path}: lines {first + 1} and {line + 1} are both '{name}'; give each class a "
+                "name of its own"
+            )
+    return names

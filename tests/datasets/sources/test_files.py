@@ -88,3 +88,16 @@ def test_class_lists_may_be_zips_by_mistake(tmp_path):
 def test_marks_of_byte_order_and_quoted_commas_are_read(tmp_path):
     (tmp_path / "a.csv").write_bytes(b'\xef\xbb\xbfid,gloss\r\na,"good, bye"\r\n')
     assert list(read_table(tmp_path / "a.csv")) == [dict(id="a", gloss="good, bye")]
+
+
+@pytest.mark.parametrize("text", ["a\nb\n\na\n", "0\ta\n1\tb\n2\ta \n"])
+def test_a_class_list_names_each_class_once(tmp_path, text):
+    (tmp_path / "list.txt").write_text(text)
+    with pytest.raises(SourceError, match=r"list\.txt: lines 1 and 3 are both 'a'"):
+        read_class_list(tmp_path / "list.txt")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    for read in (read_arrays, read_json, read_class_list, lambda path: list(read_table(path))):
+        with pytest.raises(FileNotFoundError, match="a folder; give a file"):
+            read(tmp_path)
