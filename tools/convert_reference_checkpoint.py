@@ -1,18 +1,14 @@
 """Make a checkpoint of the authors' release one of the reference preset.
 
-    python tools/convert_reference_checkpoint.py IN.pth.tar OUT.pth
+    python tools/convert_reference_checkpoint.py IN.pth.tar checkpoints/masa_reference.pth
 
 The file is read as data, nothing of it is executed. Every name of it is reported with its shape:
 mapped, unused (not kept: layers and a decoder that take no part in the forward pass) or missing.
 A file with a name too many or too few, or of another width, is refused in one line and nothing is
 written; --names lists what is wrong with it.
 
-OUT.pth fits configs/_base_/models/masa_reference.py: with load_from pretraining goes on, momentum
-copy and memory bank included (the optimizer's state is not kept); with
-
-    init_cfg=dict(type='StrictPretrained', checkpoint='OUT.pth', prefix='backbone.')
-
-it is the backbone of configs/_base_/models/recognizer_reference.py, for finetuning and probing.
+What it makes fits the reference preset; under that name its configs find it. docs/method.md has the
+commands for pretraining to go on, for finetuning and for probing.
 """
 
 from __future__ import annotations
@@ -68,13 +64,15 @@ def convert(args: argparse.Namespace) -> None:
     """
     if Path(args.input).resolve() == Path(args.output).resolve():
         raise UserError(f"{args.output}: is the file to convert; give another name")
+    if Path(args.output).is_dir():
+        raise UserError(f"{args.output}: a folder; name a file to write")
     weights, epoch = read_reference(args.input)
     converted, report = convert_reference(weights, wanted_state(args.config))
     if args.names or not report.problem:
         print("\n".join(report.lines()))
     if report.problem:
         raise UserError(
-            f"{args.input}: does not fit {args.config}, of its {len(weights)} names there are "
+            f"{args.input}: does not fit {args.config}, it has {len(weights)} names: "
             f"{report.problem}; nothing was written"
         )
     meta = dict(source=Path(args.input).name, source_epoch=epoch)

@@ -211,9 +211,11 @@ def _latest_checkpoint(work_dir: str) -> str | None:
 
 
 def _check_checkpoint(checkpoint: str) -> None:
-    is_url = "://" in checkpoint
-    if not is_url and not Path(checkpoint).expanduser().is_file():
-        raise FileNotFoundError(f"{checkpoint}: no such checkpoint")
+    if "://" in checkpoint or Path(checkpoint).expanduser().is_file():
+        return
+    if Path(checkpoint).expanduser().is_dir():
+        raise UsageError(f"{checkpoint}: a folder; name the checkpoint, a file")
+    raise FileNotFoundError(f"{checkpoint}: no such checkpoint")
 
 
 def _set_randomness(cfg: Config, args: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ import functools
 import os
 import pickle
 import types
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,13 @@ def load_from_local(filename: str | os.PathLike, map_location: Any = None) -> An
 
     Raises:
         FileNotFoundError: there is no such file.
-        CheckpointError: the file is damaged or holds more than data; names the file and the remedy.
+        CheckpointError: it is a folder, damaged or holds more than data; names file and remedy.
     """
     import torch
 
     path = Path(filename).expanduser()
+    if path.is_dir():
+        raise CheckpointError(f"{filename}: a folder; name the checkpoint, a file")
     if not path.is_file():
         raise FileNotFoundError(f"{filename}: no such checkpoint")
     with _clear_errors(filename), _environment():
@@ -200,7 +203,10 @@ def _qualified_name(item: Any) -> str:
 @contextlib.contextmanager
 def _clear_errors(filename: str | os.PathLike) -> Iterator[None]:
     try:
-        yield
+        with warnings.catch_warnings():
+            # torch's advice to report it, above the one line that says what is wrong.
+            warnings.filterwarnings("ignore", "Detected pickle protocol")
+            yield
     except (CheckpointError, ImportError):
         raise
     except Exception as error:  # what a damaged file makes of an unpickler can be anything
@@ -214,11 +220,17 @@ def _clear_errors(filename: str | os.PathLike) -> Iterator[None]:
                 f"{filename}: refused, it asks to run {name}, which is no data; nothing of it was "
                 "executed. Use a checkpoint from a source you trust, saved with plain tensors"
             ) from None
-        reason = f"{type(error).__name__}: {(text.splitlines() or [''])[0][:120]}"
         raise CheckpointError(
             f"{filename}: cannot be read as a checkpoint, it is truncated, damaged or holds "
-            f"something else ({reason}); resume from an earlier one or fetch it again"
+            f"something else ({_reason(error)}); take an earlier one or fetch it again"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What torch found, without what it says around that."""
+    text = str(error).rpartition("WeightsUnpickler error:")[2].strip()
+    sentence = text.partition("\n")[0].partition(". ")[0]
+    return f"{type(error).__name__}: {sentence[:120]}".removesuffix(": ")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import warnings
 import zipfile
 
 import numpy as np
@@ -135,6 +136,27 @@ def test_a_truncated_checkpoint_is_one_clear_line(tmp_path, safe_loading, keep, 
     with pytest.raises(CheckpointError, match=r"half.pth: .*truncated") as caught:
         CheckpointLoader.load_checkpoint(str(path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"<!DOCTYPE html>", b"hello\n", b"PK\x03\x04 no zip", pickle.dumps(dict(a=1), protocol=4)],
+)
+def test_a_file_of_another_kind_is_one_clear_line(tmp_path, capfd, content):
+    """Not a line more, and nothing of torch's advice to load it unsafely."""
+    (tmp_path / "other.pth").write_bytes(content)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with pytest.raises(CheckpointError, match=r"other.pth: cannot be read") as caught:
+            CheckpointLoader.load_checkpoint(str(tmp_path / "other.pth"))
+    message = str(caught.value)
+    assert "\n" not in message and "weights_only" not in message and not warned
+    assert len(message) < 300
+
+
+def test_a_folder_is_no_checkpoint(tmp_path):
+    with pytest.raises(CheckpointError, match="a folder; name the checkpoint"):
+        CheckpointLoader.load_checkpoint(str(tmp_path))
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):

@@ -196,6 +196,22 @@ def test_the_file_itself_as_output(folder, theirs, capsys):
     assert Path(path).read_bytes() == content
 
 
+def test_a_folder_as_input_or_output(folder, theirs, capsys):
+    (folder / "out.pth").mkdir()
+    save(folder, theirs)
+    assert "out.pth: a folder; name a file" in refused(folder, capsys)[0]
+    (folder / "in.pth.tar").unlink()
+    (folder / "in.pth.tar").mkdir()
+    (folder / "out.pth").rmdir()
+    assert "in.pth.tar: a folder; name the checkpoint" in refused(folder, capsys)[0]
+
+
+@pytest.mark.parametrize("content", [b"hello\n", b"<html>sign in</html>", b"PK\x03\x04"])
+def test_a_file_of_another_kind(folder, capsys, content):
+    (folder / "in.pth.tar").write_bytes(content)
+    assert "cannot be read as a checkpoint" in refused(folder, capsys)[0]
+
+
 def test_an_interrupted_write_leaves_what_was_there(folder, theirs, monkeypatch):
     save(folder, theirs)
     run(folder)

@@ -150,6 +150,7 @@ def test_slurm_starts_every_process_with_srun(tmp_path):
         (cli.test, ["no/config.py", "x.pth"], "no/config.py: no such config"),
         (cli.test, ["toy_config.py", "gone.pth"], "gone.pth: no such checkpoint"),
         (cli.train, ["toy_config.py", "--resume", "gone.pth"], "gone.pth: no such checkpoint"),
+        (cli.test, ["toy_config.py", "."], ".: a folder; name the checkpoint"),
         (cli.train, ["orphan.py"], "no_such_base.py"),
         (cli.train, ["toy_config.py", "--launcher", "pytorch"], "dist_train.sh"),
         (cli.train, ["bare.py", "--auto-scale-lr"], "auto_scale_lr = dict(base_batch_size"),
