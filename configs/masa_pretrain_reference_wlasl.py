@@ -1,7 +1,8 @@
 """MASA pretrained as the authors' release does it (docs/method.md), on WLASL's train and val.
 
-To go on from their checkpoint, converted by tools/convert_reference_checkpoint.py:
---cfg-options load_from=FILE.pth
+The pickles are in pixels: MMAction2's, or tools/data/convert.py's with --pickle. To go on from
+the authors' checkpoint, converted by tools/convert_reference_checkpoint.py:
+--cfg-options load_from=checkpoints/masa_reference.pth
 """
 
 _base_ = [

@@ -1,5 +1,7 @@
 """Every config: it loads, builds, and fits the others."""
 
+import ast
+import inspect
 import re
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from mmaction.registry import MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
+from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 
 from masa_mm.skeleton import graph_layout
 
@@ -32,11 +34,6 @@ def load(name):
 @pytest.fixture(scope="module")
 def pretrain():
     return load("masa_pretrain_wlasl.py")
-
-
-@pytest.fixture(scope="module")
-def finetune():
-    return load("masa_finetune_wlasl300.py")
 
 
 def plain(value):
@@ -147,11 +144,31 @@ def test_decays_matrices_only(pretrain):
     assert decayed == set(trained) - left_alone
 
 
-def test_a_probe_is_the_finetuning_with_a_frozen_encoder(finetune):
-    probe = load("masa_probe_wlasl300.py")
-    assert probe.model.backbone.frozen is True
+@pytest.mark.parametrize("of", ["wlasl300", "reference_wlasl100"])
+def test_a_probe_is_the_finetuning_with_a_frozen_encoder(of):
+    probe, finetune = load(f"masa_probe_{of}.py"), load(f"masa_finetune_{of}.py")
+    assert probe.model.backbone.pop("frozen") is True
+    assert probe.model == finetune.model
     assert probe.train_dataloader == finetune.train_dataloader
-    assert probe.model.backbone.init_cfg == finetune.model.backbone.init_cfg
+
+
+@pytest.mark.parametrize("config", ["masa_pretrain_reference_wlasl.py", "masa_pretrain_wlasl.py"])
+def test_a_shorter_pretraining_keeps_its_schedule(config):
+    """One that goes on from other weights, for example."""
+    cfg = load(config)
+    cfg.train_cfg.max_epochs = 5
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1e-4)
+    common = dict(optimizer=optimizer, epoch_length=2)
+    for schedule in cfg.param_scheduler:
+        schedule = dict(schedule)
+        # As the runner: without an end of its own it ends with the run.
+        schedule.setdefault("end", cfg.train_cfg.max_epochs)
+        kind = PARAM_SCHEDULERS.get(schedule.pop("type"))
+        if schedule.pop("convert_to_iter_based", False):
+            kind.build_iter_from_epoch(**schedule, **common)
+        else:
+            kind(optimizer, **schedule)
 
 
 def test_the_four_benchmarks_are_pooled():
@@ -164,9 +181,38 @@ def test_the_four_benchmarks_are_pooled():
     assert all("train" in data["ann_file"] for data in datasets)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/results.md", "docs/transforms.md"])
+def test_any_finetuning_becomes_the_papers_by_the_documented_options():
+    """docs/method.md names two values; all else of the encoders and heads is the same."""
+    text = (ROOT / "docs/method.md").read_text()
+    given = dict(re.findall(r"model\.backbone\.([\w.]+)=(\S+)", text.split("--cfg-options")[1]))
+    checkpoint = given.pop("init_cfg.checkpoint")
+    assert (ROOT / f"configs/{Path(checkpoint).parent.name}.py").is_file()
+    ours = load("masa_finetune_msasl1000.py").model
+    ours.backbone.update({name: ast.literal_eval(value) for name, value in given.items()})
+    paper = load("masa_finetune_paper_wlasl100.py").model
+    assert set(given) == {"use_score", "position_gain"}
+    names = (ours.backbone.keys() | paper.backbone.keys()) - {"init_cfg"}
+    for name in names:
+        assert value_of(ours.backbone, name) == value_of(paper.backbone, name), name
+    with torch.device("meta"):
+        pooling = [type(MODELS.build(model.cls_head).pooling) for model in (ours, paper)]
+    assert pooling[0] is pooling[1]
+
+
+def value_of(config, name):
+    """The value in a component's config, or the component's default."""
+    default = inspect.signature(MODELS.get(config.type).__init__).parameters.get(name)
+    return config.get(name, default and default.default)
+
+
+PAGES = ["README.md", *(f"docs/{page}.md" for page in ("method", "results", "transforms"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_config_of_a_page_exists(page):
-    paths = re.findall(r"configs/[\w/]+\.py", (ROOT / page).read_text())
+    """Of ``configs/a_{b,c}.py`` both."""
+    paths = re.findall(r"(configs/[\w/]+)(?:\{([\w,]+)\})?(\.py)", (ROOT / page).read_text())
     assert paths
-    for path in paths:
-        assert (ROOT / path).is_file(), path
+    for start, choices, end in paths:
+        for choice in choices.split(","):
+            assert (ROOT / (start + choice + end)).is_file(), start + choice + end

@@ -21,13 +21,19 @@ from masa_mm.datasets.collate import pad_clips
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (slice(0, 21), slice(21, 42), slice(42, 49))
-PRETRAINING = ["masa_pretrain_paper_wlasl.py", "masa_pretrain_wlasl.py", "masa_pretrain_all.py"]
+PRETRAINING = [
+    "masa_pretrain_paper_wlasl.py",
+    "masa_pretrain_paper_all.py",
+    "masa_pretrain_wlasl.py",
+    "masa_pretrain_all.py",
+]
 FINETUNING = [
     "masa_finetune_paper_wlasl100.py",
     *(f"masa_finetune_wlasl{size}.py" for size in (100, 300, 2000)),
     *(f"masa_finetune_msasl{size}.py" for size in (100, 200, 1000)),
     "masa_finetune_nmfs_csl.py",
     "masa_finetune_slr500.py",
+    *(f"masa_finetune_reference_wlasl{size}.py" for size in (100, 300, 2000)),
 ]
 
 

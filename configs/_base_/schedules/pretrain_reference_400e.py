@@ -9,7 +9,14 @@ param_scheduler = [
     # Epoch e runs at e / 20 of the rate. Epoch 0 should run at 0, from which mmengine could not
     # multiply its way up.
     dict(type="LinearLR", start_factor=1e-6, begin=0, end=21, by_epoch=True),
-    dict(type="MultiStepLR", milestones=[100, 200, 300, 350], gamma=0.5, begin=20, by_epoch=True),
+    dict(
+        type="MultiStepLR",
+        milestones=[100, 200, 300, 350],
+        gamma=0.5,
+        begin=20,
+        end=400,
+        by_epoch=True,
+    ),
 ]
 # mu and lambda_s are the model's; lambda_s rises over the first 100 epochs.
 custom_hooks = [dict(type="MomentumAlignmentHook", warmup_epochs=100)]
