@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .packing import PackedFrames, pack_frames, unpack_frames
+from .frame_block import FrameBlock
+from .packing import FramePacking, find_packing, pack_frames, unpack_frames
 
 
 def sincos_position(position: Tensor, channels: int) -> Tensor:
@@ -18,16 +19,23 @@ def sincos_position(position: Tensor, channels: int) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], -1)
 
 
-def ignored_frames(packed: PackedFrames, keys: Tensor | None) -> Tensor:
-    """Packed frames that nothing attends to, bool [N, L], of keys bool [N, T] or None for all."""
-    attended = packed.visible
+def attended_slots(packing: FramePacking, keys: Tensor | None) -> Tensor | None:
+    """Slots that may be attended to, bool [N, 1, 1, L], of keys bool [N, T] or None for all.
+
+    None where nothing is barred.
+    """
+    if packing.is_full and keys is None:
+        return None
+    shape = packing.num_clips, packing.num_slots
+    attended = torch.zeros(shape, dtype=torch.bool, device=packing.slots.device)
+    attended.view(-1)[packing.slots] = True
     if keys is not None:
-        attended = attended & keys.gather(1, packed.index)
-        attended = torch.where(attended.any(1, keepdim=True), attended, packed.visible)
-    ignored = ~attended
+        allowed = torch.zeros_like(attended)
+        allowed.view(-1)[packing.slots] = keys.flatten()[packing.rows]
+        attended = torch.where(allowed.any(1, keepdim=True), allowed, attended)
     # A clip without a visible frame attends to one blank: to nothing would be NaN.
-    ignored[:, 0] &= attended.any(1)
-    return ignored
+    attended[:, 0] |= ~attended.any(1)
+    return attended[:, None, None]
 
 
 class FrameTransformer(nn.Module):
@@ -35,7 +43,7 @@ class FrameTransformer(nn.Module):
 
     Frames that are not visible are left out of the computation, not merely of the attention, so
     nothing of them reaches a visible frame and a clip's result does not depend on how far its batch
-    is padded.
+    is padded. The others are packed, row after row; only the attention lays them out clip by clip.
 
     Args:
         channels (int): Width of a frame.
@@ -67,14 +75,13 @@ class FrameTransformer(nn.Module):
         self.input_norm = nn.LayerNorm(channels, eps=norm_eps)
         # Built one by one: nn.TransformerEncoder starts all its layers from one random draw.
         self.blocks = nn.ModuleList(
-            nn.TransformerEncoderLayer(
+            FrameBlock(
                 channels,
                 num_heads,
                 feedforward_channels,
                 dropout,
                 activation="gelu",
                 layer_norm_eps=norm_eps,
-                batch_first=True,
                 norm_first=norm_first,
             )
             for _ in range(depth)
@@ -100,13 +107,16 @@ class FrameTransformer(nn.Module):
         Returns:
             Tensor: [N, T, C], zeros where a frame is not visible.
         """
-        packed = pack_frames(frames, visible)
-        x = self.input_norm(packed.frames)
+        packing = find_packing(visible)
+        rows = self.input_norm(pack_frames(frames, packing))
         if self.position_gain is not None:
-            places = packed.index if position is None else position.gather(1, packed.index)
-            x = x + (self.position_gain * sincos_position(places, x.shape[-1])).to(x.dtype)
-        ignored = ignored_frames(packed, keys)
-        padding = ignored if bool(ignored.any()) else None
+            places = packing.rows % frames.shape[1]
+            if position is not None:
+                places = position.flatten()[packing.rows]
+            rows = rows + (self.position_gain * sincos_position(places, rows.shape[-1])).to(
+                rows.dtype
+            )
+        attended = attended_slots(packing, keys)
         for block in self.blocks:
-            x = block(x, src_key_padding_mask=padding)
-        return unpack_frames(packed._replace(frames=self.output_norm(x)), frames.shape[1])
+            rows = block(rows, packing, attended)
+        return unpack_frames(self.output_norm(rows), packing, frames.shape[1])

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .batch_norm import RowBatchNorm, joint_batch_norm
+from .graph_messages import cost_of_all, cost_of_distinct, distinct_messages
+
+# Shared messages take more, smaller products: they must save this share of the multiplications.
+_WORTHWHILE = 0.2
 
 
 class GraphConv(nn.Module):
     """Graph convolution: ``out[w] = sum_k sum_v A[k, v, w] (W_k x[v] + b_k)``, K subsets.
 
     The neighbours are gathered before the weights are applied: sums over joints are cheaper on the
-    (fewer) input channels, and the K weight matrices then make one matrix product.
+    (fewer) input channels, and the K weight matrices then make one matrix product. Where many
+    joints hear the same or nothing, as on the star of fingers around a palm, each distinct message
+    is computed once instead.
 
     Args:
         in_channels (int): Channels of a joint on input.
@@ -33,13 +40,47 @@ class GraphConv(nn.Module):
         bound = 1 / math.sqrt(in_channels)
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.uniform_(self.bias, -bound, bound)
+        self._plan()
+
+    def _plan(self) -> None:
+        """Settle how to compute, which the graph alone decides."""
+        self.shares_messages = False
+        if self.A.is_meta:  # a graph without numbers, until a checkpoint brings them
+            return
+        num_subsets, num_joints, _ = self.A.shape
+        channels = self.weight.shape[1] // num_subsets, self.weight.shape[0]
+        messages = [distinct_messages(subset) for subset in self.A]
+        least = (1 - _WORTHWHILE) * cost_of_all(num_subsets, num_joints, channels)
+        self.shares_messages = cost_of_distinct(messages, channels) < least
+        self._identity = [message.is_identity for message in messages]
+        for k, message in enumerate(messages):
+            self.register_buffer(f"collect{k}", message.collect, persistent=False)
+            self.register_buffer(f"spread{k}", message.spread, persistent=False)
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self._plan()  # a checkpoint may bring another graph
 
     def forward(self, x: Tensor) -> Tensor:
         """x [rows, V, in_channels] -> [rows, V, out_channels]."""
+        combine = self._shared if self.shares_messages else self._all
+        return combine(x) + self.A.sum(1).t() @ self.bias
+
+    def _all(self, x: Tensor) -> Tensor:
         num_subsets, num_joints, _ = self.A.shape
         gather = self.A.permute(2, 0, 1).reshape(num_joints * num_subsets, num_joints)
         neighbours = torch.matmul(gather, x).view(len(x), num_joints, self.weight.shape[1])
-        return F.linear(neighbours, self.weight) + self.A.sum(1).t() @ self.bias
+        return F.linear(neighbours, self.weight)
+
+    def _shared(self, x: Tensor) -> Tensor:
+        out: Tensor | int = 0
+        for k, weight in enumerate(self.weight.chunk(len(self.A), 1)):
+            if self._identity[k]:
+                out = out + F.linear(x, weight)
+                continue
+            collect, spread = getattr(self, f"collect{k}"), getattr(self, f"spread{k}")
+            out = out + torch.matmul(spread, F.linear(torch.matmul(collect, x), weight))
+        return out
 
 
 class GraphBlock(nn.Module):

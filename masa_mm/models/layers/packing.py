@@ -31,33 +31,57 @@ def neighbour_rows(visible: Tensor, reach: int) -> Tensor:
     return rows.unfold(1, 2 * reach + 1, 1)[visible]
 
 
-class PackedFrames(NamedTuple):
-    """Visible frames gathered to the front of each clip.
+class FramePacking(NamedTuple):
+    """Where the visible frames of a padded batch lie, found once and used by all that follows.
 
     Attributes:
-        frames (Tensor): [N, L, C], L = the most visible frames of a clip; zeros behind a clip's
-            last one.
-        visible (Tensor): bool [N, L], which of them are real.
-        index (Tensor): int64 [N, L], their places among the T frames.
+        rows (Tensor): int64 [F], their places among the N * T frames, in their order.
+        slots (Tensor): int64 [F], their places among N * L slots, where each clip's visible frames
+            are moved to its front.
+        num_clips (int): N.
+        num_slots (int): L, the most visible frames of a clip, at least 1.
     """
 
-    frames: Tensor
-    visible: Tensor
-    index: Tensor
+    rows: Tensor
+    slots: Tensor
+    num_clips: int
+    num_slots: int
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no slot is empty; rows and slots are then the same."""
+        return len(self.slots) == self.num_clips * self.num_slots
 
 
-def pack_frames(frames: Tensor, visible: Tensor) -> PackedFrames:
-    """Gather the visible frames of frames [N, T, C], visible bool [N, T], in their order."""
-    counts = visible.sum(1)
-    longest = max(int(counts.max()), 1)
-    index = visible.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :longest]
-    kept = torch.arange(longest, device=frames.device) < counts[:, None]
-    packed = frames.gather(1, index[..., None].expand(-1, -1, frames.shape[-1]))
-    return PackedFrames(packed * kept[..., None], kept, index)
+def find_packing(visible: Tensor) -> FramePacking:
+    """Find the visible frames, bool [N, T]."""
+    num_slots = max(int(visible.sum(1).max()), 1)
+    first = torch.arange(len(visible), device=visible.device) * num_slots
+    slots = visible.cumsum(1) - 1 + first[:, None]
+    rows = visible.flatten().nonzero().flatten()
+    return FramePacking(rows, slots.flatten()[rows], len(visible), num_slots)
 
 
-def unpack_frames(packed: PackedFrames, num_frames: int) -> Tensor:
-    """Put packed frames back in their places: [N, num_frames, C], zeros elsewhere."""
-    frames, kept, index = packed
-    out = frames.new_zeros(frames.shape[0], num_frames, frames.shape[-1])
-    return out.scatter_(1, index[..., None].expand_as(frames), frames * kept[..., None])
+def pack_frames(frames: Tensor, packing: FramePacking) -> Tensor:
+    """The visible ones of frames [N, T, ...]: [F, ...]."""
+    return frames.flatten(0, 1).index_select(0, packing.rows)
+
+
+def unpack_frames(rows: Tensor, packing: FramePacking, num_frames: int) -> Tensor:
+    """Put rows [F, C] back in their places: [N, num_frames, C], zeros elsewhere."""
+    frames = rows.new_zeros(packing.num_clips * num_frames, rows.shape[1])
+    return frames.index_copy(0, packing.rows, rows).unflatten(0, (-1, num_frames))
+
+
+def to_slots(rows: Tensor, packing: FramePacking) -> Tensor:
+    """Lay rows [F, C] out clip by clip: [N, L, C], zeros in empty slots."""
+    if not packing.is_full:
+        blank = rows.new_zeros(packing.num_clips * packing.num_slots, rows.shape[1])
+        rows = blank.index_copy(0, packing.slots, rows)
+    return rows.unflatten(0, (packing.num_clips, packing.num_slots))
+
+
+def from_slots(slots: Tensor, packing: FramePacking) -> Tensor:
+    """Take the rows out of [N, L, C] again: [F, C]."""
+    rows = slots.flatten(0, 1)
+    return rows if packing.is_full else rows.index_select(0, packing.slots)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from masa_mm.models.layers import FrameTransformer, sincos_position
 
@@ -26,15 +27,24 @@ def make(norm_first=False, use_position=True, **changes):
     return transformer
 
 
+def torchs(block):
+    """torch's own layer with the weights of a block."""
+    layer = nn.TransformerEncoderLayer(
+        16, 4, 32, 0.0, "gelu", batch_first=True, norm_first=block.norm_first
+    )
+    layer.load_state_dict(block.state_dict())
+    return layer.to(block.linear1.weight.dtype).train(block.training)
+
+
 def alone(transformer, frames, visible, position=None):
-    """One clip's visible frames through the blocks, with no mask anywhere."""
+    """One clip's visible frames through torch's own layers, with no mask anywhere."""
     places = visible.nonzero().flatten()
     x = transformer.input_norm(frames[places][None])
     if transformer.position_gain is not None:
         places = places if position is None else position[places]
         x = x + transformer.position_gain * sincos_position(places, x.shape[-1])
     for block in transformer.blocks:
-        x = block(x)
+        x = torchs(block)(x)
     return transformer.output_norm(x)[0]
 
 
@@ -123,7 +133,7 @@ def with_keys(transformer, frames, keys):
     """One clip's frames through the blocks; each attends to the keys only."""
     x = transformer.input_norm(frames[None])
     for block in transformer.blocks:
-        x = block(x, src_key_padding_mask=~keys[None])
+        x = torchs(block)(x, src_key_padding_mask=~keys[None])
     return transformer.output_norm(x)[0]
 
 
@@ -146,3 +156,33 @@ def test_hidden_frames_are_no_keys_and_a_clip_without_a_key_attends_to_all_it_sh
     everything = transformer(frames, visible)
     for keys in (visible, ~visible, torch.zeros_like(visible), torch.ones_like(visible)):
         torch.testing.assert_close(transformer(frames, visible, keys=keys), everything)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_gradients_equal_those_of_torchs_layers(norm_first):
+    """In double precision: of the input and of every weight, for clips of several lengths."""
+    transformer = make(norm_first).double()
+    torch.manual_seed(0)
+    frames = torch.randn(3, 8, 16, dtype=torch.float64, requires_grad=True)
+    visible = torch.arange(8) < torch.tensor([[8], [3], [5]])
+    wanted = torch.randn(3, 8, 16, dtype=torch.float64)
+    found = gradients(transformer, frames, (transformer(frames, visible) * wanted).sum())
+
+    padded = transformer.input_norm(frames) + transformer.position_gain * sincos_position(
+        torch.arange(8), 16
+    )
+    layers = [torchs(block) for block in transformer.blocks]
+    for layer in layers:
+        padded = layer(padded, src_key_padding_mask=~visible)
+    loss = (transformer.output_norm(padded)[visible] * wanted[visible]).sum()
+    expected = gradients(nn.ModuleList(layers), frames, loss)
+    torch.testing.assert_close(found[0], expected[0])
+    for name, gradient in expected[1].items():
+        torch.testing.assert_close(found[1]["blocks." + name], gradient)
+
+
+def gradients(module, frames, loss):
+    """Gradients of the frames and of the parameters, by name."""
+    named = dict(module.named_parameters())
+    of_frames, *rest = torch.autograd.grad(loss, [frames, *named.values()])
+    return of_frames, dict(zip(named, rest, strict=True))

@@ -1,12 +1,17 @@
 """GraphConv against the sum it stands for, with a weight matrix and a bias to each subset."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from masa_mm.models.backbones.part_network import part_graphs
 from masa_mm.models.layers import GraphBlock, GraphConv
+from masa_mm.models.layers.graph_messages import distinct_messages
+from masa_mm.skeleton import BODY, RIGHT_HAND
 
 
 @settings(max_examples=25, deadline=None)
@@ -85,3 +90,73 @@ def test_block_in_evaluation_equals_its_formula():
 def test_block_without_residual_is_blind_to_a_graph_without_edges():
     block = GraphBlock(4, 4, torch.zeros(1, 3, 3), residual=False).eval()
     assert block(torch.randn(2, 3, 4)).equal(block(torch.randn(2, 3, 4)))
+
+
+def shared_and_plain(conv):
+    """The same convolution with messages shared and not."""
+    plain = deepcopy(conv)
+    conv.shares_messages, plain.shares_messages = True, False
+    return conv, plain
+
+
+@settings(max_examples=30, deadline=None)
+@given(joints=st.integers(1, 5), rows=st.integers(0, 3), seed=st.integers(0, 2**31))
+def test_sharing_messages_changes_nothing(joints, rows, seed):
+    """Graphs with joints that hear the same, hear nothing, or just themselves; with gradients."""
+    torch.manual_seed(seed)
+    adjacency = torch.randint(0, 3, (2, joints, joints)) * 0.5
+    adjacency[1, :, 0] = adjacency[1, :, -1]
+    adjacency = torch.cat([torch.eye(joints)[None], adjacency, torch.zeros(1, joints, joints)])
+    convs = shared_and_plain(GraphConv(3, 4, adjacency).double())
+    x = torch.randn(rows, joints, 3, dtype=torch.float64, requires_grad=True)
+    wanted = torch.randn(rows, joints, 4, dtype=torch.float64)
+    results = []
+    for conv in convs:
+        out = conv(x)
+        loss = (out * wanted).sum()
+        results.append([out, *torch.autograd.grad(loss, [x, conv.weight, conv.bias])])
+    for shared, plain in zip(*results, strict=True):
+        torch.testing.assert_close(shared, plain)
+
+
+@pytest.mark.parametrize("part", [RIGHT_HAND, BODY])
+@pytest.mark.parametrize("mode", ["spatial", "sideways"])
+def test_sharing_changes_nothing_on_the_graphs_in_use(part, mode):
+    torch.manual_seed(0)
+    for graph in part_graphs(part, mode):
+        shared, plain = shared_and_plain(GraphConv(5, 6, graph).double())
+        x = torch.randn(4, graph.shape[1], 5, dtype=torch.float64)
+        torch.testing.assert_close(shared(x), plain(x))
+
+
+def test_fingers_hear_the_palm_once():
+    """On the star of fingers around a palm: itself 6, from the palm 1, from the fingers 1."""
+    _, star = part_graphs(RIGHT_HAND, "spatial")
+    conv = GraphConv(64, 64, star)
+    assert conv.shares_messages
+    assert sorted(len(distinct_messages(subset).collect) for subset in star) == [1, 1, 6]
+    assert set(conv.state_dict()) == {"A", "weight", "bias"}
+
+
+def test_a_dense_graph_shares_nothing():
+    assert not GraphConv(64, 64, torch.rand(3, 6, 6)).shares_messages
+
+
+def test_a_checkpoint_brings_its_graph():
+    """What is shared follows the graph that was loaded."""
+    _, star = part_graphs(RIGHT_HAND, "spatial")
+    conv, other = GraphConv(4, 4, star), GraphConv(4, 4, star.roll(1, 0).flip(2))
+    x = torch.randn(3, 6, 4)
+    assert not torch.allclose(conv(x), other(x))
+    conv.load_state_dict(other.state_dict())
+    torch.testing.assert_close(conv(x), other(x))
+
+
+def test_a_network_without_numbers_gets_its_graph_with_its_checkpoint():
+    _, star = part_graphs(RIGHT_HAND, "spatial")
+    conv = GraphConv(4, 4, star)
+    empty = GraphConv(4, 4, star.to("meta")).to_empty(device="cpu")
+    empty.load_state_dict(conv.state_dict())
+    x = torch.randn(3, 6, 4)
+    assert empty(x).equal(conv(x))
+    assert empty.shares_messages == conv.shares_messages

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masa_mm.models.layers import neighbour_rows, pack_frames, unpack_frames
+from masa_mm.models.layers import find_packing, neighbour_rows, pack_frames, unpack_frames
+from masa_mm.models.layers.packing import from_slots, to_slots
 
 
 @st.composite
@@ -31,30 +32,42 @@ def test_neighbour_rows_equals_a_loop(visible, reach):
 
 @settings(max_examples=60, deadline=None)
 @given(visible=visibilities())
-def test_pack_gathers_in_order_and_unpack_restores(visible):
-    frames = torch.arange(visible.numel(), dtype=torch.float32).view(*visible.shape, 1) + 1
-    frames = frames.repeat(1, 1, 2)
-    packed = pack_frames(frames, visible)
-    assert packed.frames.shape[1] == max(1, int(visible.sum(1).max()))
-    for clip in range(len(visible)):
-        seen = [frame for frame in range(visible.shape[1]) if visible[clip, frame]]
-        assert packed.visible[clip].sum() == len(seen)
-        assert packed.index[clip, : len(seen)].tolist() == seen
-        assert packed.frames[clip, : len(seen)].equal(frames[clip, seen])
-        assert not packed.frames[clip, len(seen) :].any()
-    restored = unpack_frames(packed, visible.shape[1])
-    assert restored.equal(frames * visible[..., None])
+def test_packing_equals_a_loop_and_unpacking_restores(visible):
+    clips, num_frames = visible.shape
+    frames = torch.arange(visible.numel() * 2, dtype=torch.float32).view(*visible.shape, 2) + 1
+    packing = find_packing(visible)
+    rows = pack_frames(frames, packing)
+    places = visible.nonzero().tolist()
+    assert rows.tolist() == [frames[clip, frame].tolist() for clip, frame in places]
+    assert packing.num_slots == max(1, int(visible.sum(1).max()))
+    slots = to_slots(rows, packing)
+    assert slots.shape == (clips, packing.num_slots, 2)
+    for clip in range(clips):
+        seen = [frame for frame in range(num_frames) if visible[clip, frame]]
+        assert slots[clip, : len(seen)].equal(frames[clip, seen])
+        assert not slots[clip, len(seen) :].any()
+    assert from_slots(slots, packing).equal(rows)
+    assert unpack_frames(rows, packing, num_frames).equal(frames * visible[..., None])
 
 
 def test_what_is_written_behind_the_last_frame_does_not_come_back():
     visible = torch.tensor([[False, True, False], [True, True, True]])
-    packed = pack_frames(torch.ones(2, 3, 4), visible)
-    dirty = packed._replace(frames=packed.frames + 5)
-    assert unpack_frames(dirty, 3)[0].any(-1).tolist() == [False, True, False]
+    packing = find_packing(visible)
+    slots = to_slots(pack_frames(torch.ones(2, 3, 4), packing), packing)
+    rows = from_slots(torch.where(slots == 0, 5.0, slots), packing)
+    assert rows.equal(torch.ones(4, 4))
+
+
+def test_clips_without_gaps_are_laid_out_without_a_copy():
+    packing = find_packing(torch.ones(2, 3, dtype=torch.bool))
+    rows = torch.rand(6, 4)
+    assert packing.is_full
+    assert to_slots(rows, packing).data_ptr() == rows.data_ptr()
 
 
 def test_gradient_passes_to_visible_frames_only():
     frames = torch.randn(1, 4, 2, requires_grad=True)
-    visible = torch.tensor([[True, False, True, False]])
-    unpack_frames(pack_frames(frames, visible), 4).sum().backward()
+    packing = find_packing(torch.tensor([[True, False, True, False]]))
+    rows = from_slots(to_slots(pack_frames(frames, packing), packing), packing)
+    unpack_frames(rows, packing, 4).sum().backward()
     assert frames.grad[..., 0].tolist() == [[1, 0, 1, 0]]
