@@ -97,13 +97,13 @@ def _unit_checks(
     return [
         (
             some_frame((reach > MAX_BODY_COORDINATE).any(1)),
-            f"its body lies more than {MAX_BODY_COORDINATE:g} image sizes away: pixels?",
-            "bring pixels into part coordinates with masa_mm.datasets.crop.crop_parts",
+            f"its body lies more than {MAX_BODY_COORDINATE:g} image sizes away, as pixels do",
+            "convert them as pixels (--units pixels), or with masa_mm.datasets.crop.crop_parts",
         ),
         (
             some_frame((score > 0).any(1))
             & ~some_frame(((reach >= MIN_BODY_COORDINATE) & (score > 0)).any(1)),
-            "its body lies in a hundredth of the image: shares of the image taken for pixels?",
+            "its body lies in a hundredth of the image, as shares of it taken for pixels do",
             "give pixels, or say that they were divided by the image's size",
         ),
     ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -127,7 +127,7 @@ def write_clips(
     layout: str,
     dtype: str = "float16",
     skip_bad: bool = False,
-    fallback: str = "absent",
+    crop: Mapping[str, Any] | None = None,
 ) -> WriteReport:
     """Make the pose store of all extracted clips.
 
@@ -136,7 +136,7 @@ def write_clips(
         out: the ``.safetensors`` file to make.
         layout: the estimator's joints.
         dtype, skip_bad: see :func:`masa_mm.datasets.store.write_store`; failed clips are bad ones.
-        fallback: see :func:`masa_mm.datasets.crop.crop_parts`.
+        crop: keywords of :func:`masa_mm.datasets.crop.crop_parts` that differ from its own.
 
     Raises:
         BadClipsError: clips failed or are bad, and ``skip_bad`` is off; nothing is written.
@@ -157,7 +157,7 @@ def write_clips(
                 continue
             poses = files.load(job.id)
             joints, score = select_joints(poses.keypoint, poses.score, layout)
-            joints, score = crop_parts(joints, score, poses.img_shape, fallback=fallback)
+            joints, score = crop_parts(joints, score, poses.img_shape, **(crop or {}))
             writer.add(job.id, joints, score, job.label, job.signer, poses.img_shape)
     return writer.report
 

@@ -20,6 +20,7 @@ from masa_mm.audit.checks.coverage import BENCHMARKS
 from masa_mm.audit.checks.near_duplicates import THRESHOLD
 from masa_mm.audit.clips import AuditClips
 from masa_mm.audit.report import write_report
+from masa_mm.errors import UserError
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         found = audit(clips, _official(args, clips), args.near, args.samples, args.seed, _progress)
         _progress("report")
         written = write_report(clips, found, args.out)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, UserError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for section in written.sections:

@@ -14,12 +14,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from masa_mm.datasets.crop import FALLBACKS
+from masa_mm.datasets.crop_options import add_crop_options, crop_rules
 from masa_mm.datasets.pickle_writer import store_to_pickle
 from masa_mm.datasets.sources import PoseSource, convert
 from masa_mm.datasets.sources.catalog import SOURCES
 from masa_mm.datasets.sources.report import report_path, write_report
-from masa_mm.datasets.store import DTYPES, PoseStore, WriteReport
+from masa_mm.datasets.store import DTYPES, BadClipsError, PoseStore, WriteReport
+from masa_mm.errors import UserError
 from masa_mm.skeleton import describe_joints, missing_joints
 
 
@@ -53,12 +54,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-missing", action="store_true", help="mark joints that the source lacks as absent"
     )
-    parser.add_argument(
-        "--few-joints",
-        choices=FALLBACKS,
-        default="absent",
-        help="a hand with fewer than 10 visible joints is absent, or boxed by elbow and wrist",
-    )
+    add_crop_options(parser)
     parser.add_argument(
         "--pickle", metavar="OUT.pkl", help="also write MMAction2's annotations, in pixels"
     )
@@ -71,7 +67,7 @@ def _convert(args: argparse.Namespace) -> None:
         args.output,
         args.dtype,
         args.skip_bad,
-        args.few_joints,
+        crop_rules(args),
         args.allow_missing,
         args.pickle,
     )
@@ -85,6 +81,11 @@ def _tell(args: argparse.Namespace, source: PoseSource, report: WriteReport) -> 
         print(f"skipped: {clip}")
     for note in source.notes:
         print(note)
+    if _may_count_from_one(args.output, source):
+        print(
+            "no clip has label 0: if the labels count from 1, all of them are off by one; "
+            "count them from 0, or give --first-label 1 where the source has it"
+        )
     missing = missing_joints(source.layout)
     if missing:
         print(f"the source has no {describe_joints(missing)}: absent in the store")
@@ -97,17 +98,32 @@ def _tell(args: argparse.Namespace, source: PoseSource, report: WriteReport) -> 
     )
 
 
+def _may_count_from_one(path: str, source: PoseSource) -> bool:
+    """Whether class 0 has neither a clip nor a name, while others have."""
+    label = PoseStore(path).label
+    return source.glosses[:1] == ["0"] and label.max() > 0 and not (label == 0).any()
+
+
 def _pickle(args: argparse.Namespace) -> None:
     clips = store_to_pickle(PoseStore(args.input), args.output)
     print(f"{args.output}: {clips} clips in part coordinates")
+
+
+def _why_nothing(bad: int, skip_bad: bool) -> str:
+    if skip_bad:
+        return f"nothing is written: {bad} bad clips and not one that is good"
+    return f"nothing is written: {bad} bad clips; mend them, or leave them out with --skip-bad"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         args.run(args)
-    except (OSError, ValueError, KeyError) as error:
-        print(error.args[0] if isinstance(error, KeyError) else error, file=sys.stderr)
+    except (OSError, UserError) as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        if isinstance(error, BadClipsError) and len(error.bad) > 1:
+            print(f"error: {_why_nothing(len(error.bad), args.skip_bad)}", file=sys.stderr)
         return 1
     return 0
 

@@ -22,7 +22,7 @@ import torch
 from mmengine.config import DictAction
 
 from masa_mm.datasets.benchmarks import BENCHMARKS
-from masa_mm.datasets.crop import FALLBACKS
+from masa_mm.datasets.crop_options import add_crop_options, crop_rules
 from masa_mm.datasets.store import DTYPES
 from masa_mm.errors import UserError
 from masa_mm.extraction.clip_files import ClipFiles
@@ -57,12 +57,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--skip-bad", action="store_true", help="leave failed clips out of the store"
     )
-    parser.add_argument(
-        "--few-joints",
-        choices=FALLBACKS,
-        default="absent",
-        help="a hand with fewer than 10 visible joints is absent, or boxed by elbow and wrist",
-    )
+    add_crop_options(parser)
     args = parser.parse_args(argv)
     if bool(args.benchmark) != bool(args.list) or (args.benchmark and not args.split):
         parser.error("a benchmark needs --benchmark, --list and --split together")
@@ -92,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         leave()
         return code
     except (UserError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
 
 
@@ -135,7 +130,7 @@ def finish(
         )
         return 1
     report = write_clips(
-        plan, files, failed, args.out, layout, args.dtype, args.skip_bad, args.few_joints
+        plan, files, failed, args.out, layout, args.dtype, args.skip_bad, crop_rules(args)
     )
     for clip in report.skipped:
         print(f"skipped: {clip}")

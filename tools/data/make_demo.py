@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         reports = write_demo_stores(args.out_dir, config)
     except (ValueError, OSError) as error:
-        print(f"make_demo: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     for split, report in reports.items():
         path = store_path(args.out_dir, split)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ def convert(
     out: str | os.PathLike,
     dtype: str = "float16",
     skip_bad: bool = False,
-    fallback: str = "absent",
+    crop: Mapping[str, Any] | None = None,
     allow_missing: bool = False,
     pickle: str | os.PathLike | None = None,
 ) -> WriteReport:
@@ -35,8 +36,8 @@ def convert(
         out: the ``.safetensors`` file to make.
         dtype: 'float16' or 'float32'.
         skip_bad: leave bad clips out and report them instead of refusing.
-        fallback: what to do with hands of few visible joints; see
-            :func:`masa_mm.datasets.crop.crop_parts`.
+        crop: keywords of :func:`masa_mm.datasets.crop.crop_parts`, where its own rules are not
+            wanted: ``fallback``, ``clamp``, ...
         allow_missing: mark the joints that the source lacks as absent, instead of refusing.
         pickle: also write the same clips here, as MMAction2's pose annotations of the 49 joints,
             not cropped.
@@ -54,7 +55,7 @@ def convert(
     ):
         for block in _pieces(source, store):
             joints, score = joints_in_image(block, source.layout)
-            keep = _store(store, block, joints, score, source.cropped, fallback)
+            keep = _store(store, block, joints, score, source.cropped, crop or {})
             if pickles is not None:
                 _pickle(pickles, block, joints, score, source.cropped, keep)
     if pickles is not None:
@@ -127,12 +128,12 @@ def _store(
     joints: np.ndarray,
     score: np.ndarray,
     cropped: bool,
-    fallback: str,
+    crop: Mapping[str, Any],
 ) -> np.ndarray:
     """Crop a block's parts and give it to the store; returns which clips are good."""
     if not cropped:
         img_shape = np.repeat(np.asarray(clips.img_shape, np.float32), clips.num_frames, axis=0)
-        joints, score = crop_parts(joints, score, img_shape, fallback=fallback)
+        joints, score = crop_parts(joints, score, img_shape, **crop)
     return store.add_clips(
         joints, score, clips.num_frames, clips.ids, clips.label, clips.signer, clips.size
     )

@@ -10,6 +10,8 @@ frames, two states each), in units of the clip's mean hand size:
   their distance, a lone hand in the other side's half of the image half of its distance from the
   middle. Of real signs the hands lie so in 95 % of frames, lone ones in 90 %.
 
+The two costs were chosen on the clips of WLASL-hands, so how often they are right there
+(docs/data/converters.md) says little of other signers and cameras.
 So single crossings of the hands are followed, and the long run decides which track is the right
 hand.
 """

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from source_toys import SIZE, convert, converted, dump, in_layout, pose, refusal, same_clip, tool
 
 from masa_mm.datasets import PoseStore
+from masa_mm.datasets.crop import crop_parts, select_joints
 from masa_mm.datasets.sources import PoseSource, SourceClips, conversion
 from masa_mm.datasets.sources import convert as convert_source
 from masa_mm.datasets.sources.catalog import SOURCES
@@ -162,3 +163,30 @@ def test_every_source_has_a_help_text_and_a_name_of_its_own(capsys):
             tool.main([name, "--help"])
         assert stop.value.code == 0
     assert "--skip-bad" in capsys.readouterr().out
+
+
+def test_the_crops_of_the_reference_code_on_request(tmp_path):
+    rng = np.random.default_rng(3)
+    clip = annotation("coco_wholebody", frames=30)
+    clip["keypoint"] = rng.normal([320, 240], 250, clip["keypoint"].shape).astype(np.float32)
+    clip["keypoint_score"] = rng.random(clip["keypoint_score"].shape).astype(np.float32)
+    clip["keypoint_score"][..., 5:11] = 1  # arms, which box hands of few joints
+    options = ("--few-joints", "elbow_wrist_50px", "--clamp", "image", "--zero-left-above", 255)
+    layout = ("--layout", "coco_wholebody")
+    path = dump(tmp_path / "in.pkl", [clip])
+    store = converted("mmaction", path, tmp_path, *layout, *options)
+    joints = select_joints(clip["keypoint"][0], clip["keypoint_score"][0], "coco_wholebody")
+    rules = dict(fallback="elbow_wrist_50px", clamp="image", zero_left_above=255)
+    want, _ = crop_parts(*joints, clip["img_shape"], **rules)
+    np.testing.assert_array_equal(store.clip(0)[0], want)
+    own = converted("mmaction", path, tmp_path, *layout)
+    assert not np.array_equal(own.clip(0)[0], want)
+
+
+@pytest.mark.parametrize(("labels", "said"), [((1, 2), True), ((0, 2), False), ((-1, -1), False)])
+def test_labels_without_names_that_may_count_from_one_are_mentioned(tmp_path, capsys, labels, said):
+    clips = [
+        annotation("sign49", seed=seed) | dict(label=label) for seed, label in enumerate(labels)
+    ]
+    converted("mmaction", dump(tmp_path / "in.pkl", clips), tmp_path, "--layout", "sign49")
+    assert ("no clip has label 0: if the labels count from 1" in capsys.readouterr().out) == said

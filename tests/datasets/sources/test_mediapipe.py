@@ -141,7 +141,7 @@ def words(arrays):
         (shorter, "different numbers of frames (pose 5, left_hand 2, right_hand 5)"),
         (fewer, "give numbers [T, 33, 2 or more]"),
         (words, "give numbers"),
-        (pixels, "more than 10 image sizes away: pixels?"),
+        (pixels, "more than 10 image sizes away, as pixels do"),
         (lambda arrays: arrays.pop("pose"), "has no array pose; it has left_hand, right_hand"),
     ],
 )
