@@ -47,7 +47,11 @@ RATIOS = (1.0, 0.25, 0.1)
 SEEDS = (0, 1, 2)
 PRETRAINED = ("masa", "motion_only", "alignment_only")
 # The rows of the frozen table: features and the segments they are averaged over.
-FROZEN = {"raw poses": 8, "random network": 1, **{name: 1 for name in PRETRAINED}}
+FROZEN = {
+    "raw poses": 8,
+    **{name: 1 for name in ("random network", *PRETRAINED)},
+    **{f"{name}, 4 segments": 4 for name in ("random network", "masa")},
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Job:
     @property
     def name(self) -> str:
         """The folder of the job."""
-        parts = [self.kind, self.arm.replace(" ", "_")]
+        parts = [self.kind, self.arm.replace(",", "").replace(" ", "_")]
         if self.subset:
             parts += [str(self.subset), f"{self.ratio:.0%}".rstrip("%") + "pc"]
         return "-".join([*parts, f"seed{self.seed}"])
@@ -75,7 +79,7 @@ def jobs() -> Iterator[Job]:
         yield Job("pretrain", arm)
     for subset in SUBSETS:
         for arm in FROZEN:
-            for seed in SEEDS if arm == "random network" else SEEDS[:1]:
+            for seed in SEEDS if arm.startswith("random") else SEEDS[:1]:
                 yield Job("frozen", arm, seed, subset)
     for ratio in sorted(RATIOS):
         for subset in SUBSETS:
@@ -163,10 +167,11 @@ class Study:
             return partial(raw_pose_features, num_segments=segments)
         torch.manual_seed(job.seed)
         backbone = MODELS.build(cfg.model.backbone)
-        if job.arm == "random network":
+        network = job.arm.split(",")[0]
+        if network == "random network":
             calibrate_batch_norm(backbone, train)
         else:
-            StrictPretrained(self._checkpoint(job.arm), "backbone.")(backbone)
+            StrictPretrained(self._checkpoint(network), "backbone.")(backbone)
         return partial(extract_features, backbone, num_segments=segments)
 
     def finetune(self, job: Job) -> dict:
