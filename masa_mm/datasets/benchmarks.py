@@ -10,8 +10,9 @@ import numpy as np
 from mmaction.registry import DATASETS
 
 from .clip_choice import DatasetError, stratified_share
+from .held_out import HeldOutOfTrain
 from .official_clip import OfficialClip, OfficialList
-from .official_lists import file_id, read_json, read_msasl, read_rows, read_wlasl
+from .official_lists import file_id, read_json, read_msasl, read_wlasl
 from .sign_benchmark import Coverage, OfficialSplit, SignBenchmark
 
 __all__ = [
@@ -76,54 +77,8 @@ class MSASLPose(SignBenchmark):
         return [str(name) for name in read_json(path)]
 
 
-class _OutOfTrain(SignBenchmark):
-    """Benchmarks of train and test whose lists have a line a clip; val is held out of train.
-
-    'val' is the part of train that a subclass holds out, 'train' is what is left of it, and
-    'trainval' is the whole official train.
-    """
-
-    SPLITS = dict(train=("train",), test=("test",))
-    OUT_OF_TRAIN = ("val", "trainval")
-    HOLD_OUT = ""
-
-    @classmethod
-    def read_list(cls, path: str, classes: Sequence[str] | None = None) -> OfficialList:
-        return read_rows(path, classes)
-
-    def _read_official(self, classes: list[str] | None) -> OfficialSplit | None:
-        official = super()._read_official(classes)
-        if official is None or self.split not in ("train", "val"):
-            return official
-        return official._replace(clips=self._less_or_held_out(official.clips))
-
-    def _less_or_held_out(self, clips: list[OfficialClip]) -> list[OfficialClip]:
-        held_out = self._held_out(clips)
-        self._check_held_out(held_out)
-        return [clip for clip, held in zip(clips, held_out) if held == (self.split == "val")]
-
-    def _check_held_out(self, held_out: np.ndarray) -> None:
-        if self.split == "val" and not held_out.any():
-            raise DatasetError(
-                f"{self.NAME} has no val split of its own: hold part of train out, {self.HOLD_OUT}"
-            )
-
-    def _held_out(self, clips: list[OfficialClip]) -> np.ndarray:
-        """Which clips of the official train are val, bool [clips]."""
-        raise NotImplementedError
-
-    def _holds_out(self) -> bool:
-        """Whether part of the official train is val."""
-        raise NotImplementedError
-
-    def _split_title(self) -> str:
-        train = "train (less held out)" if self._holds_out() else "train"
-        titles = dict(train=train, val="train (held out)", trainval="train")
-        return titles.get(self.split, super()._split_title())
-
-
 @DATASETS.register_module()
-class NMFsCSLPose(_OutOfTrain):
+class NMFsCSLPose(HeldOutOfTrain):
     """NMFs-CSL: 1067 signs of Chinese Sign Language, laboratory (Hu et al., ACM TOMM 2021).
 
     ``split_file``: a list of "file name, label" lines a split, such as 'nmfs_{split}.txt', with
@@ -170,7 +125,7 @@ class NMFsCSLPose(_OutOfTrain):
 
 
 @DATASETS.register_module()
-class SLR500Pose(_OutOfTrain):
+class SLR500Pose(HeldOutOfTrain):
     """SLR500: 500 signs of Chinese Sign Language, 50 signers (Zhang et al., ICME 2016).
 
     Clips are named as their videos, 'P09_01_00_3': signer 9, and so on. The split is the signers':

@@ -7,12 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...datasets.benchmarks import MSASLPose, NMFsCSLPose, SLR500Pose, WLASLPose
+from ...datasets.benchmarks import BENCHMARKS
 from ...datasets.official_clip import OfficialClip
 from ...datasets.sign_benchmark import Coverage, SignBenchmark
 from ..clips import AuditClips, AuditError
-
-BENCHMARKS = dict(wlasl=WLASLPose, msasl=MSASLPose, nmfs_csl=NMFsCSLPose, slr500=SLR500Pose)
 
 
 class OfficialPart(NamedTuple):
