@@ -33,7 +33,9 @@ def train(argv: Sequence[str] | None = None) -> int:
     def run() -> None:
         cfg = train_config(args)
         runner, resume = _runner(cfg), bool(cfg.get("resume"))
-        load_strictly(runner, resume=resume, partly=not resume and bool(cfg.get("load_partly")))
+        load_strictly(
+            runner, resume=resume, partly=None if resume else bool(cfg.get("load_partly"))
+        )
         runner.train()
 
     return _in_one_line(run)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from mmengine.logging import print_log
@@ -14,8 +13,10 @@ from torch import Tensor
 
 from .strict_pretrained import CheckpointMismatchError, describe_mismatch, weights_by_name
 
+_PARTLY = "; to train from what fits, the rest random: --cfg-options load_partly=True"
 
-def load_strictly(runner: Runner, *, resume: bool = False, partly: bool = False) -> None:
+
+def load_strictly(runner: Runner, *, resume: bool = False, partly: bool | None = None) -> None:
     """Have a runner refuse checkpoints that do not fit its model.
 
     mmengine loads what happens to fit and goes on with the rest left random, and resumes weights
@@ -24,7 +25,8 @@ def load_strictly(runner: Runner, *, resume: bool = False, partly: bool = False)
     Args:
         runner: its ``load_checkpoint`` is replaced.
         resume: the checkpoint must hold the state of a run too.
-        partly: take what fits, saying how much; an error only where nothing does.
+        partly: take what fits, saying how much; an error only where nothing does. False: all of it,
+            and the error says how to ask for a part. None: all of it, a part is not to be had.
 
     The replaced method raises :class:`CheckpointMismatchError`.
     """
@@ -34,7 +36,12 @@ def load_strictly(runner: Runner, *, resume: bool = False, partly: bool = False)
     def load_checkpoint(filename: str, *args: Any, **kwargs: Any) -> dict:
         if partly:
             _check_some_fit(runner, filename)
-        checkpoint = _load(load, runner, filename, *args, **{**kwargs, "strict": not partly})
+        try:
+            checkpoint = load(filename, *args, **{**kwargs, "strict": not partly})
+        # torch's for names and shapes; the others come of what is no dict of tensors.
+        except (RuntimeError, AttributeError, TypeError):
+            _say_what_differs(runner, filename, "" if partly is None else _PARTLY)
+            raise
         if resume:
             _check_state(checkpoint, filename, bool(runner.param_schedulers))
         return checkpoint
@@ -42,18 +49,12 @@ def load_strictly(runner: Runner, *, resume: bool = False, partly: bool = False)
     runner.load_checkpoint = load_checkpoint
 
 
-def _load(load: Callable, runner: Runner, filename: str, *args: Any, **kwargs: Any) -> dict:
-    try:
-        return load(filename, *args, **kwargs)
-    # RuntimeError is torch's for names and shapes, the others come of what is no dict of tensors.
-    except (RuntimeError, AttributeError, TypeError):
-        problem = describe_mismatch(_weights(filename), _wanted(runner))
-        if not problem:
-            raise
+def _say_what_differs(runner: Runner, filename: str, advice: str) -> None:
+    problem = describe_mismatch(_weights(filename), _wanted(runner))
+    if problem:
         raise CheckpointMismatchError(
             f"{filename}: does not fit the config's {_model(runner)}: {problem}. Use the config it "
-            "was trained with, or another checkpoint; to train from what fits, the rest random: "
-            "--cfg-options load_partly=True"
+            f"was trained with, or another checkpoint{advice}"
         ) from None
 
 

@@ -55,13 +55,15 @@ def test_loads_what_fits_to_the_last_name(runner, saved, prefix):
 
 def test_names_too_few_and_too_many(runner, saved):
     path, weights = saved(drop=["decoder."], add=["cls_head.fc.bias"])
-    message = refused(runner(), path)
+    message = refused(runner(partly=False), path)
     missing = [name for name in runner().model.state_dict() if name not in weights]
     assert (
         f"does not fit the config's MASA: {len(missing)} missing (first: {missing[0]})" in message
     )
     assert "1 unexpected (first: cls_head.fc.bias)" in message
     assert "load_partly=True" in message
+    # Where it has no say, in testing and resuming, it is not offered.
+    assert "load_partly" not in refused(runner(), path) + refused(runner(resume=True), path)
 
 
 def test_another_shape(runner, saved):
