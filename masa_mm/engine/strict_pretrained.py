@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 
+# What only the authors' names have (see masa_mm.checkpoints, which maps them).
+_AUTHORS_PART = "embed.st_gcn_"
+
 
 class CheckpointMismatchError(UserError):
     """A checkpoint that does not fit the module it is loaded into."""
@@ -85,7 +88,7 @@ def weights_by_name(checkpoint: Any, filename: str) -> dict[str, Tensor]:
     """The weights of a checkpoint that was read: under 'state_dict', or the checkpoint itself.
 
     Raises:
-        CheckpointMismatchError: It holds anything else.
+        CheckpointMismatchError: It holds anything else, or the authors' release as it is.
     """
     weights = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, dict) else None
     if not isinstance(weights, dict):
@@ -98,6 +101,11 @@ def weights_by_name(checkpoint: Any, filename: str) -> dict[str, Tensor]:
             raise CheckpointMismatchError(
                 f"{filename} holds {type(value).__name__} under {name!r}, not weights by name"
             )
+    if any(_AUTHORS_PART in name for name in weights):
+        raise CheckpointMismatchError(
+            f"{filename} holds the weights of the authors' release under their own names; convert "
+            f"it first: python tools/convert_reference_checkpoint.py {filename} OUT.pth"
+        )
     return weights
 
 

@@ -102,6 +102,14 @@ def test_names_beyond_the_module(checkpoint, encoder_config):
     assert "unexpected" in message and "missing" in message
 
 
+def test_the_authors_file_as_it_is_names_the_converter(tmp_path, encoder_config):
+    path = tmp_path / "checkpoint0400.pth.tar"
+    names = ("module.embed.st_gcn_hand.A", "module.encoder.layer.0.attn.w_q.weight")
+    torch.save(dict(epoch=400, state_dict={name: torch.zeros(2) for name in names}), path)
+    message = refused(path, MODELS.build(encoder_config))
+    assert f"tools/convert_reference_checkpoint.py {path} OUT.pth" in message
+
+
 @pytest.mark.parametrize("kept", [0, 0.5, 0.99])
 def test_a_truncated_file(checkpoint, encoder_config, kept):
     path, _ = checkpoint
