@@ -8,7 +8,13 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...skeleton import NUM_JOINTS
-from ..layers import FrameTransformer, make_mask_token
+from ..layers import (
+    FrameTransformer,
+    find_packing,
+    make_mask_token,
+    pack_frames,
+    unpack_frames,
+)
 
 
 @MODELS.register_module()
@@ -82,9 +88,14 @@ class MotionDecoder(BaseModule):
         )
 
     def forward(
-        self, latent: Tensor, visible: Tensor, present: Tensor, position: Tensor | None = None
+        self,
+        latent: Tensor,
+        visible: Tensor,
+        present: Tensor,
+        position: Tensor | None = None,
+        wanted: Tensor | None = None,
     ) -> Tensor:
-        """Predict the motion of every present frame.
+        """Predict motion.
 
         Args:
             latent (Tensor): [N, T, in_channels], the encoder's output in the original order of
@@ -92,15 +103,21 @@ class MotionDecoder(BaseModule):
             visible (Tensor): bool [N, T], frames the encoder has seen.
             present (Tensor): bool [N, T], frames that are neither padding nor empty.
             position (Tensor, optional): [N, T], the frames' places in their clips.
+            wanted (Tensor, optional): bool [N, T], frames whose motion is asked for; what only
+                others need is not computed. Defaults to all.
 
         Returns:
-            Tensor: [N, T, 49, num_intervals, 2].
+            Tensor: [N, T, 49, num_intervals, 2], zeros in frames that are not wanted and, where
+                there are mask tokens, in absent ones.
         """
         frames = self.project(latent)
         if self.mask_token is None:
-            decoded = self.transformer(frames, torch.ones_like(present), position, keys=present)
+            computed, keys, tokens = torch.ones_like(present), present, None
         else:
+            computed, keys, tokens = present, None, ~visible
             frames = torch.where(visible[..., None], frames, self.mask_token.to(frames.dtype))
-            decoded = self.transformer(frames, present, position)
-        motion = self.predictor(decoded)
+        decoded = self.transformer(frames, computed, position, keys, wanted, tokens)
+        packing = find_packing(computed if wanted is None else computed & wanted)
+        motion = self.predictor(pack_frames(decoded, packing))
+        motion = unpack_frames(motion, packing, latent.shape[1])
         return motion.unflatten(-1, (NUM_JOINTS, self.num_intervals, 2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .packing import FramePacking, from_slots, to_slots
+from .packing import DistinctRows, FramePacking, from_slots, rows_within, to_slots
 
 
 class FrameBlock(nn.TransformerEncoderLayer):
@@ -15,7 +15,14 @@ class FrameBlock(nn.TransformerEncoderLayer):
     work, lays them out clip by clip. Arguments and weights are torch's.
     """
 
-    def forward(self, rows: Tensor, packing: FramePacking, attended: Tensor | None) -> Tensor:
+    def forward(
+        self,
+        rows: Tensor,
+        packing: FramePacking,
+        attended: Tensor | None = None,
+        wanted: FramePacking | None = None,
+        distinct: DistinctRows | None = None,
+    ) -> Tensor:
         """Run the block.
 
         Args:
@@ -23,25 +30,72 @@ class FrameBlock(nn.TransformerEncoderLayer):
             packing (FramePacking): Which clips they are of.
             attended (Tensor, optional): bool [N, 1, 1, L], slots that may be attended to. None for
                 all.
+            wanted (FramePacking, optional): Rows to compute, F' of these. None for all.
+            distinct (DistinctRows, optional): Which rows are equal, so that each is projected once.
 
         Returns:
-            Tensor: [F, C].
+            Tensor: [F, C], or [F', C].
         """
+        inputs = self.norm1(rows) if self.norm_first else rows
+        found = self.attend(inputs, packing, attended, wanted, distinct)
+        if wanted is not None:
+            rows = rows.index_select(0, rows_within(packing, wanted))
+        rows = rows + self.dropout1(found)
         if self.norm_first:
-            rows = rows + self.dropout1(self.attend(self.norm1(rows), packing, attended))
             return rows + self.feed_forward(self.norm2(rows))
-        rows = self.norm1(rows + self.dropout1(self.attend(rows, packing, attended)))
+        rows = self.norm1(rows)
         return self.norm2(rows + self.feed_forward(rows))
 
-    def attend(self, rows: Tensor, packing: FramePacking, attended: Tensor | None) -> Tensor:
-        """Self-attention within each clip: rows [F, C] -> [F, C]."""
+    def attend(
+        self,
+        rows: Tensor,
+        packing: FramePacking,
+        attended: Tensor | None,
+        wanted: FramePacking | None,
+        distinct: DistinctRows | None,
+    ) -> Tensor:
+        """Self-attention within each clip, see :meth:`forward`."""
         layer = self.self_attn
-        projected = F.linear(rows, layer.in_proj_weight, layer.in_proj_bias)
-        heads = to_slots(projected, packing).unflatten(-1, (3, layer.num_heads, layer.head_dim))
-        query, key, value = heads.permute(2, 0, 3, 1, 4)
-        dropout = layer.dropout if self.training else 0.0
-        found = F.scaled_dot_product_attention(query, key, value, attended, dropout)
-        return layer.out_proj(from_slots(found.transpose(1, 2).flatten(2), packing))
+        queries = packing if wanted is None else wanted
+        query, key, value = self._project(rows, packing, wanted, distinct)
+        found = F.scaled_dot_product_attention(
+            self._heads(query, queries),
+            self._heads(key, packing),
+            self._heads(value, packing),
+            attended,
+            layer.dropout if self.training else 0.0,
+        )
+        return layer.out_proj(from_slots(found.transpose(1, 2).flatten(2), queries))
+
+    def _project(
+        self,
+        rows: Tensor,
+        packing: FramePacking,
+        wanted: FramePacking | None,
+        distinct: DistinctRows | None,
+    ) -> tuple[Tensor, ...]:
+        """Queries [F or F', C], keys and values [F, C]."""
+        weight, bias = self.self_attn.in_proj_weight, self.self_attn.in_proj_bias
+        if distinct is not None:
+            projected = F.linear(rows.index_select(0, distinct.first), weight, bias)
+            projected = projected.index_select(0, distinct.copy)
+        elif wanted is None:
+            projected = F.linear(rows, weight, bias)
+        else:
+            width = rows.shape[1]
+            chosen = rows.index_select(0, rows_within(packing, wanted))
+            query = F.linear(chosen, weight[:width], bias[:width])
+            return query, *F.linear(rows, weight[width:], bias[width:]).chunk(2, 1)
+        query, key, value = projected.chunk(3, 1)
+        if wanted is not None:
+            query = query.index_select(0, rows_within(packing, wanted))
+        return query, key, value
+
+    def _heads(self, rows: Tensor, packing: FramePacking) -> Tensor:
+        """rows [F, C] -> [N, heads, L, C / heads]."""
+        layer = self.self_attn
+        slots = to_slots(rows, packing).unflatten(-1, (layer.num_heads, layer.head_dim))
+        return slots.transpose(1, 2)
 
     def feed_forward(self, rows: Tensor) -> Tensor:
         """The two linear layers: rows [F, C] -> [F, C]."""

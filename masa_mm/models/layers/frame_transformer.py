@@ -8,7 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from .frame_block import FrameBlock
-from .packing import FramePacking, find_packing, pack_frames, unpack_frames
+from .packing import (
+    DistinctRows,
+    FramePacking,
+    find_distinct,
+    find_packing,
+    pack_frames,
+    rows_within,
+    unpack_frames,
+)
 
 
 def sincos_position(position: Tensor, channels: int) -> Tensor:
@@ -94,6 +102,8 @@ class FrameTransformer(nn.Module):
         visible: Tensor,
         position: Tensor | None = None,
         keys: Tensor | None = None,
+        wanted: Tensor | None = None,
+        alike: Tensor | None = None,
     ) -> Tensor:
         """Encode the visible frames.
 
@@ -103,20 +113,51 @@ class FrameTransformer(nn.Module):
             position (Tensor, optional): [N, T], the frames' places in the clip. Defaults to 0..T-1.
             keys (Tensor, optional): bool [N, T], the visible frames that may be attended to.
                 Defaults to all; a clip without a key attends to all too.
+            wanted (Tensor, optional): bool [N, T], the visible frames whose result is asked for;
+                the last block computes no other. Defaults to all.
+            alike (Tensor, optional): bool [N, T], visible frames that hold one and the same vector,
+                such as a mask token: the first block projects it once for each place in a clip.
 
         Returns:
-            Tensor: [N, T, C], zeros where a frame is not visible.
+            Tensor: [N, T, C], zeros where a frame is not visible or not wanted.
         """
         packing = find_packing(visible)
+        places = packing.rows % frames.shape[1]
+        if position is not None:
+            places = position.flatten()[packing.rows]
         rows = self.input_norm(pack_frames(frames, packing))
         if self.position_gain is not None:
-            places = packing.rows % frames.shape[1]
-            if position is not None:
-                places = position.flatten()[packing.rows]
-            rows = rows + (self.position_gain * sincos_position(places, rows.shape[-1])).to(
-                rows.dtype
+            code = self.position_gain * sincos_position(places, rows.shape[-1])
+            rows = rows + code.to(rows.dtype)
+        distinct = None
+        if alike is not None:
+            if self.position_gain is None:
+                places = torch.zeros_like(places)
+            distinct = find_distinct(alike.flatten()[packing.rows], places)
+        inner = None if wanted is None else find_packing(visible & wanted)
+        rows = self._run(rows, packing, attended_slots(packing, keys), inner, distinct)
+        return unpack_frames(
+            self.output_norm(rows), packing if inner is None else inner, frames.shape[1]
+        )
+
+    def _run(
+        self,
+        rows: Tensor,
+        packing: FramePacking,
+        attended: Tensor | None,
+        wanted: FramePacking | None,
+        distinct: DistinctRows | None,
+    ) -> Tensor:
+        """All blocks; only the first has equal rows and only the last may leave rows out."""
+        last = len(self.blocks) - 1
+        for number, block in enumerate(self.blocks):
+            rows = block(
+                rows,
+                packing,
+                attended,
+                wanted if number == last else None,
+                distinct if number == 0 else None,
             )
-        attended = attended_slots(packing, keys)
-        for block in self.blocks:
-            rows = block(rows, packing, attended)
-        return unpack_frames(self.output_norm(rows), packing, frames.shape[1])
+        if wanted is not None and last < 0:
+            rows = rows.index_select(0, rows_within(packing, wanted))
+        return rows

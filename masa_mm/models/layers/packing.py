@@ -85,3 +85,32 @@ def from_slots(slots: Tensor, packing: FramePacking) -> Tensor:
     """Take the rows out of [N, L, C] again: [F, C]."""
     rows = slots.flatten(0, 1)
     return rows if packing.is_full else rows.index_select(0, packing.slots)
+
+
+def rows_within(packing: FramePacking, inner: FramePacking) -> Tensor:
+    """Where the rows of a packing of fewer frames are among those of a packing, int64 [F']."""
+    return torch.searchsorted(packing.rows, inner.rows)
+
+
+class DistinctRows(NamedTuple):
+    """Rows that are equal, each once.
+
+    Attributes:
+        first (Tensor): int64 [D], rows of which no two are known to be equal.
+        copy (Tensor): int64 [F], which of these each row equals.
+    """
+
+    first: Tensor
+    copy: Tensor
+
+
+def find_distinct(alike: Tensor, places: Tensor) -> DistinctRows:
+    """Find equal rows: of rows alike, bool [F], those of one place, int64 [F], are equal."""
+    own, others = (~alike).nonzero().flatten(), alike.nonzero().flatten()
+    found, which = places[others].unique(return_inverse=True)
+    # Of several rows of a place any will do.
+    first = others.new_zeros(len(found)).scatter_(0, which, others)
+    copy = torch.empty_like(places)
+    copy[own] = torch.arange(len(own), device=own.device)
+    copy[others] = len(own) + which
+    return DistinctRows(torch.cat([own, first]), copy)

@@ -108,11 +108,19 @@ class MASA(BaseRecognizer):
         return latent, seen, present_parts(clip[..., 2])
 
     def forward_decoder(
-        self, inputs: dict, latent: Tensor, seen: Tensor, present: Tensor
+        self,
+        inputs: dict,
+        latent: Tensor,
+        seen: Tensor,
+        present: Tensor,
+        wanted: Tensor | None = None,
     ) -> Tensor:
-        """Predict motion [N, T, 49, K, 2], in the motion loss's units, from latent [N, T, C]."""
+        """Predict motion [N, T, 49, K, 2], in the motion loss's units, from latent [N, T, C].
+
+        ``wanted``, bool [N, T], are the frames that are asked for; by default all.
+        """
         position = frame_positions(inputs["frame_inds"])
-        return self.decoder(latent, seen.any(-1), present.any(-1), position)
+        return self.decoder(latent, seen.any(-1), present.any(-1), position, wanted)
 
     def forward_motion_loss(self, inputs: dict, predicted: Tensor) -> dict[str, Tensor]:
         """Score the predicted motion of masked parts (L_m)."""
@@ -158,7 +166,10 @@ class MASA(BaseRecognizer):
         """
         require_inputs(inputs, with_key_view=self.alignment is not None)
         latent, seen, present = self.forward_encoder(inputs)
-        predicted = self.forward_decoder(inputs, latent, seen, present)
+        # The loss looks at masked frames only.
+        predicted = self.forward_decoder(
+            inputs, latent, seen, present, wanted=inputs["frame_mask"].any(-1)
+        )
         losses = self.forward_motion_loss(inputs, predicted)
         keys = None
         if self.alignment is not None:

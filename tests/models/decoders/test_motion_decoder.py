@@ -107,3 +107,55 @@ def test_epsilon_of_its_norms(make_decoder):
     decoder = make_decoder(norm_eps=1e-12)
     norms = [m for m in decoder.modules() if isinstance(m, torch.nn.LayerNorm)]
     assert norms and all(norm.eps == 1e-12 for norm in norms)
+
+
+@pytest.mark.parametrize("use_position", [False, True])
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("mask_token", [False, True])
+def test_asking_for_some_frames_changes_nothing_in_them(
+    make_decoder, use_position, norm_first, depth, mask_token
+):
+    """Nor in the gradients, in double precision, against the plain blocks over all frames."""
+    decoder = make_decoder(
+        use_position=use_position, norm_first=norm_first, depth=depth, mask_token=mask_token
+    ).double()
+    torch.manual_seed(0)
+    latent = torch.randn(3, 8, 48, dtype=torch.float64, requires_grad=True)
+    present = torch.arange(8) < torch.tensor([[8], [5], [0]])
+    visible = present & (torch.rand(3, 8) < 0.4)
+    position = torch.arange(8).repeat(3, 1) * 2
+    wanted = present & ~visible
+    gradient = torch.randn(3, 8, 49, 1, 2, dtype=torch.float64) * wanted[..., None, None, None]
+
+    some = decoder(latent, visible, present, position, wanted)
+    assert not some[~wanted].any()
+    every = plain_decoder(decoder, latent, visible, present, position)
+    torch.testing.assert_close(some[wanted], every[wanted])
+    inputs = [latent, *decoder.parameters()]
+    for found, expected in zip(
+        torch.autograd.grad(some, inputs, gradient),
+        torch.autograd.grad(every, inputs, gradient),
+        strict=True,
+    ):
+        # The encodings of places are single precision, and so is their strength's gradient.
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
+def plain_decoder(decoder, latent, visible, present, position):
+    """Every frame put in place, then every block over every frame."""
+    frames, computed, keys = latent, torch.ones_like(present), present
+    if decoder.mask_token is not None:
+        frames = torch.where(visible[..., None], latent, decoder.mask_token)
+        computed, keys = present, None
+    decoded = decoder.transformer(frames, computed, position, keys)
+    return decoder.predictor(decoded).unflatten(-1, (49, 1, 2))
+
+
+def test_asking_for_no_frame_still_trains_every_weight(make_decoder):
+    decoder = make_decoder()
+    latent, visible, present = latent_clip()
+    motion = decoder(latent, visible, present, wanted=torch.zeros_like(visible))
+    assert not motion.any()
+    motion.sum().backward()
+    assert all(p.grad is not None and not p.grad.any() for p in decoder.parameters())

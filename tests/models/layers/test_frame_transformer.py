@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from masa_mm.models.layers import FrameTransformer, sincos_position
 
@@ -186,3 +187,19 @@ def gradients(module, frames, loss):
     named = dict(module.named_parameters())
     of_frames, *rest = torch.autograd.grad(loss, [frames, *named.values()])
     return of_frames, dict(zip(named, rest, strict=True))
+
+
+def test_padding_costs_nothing_but_attention():
+    """Products are counted: a longer batch mate adds its own frames' and no others."""
+    transformer = make()
+
+    def flops(lengths, padded_to):
+        visible = torch.arange(padded_to) < torch.tensor(lengths)[:, None]
+        frames = torch.randn(len(lengths), padded_to, 16)
+        with FlopCounterMode(display=False) as counter:
+            transformer(frames, visible)
+        return counter.get_total_flops()
+
+    block_of_one_frame = 2 * (4 * 16 * 16 + 2 * 16 * 32)
+    for lengths in ([3, 4], [3, 20]):
+        assert flops(lengths, 20) == sum(lengths) * 2 * block_of_one_frame

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masa_mm.models.layers import find_packing, neighbour_rows, pack_frames, unpack_frames
-from masa_mm.models.layers.packing import from_slots, to_slots
+from masa_mm.models.layers.packing import find_distinct, from_slots, rows_within, to_slots
 
 
 @st.composite
@@ -71,3 +71,30 @@ def test_gradient_passes_to_visible_frames_only():
     rows = from_slots(to_slots(pack_frames(frames, packing), packing), packing)
     unpack_frames(rows, packing, 4).sum().backward()
     assert frames.grad[..., 0].tolist() == [[1, 0, 1, 0]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=8),
+)
+def test_alike_rows_of_one_place_are_found_once(rows):
+    alike = torch.tensor([row[0] for row in rows], dtype=torch.bool)
+    places = torch.tensor([row[1] for row in rows], dtype=torch.int64)
+    first, copy = find_distinct(alike, places)
+    assert len(first) == sum(not row[0] for row in rows) + len({p for a, p in rows if a})
+    for row, (is_alike, place) in enumerate(rows):
+        stand_in = int(first[copy[row]])
+        assert rows[stand_in] == (is_alike, place)
+        assert is_alike or stand_in == row
+
+
+@settings(max_examples=30, deadline=None)
+@given(visible=visibilities(), seed=st.integers(0, 2**31))
+def test_rows_of_fewer_frames_are_found_among_all(visible, seed):
+    inner = visible & (
+        torch.rand(visible.shape, generator=torch.Generator().manual_seed(seed)) < 0.5
+    )
+    frames = torch.arange(visible.numel()).view(*visible.shape, 1)
+    packing, fewer = find_packing(visible), find_packing(inner)
+    found = pack_frames(frames, packing)[rows_within(packing, fewer)]
+    assert found.equal(frames[inner])
