@@ -115,7 +115,9 @@ class MotionAwareMasking(SignTransform):
         """bool [..., V] from motion [..., V, C]."""
         if self.signed:
             return (motion > self.motion_thr).any(-1)
-        return np.square(motion).sum(-1) > self.motion_thr**2
+        # By coordinate: numpy sums over so short an axis at a seventh of the speed.
+        squares = (np.square(motion[..., axis]) for axis in range(motion.shape[-1]))
+        return sum(squares) > self.motion_thr**2
 
     def _count_joints(self, joints: np.ndarray) -> np.ndarray:
         """Trues a part, int [views, parts, T] (one part at frame level), of [M, views, T, V]."""

@@ -56,6 +56,11 @@ def motion_weight(score: np.ndarray, interval: int, score_thr: float) -> np.ndar
     return weight
 
 
+def _stack(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    """As np.stack, which would copy the one array there mostly is."""
+    return np.expand_dims(arrays[0], axis) if len(arrays) == 1 else np.stack(arrays, axis)
+
+
 @TRANSFORMS.register_module()
 class MotionResidual(SignTransform):
     """What the motion decoder learns to predict, and how sure one can be of it.
@@ -110,8 +115,8 @@ class MotionResidual(SignTransform):
         motion = [motion_residual(keypoint, score, k, self.pixel_scale) for k in self.intervals]
         weight = [motion_weight(score, k, self.score_thr) for k in self.intervals]
         shape = results["keypoint"].shape
-        motion = np.stack(motion, axis=-2).reshape(*shape[:3], -1, shape[3])
-        weight = np.stack(weight, axis=-1).reshape(*shape[:3], -1)
+        motion = _stack(motion, axis=-2).reshape(*shape[:3], -1, shape[3])
+        weight = _stack(weight, axis=-1).reshape(*shape[:3], -1)
         if self.signed_thr is not None:
             weight = weight[..., None] * (motion > self.signed_thr)
         results.update(motion=motion, motion_weight=weight)
