@@ -1,0 +1,390 @@
+"""How fast a pretraining step is, held against the machine's matmul rate and the authors' release.
+
+    python tools/benchmark/pretrain_step.py                     # clips of 30 to 150 frames
+    python tools/benchmark/pretrain_step.py --lengths full      # clips of 64 frames
+    python tools/benchmark/pretrain_step.py --store data/wlasl_hands/wlasl_hands_train.safetensors
+    python tools/benchmark/pretrain_step.py --parts             # which part costs what
+    python tools/benchmark/pretrain_step.py --profile           # which operator does
+
+A step is what training does with a batch: both branches, losses, backward pass, optimizer, momentum
+copy and memory bank. Batches are seeded and lie ready; how fast they are made, data_path.py tells.
+FLOPs are counted, a multiplication and an addition as two; R, the rate of a float32 matrix product
+of side 4096 on the same threads, is measured before, between and after the steps. On a machine
+shared with other work use one thread (OMP_NUM_THREADS=1) and ``--clock cpu``, which counts the
+time this process computes and not the time it waits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from machine import CLOCKS, MatmulRate, load, machine, peak_memory, seconds
+from mmaction.registry import DATASETS, MODELS
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import FUNCTIONS, init_default_scope
+from synthetic_clips import FULL, LONGEST, clip_lengths, write_clips
+from torch import nn
+from torch.utils.flop_counter import (
+    FlopCounterMode,
+    sdpa_backward_flop_count,
+    sdpa_flop_count,
+)
+
+import masa_mm  # noqa: F401  (registers what configs name)
+from masa_mm.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "configs" / "masa_pretrain_wlasl.py"
+
+
+class Reference(NamedTuple):
+    """The authors' release: FLOPs a clip, and the share of R at which it computes them.
+
+    Measured on 2 cores with torch 2.13 in float32, on batches of 16 clips.
+    """
+
+    flops: float
+    share: float
+
+    def clips_per_second(self, rate: float) -> float:
+        """Its speed on a machine of this matmul rate."""
+        return self.share * rate / self.flops
+
+
+REFERENCE = dict(real=Reference(175e9, 0.5), full=Reference(73.9e9, 0.55))
+# torch counts the attention of CUDA; that of the CPU is another operator.
+_ATTENTION_FLOPS = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: (
+        lambda q, k, v, *args, out_shape=None, **kwargs: sdpa_flop_count(q, k, v)
+    ),
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: (
+        lambda grad, q, k, v, *args, out_shape=None, **kwargs: sdpa_backward_flop_count(
+            grad, q, k, v
+        )
+    ),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure and print."""
+    args = parse_args(argv)
+    print(machine(), flush=True)
+    try:
+        training = Training(args)
+        training.step()  # buffers are made, the optimizer's state too
+        if args.profile:
+            print(profile(training, args.rows))
+        else:
+            print(table(step_rows(training, args)), flush=True)
+            if args.parts:
+                print(table(part_rows(training, args)))
+    except (OSError, UserError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"load {load()} at the end")
+    return 0
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", default=str(CONFIG), help="of a pretraining")
+    parser.add_argument("--lengths", choices=REFERENCE, default="real", help="30..150 or all 64")
+    parser.add_argument("--store", help="real clips instead, whole, of a pose store")
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--batches", type=int, default=4, help="different ones, in turns")
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--parts", action="store_true", help="measure parts of a step too")
+    parser.add_argument("--profile", action="store_true", help="print the operators of a step")
+    parser.add_argument("--rows", type=int, default=30, help="of the profile")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="change the config"
+    )
+    args = parser.parse_args(argv)
+    if args.clock == "cpu" and torch.get_num_threads() > 1:
+        parser.error("--clock cpu adds up threads; set OMP_NUM_THREADS=1")
+    if args.steps < 1 or args.batches < 1:
+        parser.error("--steps and --batches must be 1 or more")
+    return args
+
+
+# ---- what is measured --------------------------------------------------------------------------
+
+
+class Training:
+    """A model, its optimizer and batches, as the config says.
+
+    Args:
+        args (argparse.Namespace): The command line.
+    """
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        init_default_scope("mmaction")
+        config = read_config(args.config, args.cfg_options)
+        self.batches = make_batches(config, args)
+        torch.manual_seed(args.seed)
+        self.model = MODELS.build(config.model).train()
+        self.optim_wrapper = build_optim_wrapper(self.model, config.optim_wrapper)
+        if self.model.alignment is not None:
+            self.model.update_key_encoder()
+        self.steps = 0
+
+    def batch(self) -> dict:
+        """The batch whose turn it is."""
+        return self.batches[self.steps % len(self.batches)]
+
+    def step(self) -> None:
+        """Train on a batch."""
+        self.model.train_step(self.batch(), self.optim_wrapper)
+        if self.model.alignment is not None:
+            self.model.update_key_encoder()
+        self.steps += 1
+
+    def losses(self) -> dict[str, torch.Tensor]:
+        """Losses of a batch, as a step computes them."""
+        data = self.model.data_preprocessor(self.batch(), True)
+        return self.model(**data, mode="loss")
+
+
+def read_config(path: str, changes: list[str]) -> Config:
+    """A config file and KEY=VALUE changes to it."""
+    from mmengine import DictAction
+
+    config = Config.fromfile(path)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    if changes:
+        config.merge_from_dict(parser.parse_args(["--cfg-options", *changes]).cfg_options)
+    return config
+
+
+def make_batches(config: Config, args: argparse.Namespace) -> list[dict]:
+    """Collated batches of the config's own pipeline, of whole clips.
+
+    Raises:
+        UserError: If a store has too few clips.
+    """
+    loader, count = config.train_dataloader, args.batches * args.batch_size
+    pipeline = [whole_clips(step) for step in loader.dataset.pipeline]
+    collate = dict(loader.collate_fn)
+    collate_fn = FUNCTIONS.get(collate.pop("type"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = args.store or seeded_store(Path(folder), count, args)
+        dataset = DATASETS.build(dict(type="SignPoseDataset", ann_file=path, pipeline=pipeline))
+        if len(dataset) < count:
+            raise UserError(f"{path}: has {len(dataset)} clips, {count} are needed")
+        order = np.arange(count)
+        if args.store:
+            order = np.random.default_rng(args.seed).permutation(len(dataset))[:count]
+        np.random.seed(args.seed)
+        packed = [dataset[int(number)] for number in order]
+    return [
+        collate_fn(packed[start : start + args.batch_size], **collate)
+        for start in range(0, count, args.batch_size)
+    ]
+
+
+def seeded_store(folder: Path, count: int, args: argparse.Namespace) -> str:
+    """A pose store of seeded clips."""
+    lengths = np.full(count, FULL)
+    if args.lengths == "real":
+        lengths = clip_lengths(count, args.seed, args.batch_size)
+    return write_clips(folder / "clips.safetensors", lengths, args.seed)
+
+
+def whole_clips(step: dict) -> dict:
+    """A pipeline's step; the one that cuts clips, so that it does not."""
+    return {**step, "clip_len": 10 * LONGEST} if step["type"] == "SampleSignFrames" else step
+
+
+def count_flops(action: Callable[[], object]) -> int:
+    """FLOPs of the matrix products and attentions of an action."""
+    counter = FlopCounterMode(display=False, custom_mapping=_ATTENTION_FLOPS)
+    with counter:
+        action()
+    return counter.get_total_flops()
+
+
+# ---- a step ------------------------------------------------------------------------------------
+
+
+def step_rows(training: Training, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Measure steps, with R before, between and after them."""
+    for _ in training.batches:
+        training.step()
+    memory = peak_memory()  # before the matrices of R
+    flops = statistics.mean(count_flops(training.step) for _ in training.batches)
+    rate, times = MatmulRate(args.clock), []
+    rate.sample()
+    for _ in range(args.steps):
+        times.append(seconds(training.step, args.clock))
+        rate.sample()
+    per_second = args.batch_size / statistics.median(times)
+    yield from describe(training.batches)
+    yield "R", f"{gflops(rate.median)} GFLOP/s ({spread([r / 1e9 for r in rate.rates])})"
+    yield "step", f"{statistics.median(times):.2f} s ({spread(times)}), {args.clock} clock"
+    yield "clips/s", f"{per_second:.2f}"
+    yield "real frames/s", f"{per_second * mean_frames(training.batches):.0f}"
+    yield (
+        "FLOPs a step",
+        f"{flops / 1e12:.3f} TFLOP, {gflops(flops / args.batch_size)} GFLOP a clip",
+    )
+    share = flops / statistics.median(times) / rate.median
+    yield "of R", f"{100 * share:.0f} %"
+    yield "peak memory", f"{memory / 1e9:.2f} GB"
+    if args.batch_size == 16:
+        reference = REFERENCE[args.lengths]
+        ratio = per_second / reference.clips_per_second(rate.median)
+        yield "against the reference at this R", f"{ratio:.1f} x its clips/s"
+        yield "the same at full R", f"{ratio / share:.1f} x"
+
+
+def describe(batches: list[dict]) -> Iterator[tuple[str, str]]:
+    """What is in the batches."""
+    present = torch.cat([shown(batch["inputs"]["keypoint"]).flatten() for batch in batches])
+    masked = torch.cat([batch["inputs"]["frame_mask"].any(-1).flatten() for batch in batches])
+    visible = (present & ~masked).sum() / present.sum()
+    yield "clips", f"{len(batches)} batches of {len(batches[0]['inputs']['keypoint'])}"
+    yield (
+        "frames a clip",
+        f"{mean_frames(batches):.1f} with a joint, of {padded(batches):.0f} padded",
+    )
+    yield "of these visible", f"{100 * visible:.0f} %"
+
+
+def shown(keypoint: torch.Tensor) -> torch.Tensor:
+    """Frames with a joint, bool [N, T], of poses [N, 1, 1, T, V, 3]."""
+    return (keypoint[:, 0, 0, ..., 2] > 0).any(-1)
+
+
+def mean_frames(batches: list[dict]) -> float:
+    """Frames with a joint, a clip."""
+    found = [shown(batch["inputs"]["keypoint"]) for batch in batches]
+    return sum(int(real.sum()) for real in found) / sum(map(len, found))
+
+
+def padded(batches: list[dict]) -> float:
+    """Frames a clip, with padding."""
+    return statistics.mean(batch["inputs"]["keypoint"].shape[3] for batch in batches)
+
+
+# ---- parts -------------------------------------------------------------------------------------
+
+# Module of the model -> what it is, and whether it has a backward pass.
+PARTS = {
+    "backbone.hand_network": ("hand network", True),
+    "backbone.body_network": ("body network", True),
+    "backbone.transformer": ("encoder's blocks", True),
+    "decoder.transformer": ("decoder's blocks", True),
+    "key_encoder.module.backbone.hand_network": ("hand network, key branch", False),
+    "key_encoder.module.backbone.body_network": ("body network, key branch", False),
+    "key_encoder.module.backbone.transformer": ("encoder's blocks, key branch", False),
+}
+
+
+class Part(NamedTuple):
+    """A piece of a step that can be run again by itself."""
+
+    name: str
+    run: Callable[[], object]
+
+
+def part_rows(training: Training, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Measure each part as often as steps, with R in between."""
+    for part in find_parts(training):
+        rate, times = MatmulRate(args.clock), []
+        part.run()
+        flops = count_flops(part.run)
+        rate.sample()
+        for _ in range(args.steps):
+            times.append(seconds(part.run, args.clock))
+            rate.sample()
+        took = statistics.median(times)
+        share = f", {gflops(flops)} GFLOP, {100 * flops / took / rate.median:.0f} % of R"
+        yield part.name, f"{1e3 * took:.0f} ms{share if flops else ''}"
+
+
+def find_parts(training: Training) -> Iterator[Part]:
+    """Run a step, keep what each module was given, and make it repeatable."""
+    given: dict[str, tuple] = {}
+    modules = dict(training.model.named_modules())
+    handles = [
+        modules[path].register_forward_pre_hook(
+            lambda module, args, kwargs, path=path: given.update({path: (args, kwargs)}),
+            with_kwargs=True,
+        )
+        for path in PARTS
+        if path in modules
+    ]
+    training.step()
+    for handle in handles:
+        handle.remove()
+    for path, (args, kwargs) in given.items():
+        name, with_backward = PARTS[path]
+        yield Part(
+            name, lambda *_, p=path, a=args, k=kwargs, b=with_backward: replay(modules[p], a, k, b)
+        )
+    training.losses()["loss_motion"].backward()
+    optimizer = training.optim_wrapper.optimizer
+    yield Part("optimizer", optimizer.step)
+    if training.model.alignment is not None:
+        yield Part("momentum copy", training.model.update_key_encoder)
+
+
+def replay(module: nn.Module, args: tuple, kwargs: dict, with_backward: bool) -> None:
+    """Run a module again on what it was given; backward from ones."""
+    with torch.set_grad_enabled(with_backward):
+        out = module(*(fresh(value, with_backward) for value in args), **kwargs)
+        if with_backward:
+            out.backward(torch.ones_like(out))
+    module.zero_grad()
+
+
+def fresh(value: object, with_gradient: bool) -> object:
+    """The same values, at the beginning of a graph of their own."""
+    if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+        return value
+    return value.detach().requires_grad_(with_gradient)
+
+
+# ---- common ------------------------------------------------------------------------------------
+
+
+def profile(training: Training, rows: int) -> str:
+    """The operators of one step by their own time."""
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as record
+
+    with record(activities=[ProfilerActivity.CPU]) as found:
+        training.step()
+    return found.key_averages().table(sort_by="self_cpu_time_total", row_limit=rows)
+
+
+def table(rows: Iterator[tuple[str, str]]) -> str:
+    """A Markdown table."""
+    return "\n".join(["| what | measured |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
+
+
+def gflops(value: float) -> str:
+    """FLOPs in thousand millions."""
+    return f"{value / 1e9:.1f}"
+
+
+def spread(values: list[float]) -> str:
+    """The least and the greatest."""
+    return f"{min(values):.3g} to {max(values):.3g}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
