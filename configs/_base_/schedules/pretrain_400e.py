@@ -1,9 +1,7 @@
 # MASA, section IV-A: AdamW, 20 epochs of warm-up, then linear decay to epoch 400.
 optim_wrapper = dict(
     type="OptimWrapper",
-    optimizer=dict(
-        type="AdamW", lr=1e-4, betas=(0.9, 0.95), weight_decay=1e-4, fused=True
-    ),
+    optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.95), weight_decay=1e-4, fused=True),
     # Decay is for matrices; norms, biases, the mask token and single numbers are left alone.
     paramwise_cfg=dict(
         norm_decay_mult=0.0,

@@ -3,9 +3,7 @@
 # falls at epochs 120, 220, 320 and 370.
 optim_wrapper = dict(
     type="OptimWrapper",
-    optimizer=dict(
-        type="AdamW", lr=1e-4, betas=(0.9, 0.95), weight_decay=0.03, fused=True
-    ),
+    optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.95), weight_decay=0.03, fused=True),
 )
 param_scheduler = [
     # Epoch e runs at e / 20 of the rate. Epoch 0 should run at 0, from which mmengine could not
