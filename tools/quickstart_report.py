@@ -129,7 +129,7 @@ def masked_clip(work_dir: Path, num_clips: int = 24) -> tuple[str, Reconstructio
     run_dir = work_dir / "pretrain"
     model = MODELS.build(config_of(run_dir).model)
     checkpoint = (run_dir / "last_checkpoint").read_text().strip()
-    load_checkpoint(model, checkpoint, map_location="cpu", strict=True)
+    load_checkpoint(model, checkpoint, map_location="cpu", strict=True, logger="silent")
     dataset = dataset_of(run_dir, ann_file=str(store_path(work_dir / "data", "test")))
     # The mask is drawn at random: the same one in every report.
     np.random.seed(0)
