@@ -4,10 +4,9 @@ Their release has no finetuning. tools/convert_reference_checkpoint.py makes the
 """
 
 _base_ = [
-    "./_base_/default_runtime.py",
+    "./_base_/finetune_runtime.py",
     "./_base_/models/recognizer_reference.py",
     "./_base_/datasets/wlasl.py",
-    "./_base_/schedules/finetune_60e.py",
 ]
 
 # The frames that it was pretrained on: those in which a hand has a box.
@@ -26,5 +25,3 @@ model = dict(
         pooling=dict(init_cfg=dict(prefix="alignment.projector.pooling.", **pretrained)),
     ),
 )
-# The checkpoint that scores best on val is the one to test, once.
-default_hooks = dict(checkpoint=dict(save_best="sign/top1_pi", rule="greater"))
