@@ -12,7 +12,7 @@ from ...skeleton import PARTS
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:
-    """Average a scalar over all processes."""
+    """Average a tensor over all processes."""
     value = value.detach().clone()
     dist.all_reduce(value, op="mean")
     return value
@@ -114,13 +114,8 @@ class PartMotionLoss(MotionLoss):
         """Losses of right hand, left hand and body, [3]; arguments as of :class:`MotionLoss`."""
         weight = by_coordinate(weight, motion) * masked[..., None, None]
         error = self._error(predicted, motion, weight)
-        losses = [
-            error[:, :, part.joints].sum() / _count_and_one(masked[..., part.joints])
-            for part in PARTS
-        ]
-        return self.loss_weight * torch.stack(losses) / motion.shape[-2]
-
-
-def _count_and_one(masked: Tensor) -> Tensor:
-    """Masked joints of all processes and 1, shared out among the processes."""
-    return mean_over_ranks(masked.sum().float()) + 1 / dist.get_world_size()
+        errors = torch.stack([error[:, :, part.joints].sum() for part in PARTS])
+        counts = torch.stack([masked[..., part.joints].sum() for part in PARTS]).float()
+        # Masked joints of all processes and 1, shared out among the processes.
+        counts = mean_over_ranks(counts) + 1 / dist.get_world_size()
+        return self.loss_weight * (errors / counts) / motion.shape[-2]
