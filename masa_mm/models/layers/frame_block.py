@@ -37,27 +37,28 @@ class FrameBlock(nn.TransformerEncoderLayer):
             Tensor: [F, C], or [F', C].
         """
         inputs = self.norm1(rows) if self.norm_first else rows
-        found = self.attend(inputs, packing, attended, wanted, distinct)
-        if wanted is not None:
-            rows = rows.index_select(0, rows_within(packing, wanted))
+        chosen = None if wanted is None else rows_within(packing, wanted)
+        projected = self._project(inputs, chosen, distinct)
+        found = self._attend(*projected, packing if wanted is None else wanted, packing, attended)
+        if chosen is not None:
+            rows = rows.index_select(0, chosen)
         rows = rows + self.dropout1(found)
         if self.norm_first:
             return rows + self.feed_forward(self.norm2(rows))
         rows = self.norm1(rows)
         return self.norm2(rows + self.feed_forward(rows))
 
-    def attend(
+    def _attend(
         self,
-        rows: Tensor,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        queries: FramePacking,
         packing: FramePacking,
         attended: Tensor | None,
-        wanted: FramePacking | None,
-        distinct: DistinctRows | None,
     ) -> Tensor:
-        """Self-attention within each clip, see :meth:`forward`."""
+        """Attention within each clip: query [F', C] packed by queries, key and value [F, C]."""
         layer = self.self_attn
-        queries = packing if wanted is None else wanted
-        query, key, value = self._project(rows, packing, wanted, distinct)
         found = F.scaled_dot_product_attention(
             self._heads(query, queries),
             self._heads(key, packing),
@@ -68,28 +69,19 @@ class FrameBlock(nn.TransformerEncoderLayer):
         return layer.out_proj(from_slots(found.transpose(1, 2).flatten(2), queries))
 
     def _project(
-        self,
-        rows: Tensor,
-        packing: FramePacking,
-        wanted: FramePacking | None,
-        distinct: DistinctRows | None,
+        self, rows: Tensor, chosen: Tensor | None, distinct: DistinctRows | None
     ) -> tuple[Tensor, ...]:
-        """Queries [F or F', C], keys and values [F, C]."""
+        """Queries of the chosen rows [F', C], or of all, and keys and values of all [F, C]."""
         weight, bias = self.self_attn.in_proj_weight, self.self_attn.in_proj_bias
         if distinct is not None:
             projected = F.linear(rows.index_select(0, distinct.first), weight, bias)
-            projected = projected.index_select(0, distinct.copy)
-        elif wanted is None:
-            projected = F.linear(rows, weight, bias)
-        else:
-            width = rows.shape[1]
-            chosen = rows.index_select(0, rows_within(packing, wanted))
-            query = F.linear(chosen, weight[:width], bias[:width])
-            return query, *F.linear(rows, weight[width:], bias[width:]).chunk(2, 1)
-        query, key, value = projected.chunk(3, 1)
-        if wanted is not None:
-            query = query.index_select(0, rows_within(packing, wanted))
-        return query, key, value
+            query, key, value = projected.index_select(0, distinct.copy).chunk(3, 1)
+            return query if chosen is None else query.index_select(0, chosen), key, value
+        if chosen is None:
+            return F.linear(rows, weight, bias).chunk(3, 1)
+        width = rows.shape[1]
+        query = F.linear(rows.index_select(0, chosen), weight[:width], bias[:width])
+        return query, *F.linear(rows, weight[width:], bias[width:]).chunk(2, 1)
 
     def _heads(self, rows: Tensor, packing: FramePacking) -> Tensor:
         """rows [F, C] -> [N, heads, L, C / heads]."""
