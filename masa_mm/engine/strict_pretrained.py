@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,23 @@ class StrictPretrained:
         checkpoint (str): Path or URL, as mmengine's ``CheckpointLoader`` takes it.
         prefix (str): Start of the names to load, e.g. 'backbone.'.
         map_location (str): Device to load to.
+        except_for (sequence of str): The module's weights, by full name, that stay as its config
+            initialises them, whatever the checkpoint holds.
     """
 
-    def __init__(self, checkpoint: str, prefix: str = "", map_location: str = "cpu") -> None:
+    def __init__(
+        self,
+        checkpoint: str,
+        prefix: str = "",
+        map_location: str = "cpu",
+        except_for: Sequence[str] = (),
+    ) -> None:
+        if isinstance(except_for, str):
+            raise UserError(f"StrictPretrained: except_for is a list of names, got {except_for!r}")
         self.checkpoint = checkpoint
         self.prefix = prefix
         self.map_location = map_location
+        self.except_for = tuple(except_for)
 
     def __call__(self, module: nn.Module) -> None:
         """Load the weights.
@@ -46,7 +58,9 @@ class StrictPretrained:
         Raises:
             FileNotFoundError: If there is no such file.
             CheckpointMismatchError: If the checkpoint does not fit.
+            UserError: If ``except_for`` names what the module does not have.
         """
+        kept = self._kept(module)
         if "://" not in self.checkpoint and not Path(self.checkpoint).is_file():
             raise FileNotFoundError(
                 f"{self.checkpoint}: no such checkpoint; pretrain first or set init_cfg.checkpoint"
@@ -54,7 +68,7 @@ class StrictPretrained:
         checkpoint = CheckpointLoader.load_checkpoint(
             self.checkpoint, map_location=self.map_location
         )
-        weights = self._select(weights_by_name(checkpoint, self.checkpoint))
+        weights = self._select(weights_by_name(checkpoint, self.checkpoint)) | kept
         problem = describe_mismatch(weights, module.state_dict())
         if problem:
             raise CheckpointMismatchError(
@@ -66,9 +80,20 @@ class StrictPretrained:
         if hasattr(module, "_params_init_info"):
             update_init_info(module, f"{type(self).__name__}: load from {self.checkpoint}")
         print_log(
-            f"{type(module).__name__}: {len(weights)} weights from {self.checkpoint}",
+            f"{type(module).__name__}: {len(weights) - len(kept)} weights from {self.checkpoint}"
+            + "".join(f", {name} as initialised" for name in kept),
             logger="current",
         )
+
+    def _kept(self, module: nn.Module) -> dict[str, Tensor]:
+        own = module.state_dict()
+        unknown = [name for name in self.except_for if name not in own]
+        if unknown:
+            raise UserError(
+                f"StrictPretrained: except_for names {', '.join(unknown)}, which "
+                f"{type(module).__name__} does not have"
+            )
+        return {name: own[name] for name in self.except_for}
 
     def _select(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         selected = {

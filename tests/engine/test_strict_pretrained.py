@@ -9,6 +9,7 @@ from mmaction.registry import MODELS
 from torch import nn
 
 from masa_mm.engine import CheckpointMismatchError, StrictPretrained
+from masa_mm.errors import UserError
 
 
 @pytest.fixture
@@ -71,6 +72,30 @@ def test_as_init_cfg_of_the_encoder(checkpoint, encoder_config, frozen):
         assert value.equal(source.state_dict()[name]), name
     # What mmengine's log of initial weights says.
     assert f"StrictPretrained: load from {path}" in sources
+
+
+def test_what_is_excepted_stays_as_initialised(checkpoint, encoder_config):
+    path, source = checkpoint
+    gain = "transformer.position_gain"
+    with torch.no_grad():
+        source.get_parameter(gain).fill_(0.25)
+    weights = {f"backbone.{n}": v for n, v in source.state_dict().items()}
+    torch.save(weights, path)
+    encoder = MODELS.build({**encoder_config, "position_gain": 1.0})
+    StrictPretrained(str(path), "backbone.", except_for=[gain])(encoder)
+    for name, value in encoder.state_dict().items():
+        assert value.equal(torch.tensor(1.0) if name == gain else source.state_dict()[name]), name
+    # The checkpoint may lack it.
+    torch.save({n: v for n, v in weights.items() if not n.endswith(gain)}, path)
+    StrictPretrained(str(path), "backbone.", except_for=[gain])(encoder)
+
+
+def test_exceptions_that_the_module_does_not_have(checkpoint):
+    path, encoder = checkpoint
+    with pytest.raises(UserError, match="except_for names position_gain, which MASAEncoder does"):
+        StrictPretrained(str(path), "backbone.", except_for=["position_gain"])(encoder)
+    with pytest.raises(UserError, match="except_for is a list of names, got 'x'"):
+        StrictPretrained(str(path), except_for="x")
 
 
 def test_a_missing_file(tmp_path):
