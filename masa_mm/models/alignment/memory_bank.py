@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from mmengine import dist
 from torch import Tensor, nn
 
 from ...errors import UserError
+from .gathering import gather_named_rows
 
 EMPTY = -1
 # Of a key that came from a checkpoint without the names of its clips.
@@ -52,9 +52,12 @@ class MemoryBank(nn.Module):
 
     @torch.no_grad()
     def enqueue(self, keys: Tensor, clip_ids: Tensor) -> None:
-        """Add all processes' keys [N, channels] of clips int64 [N]; the oldest ones make room."""
-        keys = torch.cat(dist.all_gather(keys.to(self.keys.dtype).contiguous()))[-len(self) :]
-        clip_ids = torch.cat(dist.all_gather(clip_ids.contiguous()))[-len(self) :]
+        """Add all processes' keys [N, channels] of clips int64 [N]; the oldest ones make room.
+
+        N may be another in each process, and more than the bank holds.
+        """
+        keys, clip_ids = gather_named_rows(keys.to(self.keys.dtype), clip_ids)
+        keys, clip_ids = keys[-len(self) :], clip_ids[-len(self) :]
         slots = (self.pointer + torch.arange(len(keys), device=keys.device)) % len(self)
         self.keys[slots] = keys
         self.clip_ids[slots] = clip_ids

@@ -11,6 +11,7 @@ from ...errors import UserError
 from ...skeleton import PARTS
 from ..layers.pooling import build_pooling
 from ..losses.info_nce import info_nce, info_nce_logits
+from ..losses.motion_loss import mean_over_ranks
 from .memory_bank import MemoryBank
 
 
@@ -105,8 +106,8 @@ class SemanticAlignment(nn.Module):
             clip_ids (Tensor): int64 [N], which clip each row is of.
 
         Returns:
-            dict: ``loss_align``, weighted, and ``align_acc``, the share of queries nearest to their
-                own key.
+            dict: ``loss_align``, weighted, whose mean over processes is that of all clips, and
+                ``align_acc``, the share of queries nearest to their own key.
         """
         # A copy: this batch's keys are written into the bank before the backward pass reads it.
         bank = self.bank.keys.clone()
@@ -114,5 +115,15 @@ class SemanticAlignment(nn.Module):
         logits = info_nce_logits(query, key, bank, negatives, self.temperature)
         with torch.no_grad():
             accuracy = (logits.argmax(1) == 0).float().mean()
-        weight = self.loss_weight * self.warmup
+        weight = self.loss_weight * self.warmup * share_of_mean(logits)
         return dict(loss_align=weight * info_nce(logits), align_acc=accuracy)
+
+
+def share_of_mean(rows: Tensor) -> Tensor:
+    """Rows [N, ...] of this process over the mean N of all processes.
+
+    With it as a factor, the processes' means average to the mean of all rows, however they are
+    split among them.
+    """
+    count = torch.full((), len(rows), dtype=torch.float32, device=rows.device)
+    return count / mean_over_ranks(count)

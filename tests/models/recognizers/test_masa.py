@@ -429,6 +429,7 @@ def cases(make_masa, make_batch):
     batches = dict(
         many_masked=make_batch(lengths),
         one_masked=make_batch(lengths, masked=one_frame),
+        uneven=make_batch((*lengths, 5)),
         broken=make_batch(lengths),
     )
     batches["broken"][0]["keypoint"][1, ..., 0, :5, :2] = torch.nan
@@ -460,7 +461,7 @@ def halves(cases, tmp_path_factory):
     return {name: [torch.load(folder / f"{name}.{rank}") for rank in range(2)] for name in cases}
 
 
-@pytest.mark.parametrize("case", ["many_masked", "one_masked"])
+@pytest.mark.parametrize("case", ["many_masked", "one_masked", "uneven"])
 def test_two_processes_give_the_loss_gradient_and_bank_of_one(cases, halves, case):
     model, batch = deepcopy(cases[case])
     first, second = halves[case]
