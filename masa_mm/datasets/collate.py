@@ -11,6 +11,7 @@ from mmengine.registry import FUNCTIONS
 from masa_mm.structures import SignDataSamples
 
 from ..errors import UserError
+from ..frame_counts import count_batch
 
 # How many axes of a clip's array, split into views, come before the frames.
 # Flat arrays are [views * T, ...]; the joints are [views, persons, T, joints, 3] already.
@@ -28,7 +29,7 @@ _PADDING = dict(frame_inds=-1, key_frame_inds=-1)
 
 
 @FUNCTIONS.register_module()
-def pad_clips(batch: Sequence[dict], pad_to_multiple: int = 1) -> dict:
+def pad_clips(batch: Sequence[dict], pad_to_multiple: int = 1, count_frames: bool = False) -> dict:
     """Stack clips of different lengths, padded at the end to the batch's longest.
 
     Padding is zero, thus score 0 everywhere, which is how every module knows it; frame numbers are
@@ -38,12 +39,16 @@ def pad_clips(batch: Sequence[dict], pad_to_multiple: int = 1) -> dict:
         batch (sequence of dict): N clips from :class:`PackSignInputs`.
         pad_to_multiple (int): round the padded length up to a multiple of this, for fewer
             different shapes on a device that likes them.
+        count_frames (bool): Count the frames of each view and mask here, in the worker, so that
+            :class:`~masa_mm.models.MASA` need not wait for its device to count them. For clips with
+            ``frame_mask``, of one view.
 
     Returns:
         dict: ``inputs``, a dict of tensors keypoint float32 [N, num_clips, 1, T, V, 3], frame_inds
         int64 [N, num_clips * T] and, where the clips have them, motion [N, T, V, K, 2],
         motion_weight [N, T, V, K] or [N, T, V, K, 2], frame_mask bool [N, T, 3], key_keypoint
-        [N, 1, 1, T', V, 3], key_frame_inds [N, T'], key_frame_mask bool [N, T', 3];
+        [N, 1, 1, T', V, 3], key_frame_inds [N, T'], key_frame_mask bool [N, T', 3] and, with
+        ``count_frames``, counts, a :class:`~masa_mm.frame_counts.BatchCounts`;
         ``data_samples``, a :class:`SignDataSamples`.
 
     Raises:
@@ -60,14 +65,26 @@ def pad_clips(batch: Sequence[dict], pad_to_multiple: int = 1) -> dict:
                 f"pad_clips: clip {_name(clip)} has {sorted(clip['inputs'])}, but clip "
                 f"{_name(batch[0])} has {sorted(keys)}: one batch needs one pipeline"
             )
+    inputs = {key: _pad_and_stack(batch, key, pad_to_multiple) for key in keys}
+    if count_frames:
+        _require_one_masked_view(inputs)
+        inputs["counts"] = count_batch(inputs)
     return dict(
-        inputs={key: _pad_and_stack(batch, key, pad_to_multiple) for key in keys},
+        inputs=inputs,
         data_samples=SignDataSamples(
             labels=torch.tensor([clip["label"] for clip in batch]),
             clip_ids=torch.tensor([clip["clip_id"] for clip in batch]),
             metas=[clip["meta"] for clip in batch],
         ),
     )
+
+
+def _require_one_masked_view(inputs: dict[str, torch.Tensor]) -> None:
+    if "frame_mask" not in inputs or inputs["keypoint"].shape[1:3] != (1, 1):
+        raise UserError(
+            "pad_clips: count_frames=True is for pretraining, whose clips have one view and a "
+            "frame_mask: add MotionAwareMasking to the pipeline, or leave count_frames away"
+        )
 
 
 def _pad_and_stack(batch: Sequence[dict], key: str, pad_to_multiple: int) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """Padding: each clip comes back out of its batch as it went in, and the rest is marked."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from mmengine.registry import FUNCTIONS
 from torch.utils.data import DataLoader
 
 from masa_mm.datasets.collate import pad_clips
+from masa_mm.errors import UserError
+from masa_mm.frame_counts import count_batch
 
 FLAT = ("frame_inds", "motion", "motion_weight", "frame_mask")
 
@@ -120,6 +123,22 @@ def test_the_batch_is_a_handful_of_tensors():
     tensors.append(batch["data_samples"].clip_ids)
     payload = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     assert len(pickle.dumps(batch)) < payload + 20_000
+
+
+def test_frames_are_counted_in_the_worker_if_asked():
+    clips = [packed(frames, key) for frames, key in ((4, 2), (7, 3), (5, 5), (6, 1))]
+    clips[1]["inputs"]["frame_mask"][2:4] = False
+    loader = DataLoader(clips, 2, num_workers=1, collate_fn=partial(pad_clips, count_frames=True))
+    for batch, first in zip(loader, (0, 2), strict=True):
+        plain = pad_clips(clips[first : first + 2])["inputs"]
+        assert batch["inputs"].pop("counts") == count_batch(plain)
+        assert batch["inputs"].keys() == plain.keys()
+
+
+@pytest.mark.parametrize("change", [dict(views=2), dict(keys=("keypoint", "frame_inds"))])
+def test_only_what_pretraining_takes_is_counted(change):
+    with pytest.raises(UserError, match="count_frames=True is for pretraining"):
+        pad_clips([packed(4, **change)], count_frames=True)
 
 
 def test_one_batch_needs_one_pipeline():

@@ -9,20 +9,12 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from ...frame_counts import ViewCounts, count_view, present_parts
 from ...skeleton import BODY, LEFT_HAND, NUM_JOINTS, PARTS, RIGHT_HAND
-from ..layers import TEMPORAL_REACH, FrameTransformer, neighbour_rows
+from ..layers import TEMPORAL_REACH, FrameTransformer, neighbour_rows, true_places
 from .part_network import PartNetwork
 
 NUM_PARTS = len(PARTS)
-
-
-def present_parts(score: Tensor) -> Tensor:
-    """Which parts a frame shows: score [..., T, 49] -> bool [..., T, 3].
-
-    A part is present where one of its joints has a score; padding has none (the dataset's
-    contract).
-    """
-    return torch.stack([(score[..., part.joints] > 0).any(-1) for part in PARTS], -1)
 
 
 @MODELS.register_module()
@@ -135,48 +127,72 @@ class MASAEncoder(BaseModule):
         """Set the training mode; a frozen encoder stays in evaluation mode."""
         return super().train(mode and not self.frozen)
 
-    def embed(self, clip: Tensor, visible: Tensor) -> Tensor:
+    def embed(self, clip: Tensor, visible: Tensor, counts: ViewCounts | None = None) -> Tensor:
         """Embed the visible parts of each frame.
 
         Args:
             clip (Tensor): [N, T, 49, 3] (x, y, score).
             visible (Tensor): bool [N, T, 3], parts that are present and not masked.
+            counts (ViewCounts, optional): How many these are. The device is asked if not given.
 
         Returns:
             Tensor: [N, T, 3, embed_dims], zeros where a part is not visible.
         """
-        joints = self._joint_channels(clip)
-        right, left, body = visible.unbind(-1)
-        hand_rows = torch.cat(
-            [joints[right][:, RIGHT_HAND.joints], joints[left][:, LEFT_HAND.joints]]
+        counts = counts or count_view(visible)
+        right, left, body = (
+            true_places(flags.flatten(), count) for flags, count in zip(visible.unbind(-1), counts)
         )
+        joints = self._joint_channels(clip).flatten(0, 1)
+        hand_rows = torch.cat(
+            [
+                joints[:, RIGHT_HAND.joints].index_select(0, right),
+                joints[:, LEFT_HAND.joints].index_select(0, left),
+            ]
+        )
+        hands_visible = torch.cat([visible[..., 0], visible[..., 1]])
         hands = self.hand_network(
-            hand_rows, neighbour_rows(torch.cat([right, left]), TEMPORAL_REACH)
+            hand_rows, neighbour_rows(hands_visible, TEMPORAL_REACH, counts.right + counts.left)
         )
         body_rows = self.body_network(
-            joints[body][:, BODY.joints], neighbour_rows(body, TEMPORAL_REACH)
+            joints[:, BODY.joints].index_select(0, body),
+            neighbour_rows(visible[..., 2], TEMPORAL_REACH, counts.body),
         )
-        embedding = hands.new_zeros(*visible.shape, self.embed_dims)
-        num_right = len(hands) - int(left.sum())
-        for part, rows in enumerate((hands[:num_right], hands[num_right:], body_rows)):
-            embedding[..., part, :][visible[..., part]] = rows.to(embedding.dtype)
-        return embedding
+        places = torch.cat([NUM_PARTS * right, NUM_PARTS * left + 1, NUM_PARTS * body + 2])
+        embedding = hands.new_zeros(visible.numel(), self.embed_dims)
+        embedding = embedding.index_copy(0, places, torch.cat([hands, body_rows]))
+        return embedding.view(*visible.shape, self.embed_dims)
 
-    def encode(self, embedding: Tensor, visible: Tensor, position: Tensor | None = None) -> Tensor:
+    def encode(
+        self,
+        embedding: Tensor,
+        visible: Tensor,
+        position: Tensor | None = None,
+        counts: ViewCounts | None = None,
+    ) -> Tensor:
         """Run the Transformer over frames of which at least one part is visible.
 
         Args:
             embedding (Tensor): [N, T, 3, embed_dims].
             visible (Tensor): bool [N, T, 3].
             position (Tensor, optional): [N, T], see :class:`FrameTransformer`.
+            counts (ViewCounts, optional): As of :meth:`embed`.
 
         Returns:
             Tensor: [N, T, 3 * embed_dims], zeros where a frame is not visible.
         """
-        return self.transformer(embedding.flatten(2), visible.any(-1), position)
+        return self.transformer(
+            embedding.flatten(2),
+            visible.any(-1),
+            position,
+            counts=None if counts is None else counts.sequence,
+        )
 
     def encode_clip(
-        self, clip: Tensor, masked: Tensor, position: Tensor | None = None
+        self,
+        clip: Tensor,
+        masked: Tensor,
+        position: Tensor | None = None,
+        counts: ViewCounts | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Embed and encode what a mask leaves of clips.
 
@@ -184,12 +200,15 @@ class MASAEncoder(BaseModule):
             clip (Tensor): [N, T, 49, 3] (x, y, score).
             masked (Tensor): bool [N, T, 3], parts to hide.
             position (Tensor, optional): [N, T], see :class:`FrameTransformer`.
+            counts (ViewCounts, optional): How much the mask leaves. The device is asked, once, if
+                it is not given.
 
         Returns:
             tuple: [N, T, 3 * embed_dims], and which parts of it were seen, bool [N, T, 3].
         """
         seen = present_parts(clip[..., 2]) & ~masked
-        return self.encode(self.embed(clip, seen), seen, position), seen
+        counts = counts or count_view(seen)
+        return self.encode(self.embed(clip, seen, counts), seen, position, counts), seen
 
     def forward(
         self, x: Tensor, masked: Tensor | None = None, position: Tensor | None = None

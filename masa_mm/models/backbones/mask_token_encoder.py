@@ -8,8 +8,9 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor
 
+from ...frame_counts import ViewCounts, count_all, present_parts
 from ..layers import make_mask_token
-from .masa_encoder import MASAEncoder, present_parts
+from .masa_encoder import MASAEncoder
 
 
 @MODELS.register_module()
@@ -34,7 +35,11 @@ class MaskTokenEncoder(MASAEncoder):
         self.mask_token.requires_grad_(not self.frozen)
 
     def encode_clip(
-        self, clip: Tensor, masked: Tensor, position: Tensor | None = None
+        self,
+        clip: Tensor,
+        masked: Tensor,
+        position: Tensor | None = None,
+        counts: ViewCounts | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Embed and encode all frames of clips.
 
@@ -42,16 +47,19 @@ class MaskTokenEncoder(MASAEncoder):
             clip (Tensor): [N, T, 49, 3] (x, y, score).
             masked (Tensor): bool [N, T, 3], parts to replace by the token.
             position (Tensor, optional): [N, T], see :class:`FrameTransformer`.
+            counts (ViewCounts, optional): Of no use here, for all frames are computed.
 
         Returns:
             tuple: [N, T, 3 * embed_dims], and the parts that are present in frames without a masked
                 one, bool [N, T, 3].
         """
-        every_part = torch.ones_like(masked)
-        parts = self.embed(clip, every_part)
+        every_part, counts = torch.ones_like(masked), count_all(*masked.shape[:2])
+        parts = self.embed(clip, every_part, counts)
         parts = torch.where(masked[..., None], self.mask_token.to(parts.dtype), parts)
         whole = ~masked.any(-1)
-        frames = self.transformer(parts.flatten(2), every_part.any(-1), position, keys=whole)
+        frames = self.transformer(
+            parts.flatten(2), every_part.any(-1), position, keys=whole, counts=counts.sequence
+        )
         return frames, present_parts(clip[..., 2]) & whole[..., None]
 
     def _joint_channels(self, clip: Tensor) -> Tensor:

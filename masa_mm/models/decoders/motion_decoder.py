@@ -7,14 +7,9 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ...frame_counts import SequenceCounts, count_all
 from ...skeleton import NUM_JOINTS
-from ..layers import (
-    FrameTransformer,
-    find_packing,
-    make_mask_token,
-    pack_frames,
-    unpack_frames,
-)
+from ..layers import FrameTransformer, make_mask_token, unpack_frames
 
 
 @MODELS.register_module()
@@ -94,6 +89,7 @@ class MotionDecoder(BaseModule):
         present: Tensor,
         position: Tensor | None = None,
         wanted: Tensor | None = None,
+        counts: SequenceCounts | None = None,
     ) -> Tensor:
         """Predict motion.
 
@@ -105,6 +101,9 @@ class MotionDecoder(BaseModule):
             position (Tensor, optional): [N, T], the frames' places in their clips.
             wanted (Tensor, optional): bool [N, T], frames whose motion is asked for; what only
                 others need is not computed. Defaults to all.
+            counts (SequenceCounts, optional): How many frames are present, present and wanted, and
+                how many rows differ where mask tokens stand for the others. The device is asked if
+                it is not given, and for those wanted if there are no mask tokens.
 
         Returns:
             Tensor: [N, T, 49, num_intervals, 2], zeros in frames that are not wanted and, where
@@ -113,11 +112,12 @@ class MotionDecoder(BaseModule):
         frames = self.project(latent)
         if self.mask_token is None:
             computed, keys, tokens = torch.ones_like(present), present, None
+            counts = count_all(*present.shape).sequence
         else:
             computed, keys, tokens = present, None, ~visible
             frames = torch.where(visible[..., None], frames, self.mask_token.to(frames.dtype))
-        decoded = self.transformer(frames, computed, position, keys, wanted, tokens)
-        packing = find_packing(computed if wanted is None else computed & wanted)
-        motion = self.predictor(pack_frames(decoded, packing))
-        motion = unpack_frames(motion, packing, latent.shape[1])
+        decoded, packing = self.transformer.encode_rows(
+            frames, computed, position, keys, wanted, tokens, counts
+        )
+        motion = unpack_frames(self.predictor(decoded), packing, latent.shape[1])
         return motion.unflatten(-1, (NUM_JOINTS, self.num_intervals, 2))

@@ -2,7 +2,14 @@ from .frame_block import FrameBlock
 from .frame_transformer import FrameTransformer, sincos_position
 from .graph_conv import GraphBlock, GraphConv
 from .mask_token import make_mask_token
-from .packing import FramePacking, find_packing, neighbour_rows, pack_frames, unpack_frames
+from .packing import (
+    FramePacking,
+    find_packing,
+    neighbour_rows,
+    pack_frames,
+    true_places,
+    unpack_frames,
+)
 from .pooling import AveragePooling, LearnedPooling, average_frames, build_pooling
 from .temporal_conv import TEMPORAL_REACH, PackedTemporalConv, TemporalBlock
 
@@ -24,5 +31,6 @@ __all__ = [
     "neighbour_rows",
     "pack_frames",
     "sincos_position",
+    "true_places",
     "unpack_frames",
 ]

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ...frame_counts import SequenceCounts, count_frames
 from .frame_block import FrameBlock
 from .packing import (
     DistinctRows,
@@ -36,10 +37,10 @@ def attended_slots(packing: FramePacking, keys: Tensor | None) -> Tensor | None:
         return None
     shape = packing.num_clips, packing.num_slots
     attended = torch.zeros(shape, dtype=torch.bool, device=packing.slots.device)
-    attended.view(-1)[packing.slots] = True
+    attended.view(-1).index_fill_(0, packing.slots, True)
     if keys is not None:
         allowed = torch.zeros_like(attended)
-        allowed.view(-1)[packing.slots] = keys.flatten()[packing.rows]
+        allowed.view(-1).index_copy_(0, packing.slots, keys.flatten().index_select(0, packing.rows))
         attended = torch.where(allowed.any(1, keepdim=True), allowed, attended)
     # A clip without a visible frame attends to one blank: to nothing would be NaN.
     attended[:, 0] |= ~attended.any(1)
@@ -104,6 +105,7 @@ class FrameTransformer(nn.Module):
         keys: Tensor | None = None,
         wanted: Tensor | None = None,
         alike: Tensor | None = None,
+        counts: SequenceCounts | None = None,
     ) -> Tensor:
         """Encode the visible frames.
 
@@ -117,28 +119,49 @@ class FrameTransformer(nn.Module):
                 the last block computes no other. Defaults to all.
             alike (Tensor, optional): bool [N, T], visible frames that hold one and the same vector,
                 such as a mask token: the first block projects it once for each place in a clip.
+            counts (SequenceCounts, optional): How many of these there are. What is not given, the
+                device is asked for.
 
         Returns:
             Tensor: [N, T, C], zeros where a frame is not visible or not wanted.
         """
-        packing = find_packing(visible)
+        rows, packing = self.encode_rows(frames, visible, position, keys, wanted, alike, counts)
+        return unpack_frames(rows, packing, frames.shape[1])
+
+    def encode_rows(
+        self,
+        frames: Tensor,
+        visible: Tensor,
+        position: Tensor | None = None,
+        keys: Tensor | None = None,
+        wanted: Tensor | None = None,
+        alike: Tensor | None = None,
+        counts: SequenceCounts | None = None,
+    ) -> tuple[Tensor, FramePacking]:
+        """As :meth:`forward`, but only what is asked for: rows [F', C], and their packing."""
+        counts = counts or SequenceCounts(count_frames(visible))
+        packing = find_packing(visible, counts.frames)
         places = packing.rows % frames.shape[1]
         if position is not None:
-            places = position.flatten()[packing.rows]
+            places = position.flatten().index_select(0, packing.rows)
         rows = self.input_norm(pack_frames(frames, packing))
         if self.position_gain is not None:
             code = self.position_gain * sincos_position(places, rows.shape[-1])
             rows = rows + code.to(rows.dtype)
-        distinct = None
-        if alike is not None:
-            if self.position_gain is None:
-                places = torch.zeros_like(places)
-            distinct = find_distinct(alike.flatten()[packing.rows], places)
-        inner = None if wanted is None else find_packing(visible & wanted)
+        distinct = self._find_distinct(alike, packing, places, counts.distinct)
+        inner = None if wanted is None else find_packing(visible & wanted, counts.wanted)
         rows = self._run(rows, packing, attended_slots(packing, keys), inner, distinct)
-        return unpack_frames(
-            self.output_norm(rows), packing if inner is None else inner, frames.shape[1]
-        )
+        return self.output_norm(rows), packing if inner is None else inner
+
+    def _find_distinct(
+        self, alike: Tensor | None, packing: FramePacking, places: Tensor, count: int | None
+    ) -> DistinctRows | None:
+        """Which packed rows are equal; None if none is known to be."""
+        if alike is None:
+            return None
+        if self.position_gain is None:  # then places make no difference, and were counted as if
+            places, count = torch.zeros_like(places), None
+        return find_distinct(alike.flatten().index_select(0, packing.rows), places, count)
 
     def _run(
         self,

@@ -9,26 +9,44 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from ...frame_counts import FrameCount, count_frames
 
 
-def neighbour_rows(visible: Tensor, reach: int) -> Tensor:
+def true_places(flags: Tensor, count: int) -> Tensor:
+    """Where flags, bool [M], are true: int64 [count].
+
+    As ``flags.nonzero()``, but that has to ask the device how many there are.
+
+    Args:
+        flags (Tensor): bool [M].
+        count (int): How many are true.
+    """
+    # What is not asked for goes to one place behind all others.
+    slots = torch.where(flags, flags.cumsum(0) - 1, count)
+    places = torch.arange(len(flags), device=flags.device)
+    return places.new_empty(count + 1).scatter_(0, slots, places)[:count]
+
+
+def neighbour_rows(visible: Tensor, reach: int, count: int | None = None) -> Tensor:
     """For each visible frame, the packed rows of the frames around it.
 
     Args:
         visible (Tensor): bool [N, T]; the visible frames, in this order, are the packed rows
             0..F-1.
         reach (int): Frames to either side.
+        count (int, optional): F, how many are visible. The device is asked if it is not given.
 
     Returns:
         Tensor: int64 [F, 2 * reach + 1]; row F stands for a frame that is not visible or outside
             the clip.
     """
-    num_rows = visible.sum()
-    rows = torch.where(visible, visible.flatten().cumsum(0).view_as(visible) - 1, num_rows)
-    rows = torch.cat(
-        [num_rows.expand(len(rows), reach), rows, num_rows.expand(len(rows), reach)], 1
-    )
-    return rows.unfold(1, 2 * reach + 1, 1)[visible]
+    count = int(visible.sum()) if count is None else count
+    flags = visible.flatten()
+    rows = torch.where(flags, flags.cumsum(0) - 1, count).view_as(visible)
+    around = F.pad(rows, (reach, reach), value=count).unfold(1, 2 * reach + 1, 1)
+    return around.flatten(0, 1).index_select(0, true_places(flags, count))
 
 
 class FramePacking(NamedTuple):
@@ -53,13 +71,14 @@ class FramePacking(NamedTuple):
         return len(self.slots) == self.num_clips * self.num_slots
 
 
-def find_packing(visible: Tensor) -> FramePacking:
-    """Find the visible frames, bool [N, T]."""
-    num_slots = max(int(visible.sum(1).max()), 1)
+def find_packing(visible: Tensor, count: FrameCount | None = None) -> FramePacking:
+    """Find the visible frames, bool [N, T]; the device is asked for a count that is not given."""
+    count = count_frames(visible) if count is None else count
+    num_slots = max(count.longest, 1)
     first = torch.arange(len(visible), device=visible.device) * num_slots
     slots = visible.cumsum(1) - 1 + first[:, None]
-    rows = visible.flatten().nonzero().flatten()
-    return FramePacking(rows, slots.flatten()[rows], len(visible), num_slots)
+    rows = true_places(visible.flatten(), count.total)
+    return FramePacking(rows, slots.flatten().index_select(0, rows), len(visible), num_slots)
 
 
 def pack_frames(frames: Tensor, packing: FramePacking) -> Tensor:
@@ -104,13 +123,17 @@ class DistinctRows(NamedTuple):
     copy: Tensor
 
 
-def find_distinct(alike: Tensor, places: Tensor) -> DistinctRows:
-    """Find equal rows: of rows alike, bool [F], those of one place, int64 [F], are equal."""
-    own, others = (~alike).nonzero().flatten(), alike.nonzero().flatten()
-    found, which = places[others].unique(return_inverse=True)
-    # Of several rows of a place any will do.
-    first = others.new_zeros(len(found)).scatter_(0, which, others)
-    copy = torch.empty_like(places)
-    copy[own] = torch.arange(len(own), device=own.device)
-    copy[others] = len(own) + which
-    return DistinctRows(torch.cat([own, first]), copy)
+def find_distinct(alike: Tensor, places: Tensor, count: int | None = None) -> DistinctRows:
+    """Find equal rows: of rows alike, bool [F], those of one place, int64 [F] and 0 or more, are.
+
+    The device is asked for ``count``, how many rows differ, if it is not given.
+    """
+    # What no other row has: a number below 0 of its own.
+    own = -1 - torch.arange(len(places), device=places.device)
+    ordered, order = torch.where(alike, places, own).sort(stable=True)
+    starts = ordered != ordered.roll(1)
+    # A single row, or rows that are all equal, start once all the same.
+    starts[:1] = True
+    count = int(starts.sum()) if count is None else count
+    copy = torch.empty_like(order).scatter_(0, order, starts.cumsum(0) - 1)
+    return DistinctRows(order.index_select(0, true_places(starts, count)), copy)

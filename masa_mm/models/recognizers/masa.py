@@ -9,10 +9,17 @@ from mmengine import dist
 from torch import Tensor, nn
 
 from ...errors import MissingKeyError, UserError
+from ...frame_counts import (
+    BatchCounts,
+    SequenceCounts,
+    ViewCounts,
+    count_batch,
+    frame_positions,
+    present_parts,
+)
 from ...skeleton import PARTS
 from ...structures import SignDataSamples
 from ..alignment import MomentumEncoder
-from ..backbones.masa_encoder import present_parts
 
 
 def joints_of_parts(parts: Tensor) -> Tensor:
@@ -24,11 +31,6 @@ def joints_of_parts(parts: Tensor) -> Tensor:
         ],
         -1,
     )
-
-
-def frame_positions(frame_inds: Tensor) -> Tensor:
-    """Frame numbers [N, T] counted from a view's first frame; padding (-1) becomes 0."""
-    return (frame_inds - frame_inds[:, :1]).clamp(min=0)
 
 
 @MODELS.register_module()
@@ -96,15 +98,17 @@ class MASA(BaseRecognizer):
         keypoint = inputs["keypoint"] if isinstance(inputs, dict) else inputs
         return self.backbone(keypoint.flatten(0, 1)), dict()
 
-    def forward_encoder(self, inputs: dict) -> tuple[Tensor, Tensor, Tensor]:
-        """Encode what the mask leaves of each clip.
+    def forward_encoder(
+        self, inputs: dict, counts: ViewCounts | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode what the mask leaves of each clip, which ``counts``, if given, has counted.
 
         Returns:
             tuple: Latent frames [N, T, C], parts seen and parts present, bool [N, T, 3].
         """
         clip = single_clip(inputs["keypoint"])
         position = frame_positions(inputs["frame_inds"])
-        latent, seen = self.backbone.encode_clip(clip, inputs["frame_mask"], position)
+        latent, seen = self.backbone.encode_clip(clip, inputs["frame_mask"], position, counts)
         return latent, seen, present_parts(clip[..., 2])
 
     def forward_decoder(
@@ -114,13 +118,15 @@ class MASA(BaseRecognizer):
         seen: Tensor,
         present: Tensor,
         wanted: Tensor | None = None,
+        counts: SequenceCounts | None = None,
     ) -> Tensor:
         """Predict motion [N, T, 49, K, 2], in the motion loss's units, from latent [N, T, C].
 
-        ``wanted``, bool [N, T], are the frames that are asked for; by default all.
+        ``wanted``, bool [N, T], are the frames that are asked for; by default all. ``counts``, if
+        given, has counted the frames.
         """
         position = frame_positions(inputs["frame_inds"])
-        return self.decoder(latent, seen.any(-1), present.any(-1), position, wanted)
+        return self.decoder(latent, seen.any(-1), present.any(-1), position, wanted, counts)
 
     def forward_motion_loss(self, inputs: dict, predicted: Tensor) -> dict[str, Tensor]:
         """Score the predicted motion of masked parts (L_m)."""
@@ -130,7 +136,12 @@ class MASA(BaseRecognizer):
         return dict(loss_motion=self.motion_loss(predicted, *target), motion_error=error)
 
     def forward_alignment(
-        self, inputs: dict, latent: Tensor, seen: Tensor, clip_ids: Tensor
+        self,
+        inputs: dict,
+        latent: Tensor,
+        seen: Tensor,
+        clip_ids: Tensor,
+        counts: ViewCounts | None = None,
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Align the query view with the key view (L_s).
 
@@ -138,12 +149,14 @@ class MASA(BaseRecognizer):
             tuple: Losses, and the keys [N, D] for the memory bank.
         """
         query = self.alignment.projector(latent, seen)
-        key = self.forward_key(inputs)
+        key = self.forward_key(inputs, counts)
         return self.alignment(query, key, clip_ids), key
 
     @torch.no_grad()
-    def forward_key(self, inputs: dict) -> Tensor:
+    def forward_key(self, inputs: dict, counts: ViewCounts | None = None) -> Tensor:
         """Encode the key views, less what is masked of them, by the momentum copy.
+
+        ``counts``, if given, has counted what is left of them.
 
         Returns:
             Tensor: [N, D], L2-normalised.
@@ -154,7 +167,7 @@ class MASA(BaseRecognizer):
         if masked is None:
             masked = clip.new_zeros(*clip.shape[:2], len(PARTS), dtype=torch.bool)
         position = frame_positions(inputs["key_frame_inds"])
-        return branch["projector"](*branch["backbone"].encode_clip(clip, masked, position))
+        return branch["projector"](*branch["backbone"].encode_clip(clip, masked, position, counts))
 
     def loss(self, inputs: dict, data_samples: SignDataSamples, **kwargs) -> dict[str, Tensor]:
         """Compute the losses of a batch and, in training, add its keys to the memory bank.
@@ -165,10 +178,11 @@ class MASA(BaseRecognizer):
             FloatingPointError: If a loss is not finite, in any process; the bank stays as it was.
         """
         require_inputs(inputs, with_key_view=self.alignment is not None)
-        latent, seen, present = self.forward_encoder(inputs)
+        counts: BatchCounts = inputs.get("counts") or count_batch(inputs)
+        latent, seen, present = self.forward_encoder(inputs, counts.query)
         # The loss looks at masked frames only.
         predicted = self.forward_decoder(
-            inputs, latent, seen, present, wanted=inputs["frame_mask"].any(-1)
+            inputs, latent, seen, present, inputs["frame_mask"].any(-1), counts.decoder
         )
         losses = self.forward_motion_loss(inputs, predicted)
         keys = None
@@ -176,7 +190,9 @@ class MASA(BaseRecognizer):
             require_clip_ids(data_samples.clip_ids)
             if self.training:
                 require_started(self.key_encoder)
-            aligned, keys = self.forward_alignment(inputs, latent, seen, data_samples.clip_ids)
+            aligned, keys = self.forward_alignment(
+                inputs, latent, seen, data_samples.clip_ids, counts.key
+            )
             losses.update(aligned)
         check_finite(losses)
         if keys is not None and self.training:

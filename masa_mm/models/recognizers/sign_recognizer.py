@@ -8,8 +8,8 @@ from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
+from ...frame_counts import present_parts
 from ...skeleton import NUM_JOINTS
-from ..backbones.masa_encoder import present_parts
 
 
 @MODELS.register_module()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 
-from masa_mm.models.backbones.masa_encoder import present_parts
+from masa_mm.frame_counts import present_parts
 
 PARTS = dict(right_hand=slice(0, 21), left_hand=slice(21, 42), body=slice(42, 49))
 SLICES = tuple(PARTS.values())
@@ -169,19 +169,6 @@ def test_joint_channels_by_hand(make_encoder, coordinate_offset, use_score, expe
     assert not channels[1].any()
     poses = torch.rand(1, 1, 4, 49, 3)
     assert encoder(poses).isfinite().all()
-
-
-def test_present_parts_by_hand():
-    score = torch.zeros(4, 49)
-    score[0, 20] = 0.1
-    score[1, 21] = 0.1
-    score[2, 42] = 0.1
-    assert present_parts(score).tolist() == [
-        [True, False, False],
-        [False, True, False],
-        [False, False, True],
-        [False, False, False],
-    ]
 
 
 @pytest.mark.parametrize("head", ["GCNHead", "MASAHead"])

@@ -4,7 +4,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masa_mm.models.layers import find_packing, neighbour_rows, pack_frames, unpack_frames
+from masa_mm.frame_counts import count_frames
+from masa_mm.models.layers import (
+    find_packing,
+    neighbour_rows,
+    pack_frames,
+    true_places,
+    unpack_frames,
+)
 from masa_mm.models.layers.packing import find_distinct, from_slots, rows_within, to_slots
 
 
@@ -28,6 +35,14 @@ def test_neighbour_rows_equals_a_loop(visible, reach):
     found = neighbour_rows(visible, reach)
     assert found.dtype == torch.int64
     assert found.tolist() == expected
+    assert neighbour_rows(visible, reach, len(places)).equal(found)
+
+
+@settings(max_examples=60, deadline=None)
+@given(flags=st.lists(st.booleans(), max_size=12))
+def test_true_places_are_those_of_nonzero(flags):
+    flags = torch.tensor(flags, dtype=torch.bool)
+    assert true_places(flags, int(flags.sum())).equal(flags.nonzero().flatten())
 
 
 @settings(max_examples=60, deadline=None)
@@ -48,6 +63,9 @@ def test_packing_equals_a_loop_and_unpacking_restores(visible):
         assert not slots[clip, len(seen) :].any()
     assert from_slots(slots, packing).equal(rows)
     assert unpack_frames(rows, packing, num_frames).equal(frames * visible[..., None])
+    counted = find_packing(visible, count_frames(visible))
+    assert counted.rows.equal(packing.rows) and counted.slots.equal(packing.slots)
+    assert counted[2:] == packing[2:]
 
 
 def test_what_is_written_behind_the_last_frame_does_not_come_back():
@@ -86,6 +104,8 @@ def test_alike_rows_of_one_place_are_found_once(rows):
         stand_in = int(first[copy[row]])
         assert rows[stand_in] == (is_alike, place)
         assert is_alike or stand_in == row
+    counted = find_distinct(alike, places, len(first))
+    assert counted.first.equal(first) and counted.copy.equal(copy)
 
 
 @settings(max_examples=30, deadline=None)
