@@ -81,6 +81,11 @@ class PooledSigns(ConcatDataset):
         return self.pipeline(self.get_data_info(idx))
 
     @property
+    def num_frames(self) -> np.ndarray:
+        """Frames of each clip, int64 [len(self)]."""
+        return np.concatenate([member.num_frames for member in self.datasets])
+
+    @property
     def sizes(self) -> list[int]:
         """Clips of each set."""
         return [len(member) for member in self.datasets]

@@ -50,6 +50,11 @@ class PosePickle:
     def __len__(self) -> int:
         return len(self._annotations)
 
+    @property
+    def num_frames(self) -> np.ndarray:
+        """Frames of each clip, int64 [clips]."""
+        return np.array([int(a["total_frames"]) for a in self._annotations], np.int64)
+
     def info(self, index: int) -> dict[str, Any]:
         """One clip as MMAction2's ``results``: see :class:`SignPoseDataset`."""
         annotation, label = self._annotations[index], int(self.label[index])

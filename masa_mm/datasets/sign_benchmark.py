@@ -193,10 +193,27 @@ class SignBenchmark(SignPoseDataset):
             info["signer"] = self._signers.get(info["frame_dir"], -1)
         return info
 
+    @property
+    def num_frames(self) -> np.ndarray:
+        """Frames of each clip, int64 [len(self)]; of clips in whole videos, what is cut out.
+
+        Raises:
+            DatasetError: a clip's frames lie beyond the video.
+        """
+        frames = super().num_frames
+        for place in np.flatnonzero(np.isin(self.data_list, list(self._cuts))).tolist():
+            name, span = self._cuts[int(self.data_list[place])]
+            try:
+                part = span.within(int(frames[place]))
+            except ClipRangeError as error:
+                raise DatasetError(f"clip '{name}': {error}") from None
+            frames[place] = part.stop - part.start
+        return frames
+
     def _find_in_videos(self, ids: list[str]) -> list[str]:
         """Make each official clip that lies in a whole video of the files a clip of its own."""
-        row = {name: number for number, name in enumerate(ids)}
         official = {clip.id: clip for clip in self._official or ()}
+        row = {name: number for number, name in enumerate(ids)} if official else {}
         found = [
             (clip, row[video])
             for clip in official.values()
@@ -213,7 +230,7 @@ class SignBenchmark(SignPoseDataset):
         self._file = np.concatenate([self._file, self._file[rows]])
         self._clip = np.concatenate([self._clip, self._clip[rows]])
         self._label = np.concatenate([self._label, np.full(len(found), -1)])
-        return [*ids, *(clip.id for clip, _ in found)]
+        return [*ids, *(clip.id for clip, _ in found)] if found else ids
 
     def _cut(self, info: dict[str, Any], name: str, frames: FrameRange, source: str) -> None:
         try:

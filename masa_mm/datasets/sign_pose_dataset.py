@@ -100,6 +100,16 @@ class SignPoseDataset(BaseActionDataset):
         self.full_init()
         return self._label[self.data_list]
 
+    @property
+    def num_frames(self) -> np.ndarray:
+        """Frames of each clip as the files have it, int64 [len(self)]."""
+        self.full_init()
+        frames = np.empty(len(self), np.int64)
+        for number, poses in enumerate(self._poses):
+            of_file = self._file[self.data_list] == number
+            frames[of_file] = poses.num_frames[self._clip[self.data_list[of_file]]]
+        return frames
+
     def load_data_list(self) -> np.ndarray:
         """Open the files and choose clips; returns their numbers, int64 [clips]."""
         self._poses = [self._open(path) for path in self.files]

@@ -229,6 +229,7 @@ def test_msasl_clips_are_cut_out_of_whole_videos(tmp_path):
         assert found[name]["total_frames"] == frames.stop - frames.start
         np.testing.assert_array_equal(found[name]["keypoint"][0], stored[frames])
         assert found[name]["keypoint_score"].shape == (1, frames.stop - frames.start, 49)
+    assert dataset.num_frames.tolist() == [clip["total_frames"] for clip in dataset]
 
 
 def test_a_clip_beyond_its_videos_end_is_named(tmp_path):
@@ -238,6 +239,7 @@ def test_a_clip_beyond_its_videos_end_is_named(tmp_path):
         store, [], split="train", split_file=str(tmp_path / "MSASL_train.json"), subset=100
     )
     refused(lambda: dataset[0], "clip 'aaa_90_99' of video 'aaa': .* the video has 2")
+    refused(lambda: dataset.num_frames, "clip 'aaa_90_99': .* the video has 2")
 
 
 def test_msasl_ids_come_from_every_form_of_url():

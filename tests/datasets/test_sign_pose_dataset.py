@@ -71,12 +71,14 @@ def test_several_stores_are_one_dataset(tmp_path, store):
     dataset = SignPoseDataset([store, more], [], split="trainval")
     assert [dataset[i]["frame_dir"] for i in (3, 4)] == ["clip3", "a"]
     assert dataset.labels.tolist() == [0, 1, 2, 0] * 2
+    assert dataset.num_frames.tolist() == [4, 1, 7, 3] * 2
 
 
 def test_indices_subsets_and_wrappers_of_mmengine_work(store):
     assert [c["frame_dir"] for c in SignPoseDataset(store, [], indices=2)] == ["clip0", "clip1"]
     dataset = SignPoseDataset(store, [], indices=[3, 1], lazy_init=True)
     assert dataset.labels.tolist() == [0, 1] and dataset[0]["frame_dir"] == "clip3"
+    assert dataset.num_frames.tolist() == [3, 1]
     assert SignPoseDataset(store, []).get_subset([2])[0]["frame_dir"] == "clip2"
     assert len(ConcatDataset([SignPoseDataset(store, []), SignPoseDataset(store, [])])) == 8
     # Class 0 has two of the four clips, classes 1 and 2 one each: those are repeated.
@@ -181,6 +183,7 @@ def test_pickles_keep_pixels_and_their_own_joints(tmp_path):
 
 def test_pickles_become_part_coordinates_in_the_pipeline(tmp_path):
     path = make_pickle(tmp_path / "a.pkl", annotations())
+    assert SignPoseDataset(path, []).num_frames.tolist() == [2, 3, 4]
     pipeline = [dict(type="SelectSignJoints"), dict(type="CropSignParts")]
     with DefaultScope.overwrite_default_scope("mmaction"):
         info = SignPoseDataset(path, pipeline)[1]

@@ -18,7 +18,8 @@ train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     pin_memory=True,
-    drop_last=True,
     sampler=dict(type="DefaultSampler", shuffle=True),
+    # Of each step's clips all processes get about as many frames.
+    batch_sampler=dict(type="LengthBalancedBatches", drop_last=True, max_frames=128),
     collate_fn=dict(type="pad_clips"),
 )
