@@ -104,10 +104,11 @@ class SignPoseDataset(BaseActionDataset):
     def num_frames(self) -> np.ndarray:
         """Frames of each clip as the files have it, int64 [len(self)]."""
         self.full_init()
-        frames = np.empty(len(self), np.int64)
-        for number, poses in enumerate(self._poses):
-            of_file = self._file[self.data_list] == number
-            frames[of_file] = poses.num_frames[self._clip[self.data_list[of_file]]]
+        numbers = np.asarray(self.data_list)
+        frames = np.empty(len(numbers), np.int64)
+        for file, poses in enumerate(self._poses):
+            of_file = self._file[numbers] == file
+            frames[of_file] = poses.num_frames[self._clip[numbers[of_file]]]
         return frames
 
     def load_data_list(self) -> np.ndarray:
