@@ -114,7 +114,7 @@ class NMFsCSLPose(HeldOutOfTrain):
         return held_out
 
     def _choose_without_list(
-        self, ids: list[str], label: np.ndarray, classes: list[str]
+        self, ids: Sequence[str], label: np.ndarray, classes: list[str]
     ) -> tuple[np.ndarray, np.ndarray]:
         if self.split in ("val", "trainval") or (self.split == "train" and self.val_ratio):
             raise DatasetError(
@@ -180,7 +180,7 @@ class SLR500Pose(HeldOutOfTrain):
         return None
 
     def _choose_without_list(
-        self, ids: list[str], label: np.ndarray, classes: list[str]
+        self, ids: Sequence[str], label: np.ndarray, classes: list[str]
     ) -> tuple[np.ndarray, np.ndarray]:
         if self.split is None:
             return super()._choose_without_list(ids, label, classes)
@@ -188,7 +188,7 @@ class SLR500Pose(HeldOutOfTrain):
         self._log(f"{self._name()}: {len(chosen)} clips, by signer; no official list was given")
         return chosen, label
 
-    def _by_signer(self, names: list[str]) -> np.ndarray:
+    def _by_signer(self, names: Sequence[str]) -> np.ndarray:
         """Numbers of the split's clips, by the signers in their names."""
         signers = np.array([slr500_signer(name) for name in names])
         if (signers < 0).any():

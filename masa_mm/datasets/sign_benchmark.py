@@ -210,7 +210,7 @@ class SignBenchmark(SignPoseDataset):
             frames[place] = part.stop - part.start
         return frames
 
-    def _find_in_videos(self, ids: list[str]) -> list[str]:
+    def _find_in_videos(self, ids: Sequence[str]) -> Sequence[str]:
         """Make each official clip that lies in a whole video of the files a clip of its own."""
         official = {clip.id: clip for clip in self._official or ()}
         row = {name: number for number, name in enumerate(ids)} if official else {}
@@ -250,7 +250,7 @@ class SignBenchmark(SignPoseDataset):
         return None if self.split_file else self.split
 
     def _choose(
-        self, ids: list[str], label: np.ndarray, classes: list[str]
+        self, ids: Sequence[str], label: np.ndarray, classes: list[str]
     ) -> tuple[np.ndarray, np.ndarray]:
         if self._official is None:
             return self._choose_without_list(ids, label, classes)
@@ -273,7 +273,7 @@ class SignBenchmark(SignPoseDataset):
         return self.split or "listed"
 
     def _choose_without_list(
-        self, ids: list[str], label: np.ndarray, classes: list[str]
+        self, ids: Sequence[str], label: np.ndarray, classes: list[str]
     ) -> tuple[np.ndarray, np.ndarray]:
         chosen, label = super()._choose(ids, label, classes)
         if self.subset is not None:
@@ -282,7 +282,7 @@ class SignBenchmark(SignPoseDataset):
         return chosen, label
 
     def _check_labels(
-        self, ids: list[str], label: np.ndarray, listed: np.ndarray, chosen: np.ndarray
+        self, ids: Sequence[str], label: np.ndarray, listed: np.ndarray, chosen: np.ndarray
     ) -> None:
         other = (label[chosen] >= 0) & (label[chosen] != listed[chosen])
         if other.any():

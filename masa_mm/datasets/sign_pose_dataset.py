@@ -117,8 +117,7 @@ class SignPoseDataset(BaseActionDataset):
         sizes = [len(poses) for poses in self._poses]
         self._file = np.repeat(np.arange(len(sizes)), sizes)
         self._clip = np.concatenate([np.arange(size) for size in sizes])
-        ids = [name for poses in self._poses for name in poses.ids]
-        self._check_unique(ids)
+        ids = self._all_ids()
         self._label = np.concatenate([poses.label for poses in self._poses])
         classes = self._class_list()
         ids = self._find_in_videos(ids)
@@ -168,12 +167,12 @@ class SignPoseDataset(BaseActionDataset):
         """The files' class names; several files must agree."""
         return common_class_list(self.files, [poses.glosses for poses in self._poses])
 
-    def _find_in_videos(self, ids: list[str]) -> list[str]:
+    def _find_in_videos(self, ids: Sequence[str]) -> Sequence[str]:
         """The names of all clips, with those that are to be cut out of longer ones added."""
         return ids
 
     def _choose(
-        self, ids: list[str], label: np.ndarray, classes: list[str]
+        self, ids: Sequence[str], label: np.ndarray, classes: list[str]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of the chosen clips, and the label of every clip."""
         for path, poses in zip(self.files, self._poses):
@@ -205,6 +204,14 @@ class SignPoseDataset(BaseActionDataset):
                 f"{path}: holds {has}, not '{self.split}'; give that split's store, or split=None"
             )
 
+    def _all_ids(self) -> Sequence[str]:
+        """The names of the files' clips; a file's own differ already."""
+        if len(self._poses) == 1:
+            return self._poses[0].ids
+        ids = [name for poses in self._poses for name in poses.ids]
+        self._check_unique(ids)
+        return ids
+
     def _check_unique(self, ids: list[str]) -> None:
         if len(set(ids)) < len(ids):
             seen: dict[str, int] = {}
@@ -216,7 +223,7 @@ class SignPoseDataset(BaseActionDataset):
                     )
                 seen[name] = number
 
-    def _settle_classes(self, classes: list[str], ids: list[str], chosen: np.ndarray) -> None:
+    def _settle_classes(self, classes: list[str], ids: Sequence[str], chosen: np.ndarray) -> None:
         """Fix the number of classes and their names, and check the labels against them."""
         names = list(self._metainfo.setdefault("classes", classes))
         if self.num_classes is None:

@@ -16,12 +16,14 @@ from safetensors import SafetensorError, safe_open
 from masa_mm.skeleton import NUM_JOINTS
 
 from .clip_checks import BadClip, clip_problems
+from .clip_names import ClipNames
 from .foreign_files import require_file
 from .store_format import (
     DTYPES,
     FORMAT,
     LAYOUT,
     NORMALIZATION,
+    READABLE,
     VERSION,
     BadClipsError,
     PoseStoreError,
@@ -74,7 +76,7 @@ class PoseStore:
     img_shape: np.ndarray | None
     source: str
     split: str
-    ids: list[str]
+    ids: ClipNames
     glosses: list[str]
 
     def __init__(self, path: str | os.PathLike) -> None:
@@ -82,14 +84,13 @@ class PoseStore:
         require_file(path, "no such pose store; make it with tools/data/convert.py")
         try:
             with safe_open(self.path, framework="pt") as file:
-                self._read_metadata(file.metadata() or {})
-                self._read_tensors(file)
+                values = self._read_metadata(file.metadata() or {})
+                self._read_tensors(file, values)
         except SafetensorError as error:
             raise self._error(
                 f"not a complete safetensors file ({error})", "write or copy it again"
             ) from None
         self._check_clips()
-        self._bounds = self.offset.tolist()
 
     def __reduce__(self) -> tuple:
         return type(self), (self.path,)
@@ -98,10 +99,10 @@ class PoseStore:
         return self  # read-only
 
     def __len__(self) -> int:
-        return len(self._bounds) - 1
+        return len(self.offset) - 1
 
     def __repr__(self) -> str:
-        return f"PoseStore({self.path!r}: {len(self)} clips, {self._bounds[-1]} frames)"
+        return f"PoseStore({self.path!r}: {len(self)} clips, {self.offset[-1]} frames)"
 
     @property
     def num_frames(self) -> np.ndarray:
@@ -116,7 +117,7 @@ class PoseStore:
         """
         if not 0 <= index < len(self):
             raise IndexError(f"{self.path}: no clip {index}, it has {len(self)}")
-        frames = slice(self._bounds[index], self._bounds[index + 1])
+        frames = slice(self.offset[index], self.offset[index + 1])
         return self.keypoint[frames], self.keypoint_score[frames]
 
     def info(self, index: int) -> dict[str, Any]:
@@ -167,7 +168,7 @@ class PoseStore:
     def _error(self, problem: str, remedy: str) -> PoseStoreError:
         return PoseStoreError(f"{self.path}: {problem}; {remedy}")
 
-    def _read_metadata(self, metadata: dict[str, str]) -> None:
+    def _read_metadata(self, metadata: dict[str, str]) -> dict[str, Any]:
         try:
             values = json.loads(metadata[FORMAT])
         except (KeyError, json.JSONDecodeError):
@@ -176,22 +177,31 @@ class PoseStore:
             raise self._error(
                 "a safetensors file, but not a pose store", "make one with tools/data/convert.py"
             )
-        wanted = dict(version=VERSION, layout=LAYOUT, normalization=NORMALIZATION)
-        for key, value in wanted.items():
-            if values.get(key) != value:
+        wanted = dict(version=READABLE, layout=(LAYOUT,), normalization=(NORMALIZATION,))
+        for key, known in wanted.items():
+            if values.get(key) not in known:
                 raise self._error(
-                    f"{key} is {values.get(key)!r}, this release of masa_mm reads {value!r}",
+                    f"{key} is {values.get(key)!r}, this release of masa_mm reads "
+                    f"{' and '.join(map(repr, known))}",
                     _CONVERT_AGAIN,
                 )
-        for key, kind in dict(source=str, split=str, ids=list, glosses=list).items():
-            if not isinstance(values.get(key), kind):
-                raise self._error(f"its metadata has no {kind.__name__} '{key}'", _CONVERT_AGAIN)
-            setattr(self, key, values[key])
-        if not all(isinstance(name, str) for name in (*self.ids, *self.glosses)):
-            raise self._error("its ids and glosses are not all strings", _CONVERT_AGAIN)
+        for key, kind in dict(source=str, split=str, glosses=list).items():
+            setattr(self, key, self._value(values, key, kind))
+        self._check_strings(self.glosses, "glosses")
+        return values
 
-    def _read_tensors(self, file: Any) -> None:
+    def _value(self, values: dict[str, Any], key: str, kind: type) -> Any:
+        if not isinstance(values.get(key), kind):
+            raise self._error(f"its metadata has no {kind.__name__} '{key}'", _CONVERT_AGAIN)
+        return values[key]
+
+    def _check_strings(self, names: list, what: str) -> None:
+        if not all(isinstance(name, str) for name in names):
+            raise self._error(f"its {what} are not all strings", _CONVERT_AGAIN)
+
+    def _read_tensors(self, file: Any, values: dict[str, Any]) -> None:
         names = set(file.keys())
+        self.ids = self._read_ids(file, names, values)
         clips, frames = len(self.ids), None
         if "keypoint" in names:
             frames = file.get_slice("keypoint").get_shape()[0]
@@ -209,13 +219,26 @@ class PoseStore:
             self._tensor(file, names, "img_shape", [clips, 2]) if "img_shape" in names else None
         )
 
-    def _tensor(self, file: Any, names: set[str], name: str, shape: list) -> np.ndarray:
+    def _read_ids(self, file: Any, names: set[str], values: dict[str, Any]) -> ClipNames:
+        if values["version"] == 1:
+            ids = self._value(values, "ids", list)
+            self._check_strings(ids, "ids")
+            return ClipNames.of(ids)
+        arrays = [self._tensor(file, names, name, None) for name in ("id_text", "id_offset")]
+        try:
+            return ClipNames(*arrays)
+        except ValueError as error:
+            raise self._error(f"its ids cannot be read ({error})", _CONVERT_AGAIN) from None
+
+    def _tensor(self, file: Any, names: set[str], name: str, shape: list | None) -> np.ndarray:
+        """A tensor of the file, checked; ``shape`` None: of one axis."""
         if name not in names:
             raise self._error(f"it has no tensor '{name}'", _CONVERT_AGAIN)
         # safetensors' torch tensors are views of the mapped file; its numpy arrays are copies.
         array = file.get_tensor(name).numpy()
         dtypes = dict(keypoint=DTYPES, keypoint_score=DTYPES, img_shape=("int32",))
-        allowed = dtypes.get(name, ("int64",))
+        allowed = dtypes.get(name, ("uint8",) if name == "id_text" else ("int64",))
+        shape = [array.size] if shape is None else shape
         if list(array.shape) != shape or array.dtype.name not in allowed:
             raise self._error(
                 f"'{name}' is {array.dtype.name} {list(array.shape)}, "

@@ -3,11 +3,15 @@
 Tensors: ``keypoint`` float16 | float32 [F, 49, 2] part coordinates, all clips' frames end to end;
 ``keypoint_score`` of the same dtype [F, 49], 0 = absent; ``offset`` int64 [clips + 1], clip i is
 the frames offset[i]:offset[i + 1]; ``label`` int64 [clips], -1 = none; ``signer`` int64 [clips],
--1 = unknown; ``clip_id`` int64 [clips], a hash of "source/id"; optionally ``img_shape`` int32
-[clips, 2], (h, w) of the source video.
+-1 = unknown; ``clip_id`` int64 [clips], a hash of "source/id"; ``id_text`` uint8 [bytes], the
+clips' ids end to end in UTF-8, and ``id_offset`` int64 [clips + 1], where each begins; optionally
+``img_shape`` int32 [clips, 2], (h, w) of the source video.
 Metadata: one entry ``masa_mm.pose_store``, a JSON object of ``version``, ``layout``,
-``normalization``, ``source``, ``split``, ``ids`` (a name a clip) and ``glosses`` (class names;
-their index is the label). The same clips make the same bytes.
+``normalization``, ``source``, ``split`` and ``glosses`` (class names; their index is the label).
+The same clips make the same bytes.
+
+Version 1 had the ids as ``ids`` in the metadata; it is read, no longer written. Every process held
+them as strings of its own, and a header takes 100 MB, which a few million names fill.
 """
 
 from __future__ import annotations
@@ -22,7 +26,8 @@ from .clip_checks import BadClip
 
 # One metadata entry: safetensors writes several in an order that changes from run to run.
 FORMAT = "masa_mm.pose_store"
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
 LAYOUT = "sign49"
 NORMALIZATION = "part_crop"
 DTYPES = ("float16", "float32")

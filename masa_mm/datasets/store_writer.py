@@ -17,6 +17,7 @@ from masa_mm.skeleton import NUM_JOINTS
 
 from ..beside import make_folder, written_beside
 from .clip_checks import BadClip, clip_problems
+from .clip_names import ClipNames
 from .store_format import (
     DTYPES,
     FORMAT,
@@ -231,11 +232,14 @@ class PoseStoreWriter:
         num_frames = per_clip.pop("num_frames")
         if self._without_size:
             per_clip.pop("img_shape", None)
+        ids = ClipNames.of(self._ids)
         tensors = dict(
             keypoint=self._keypoint.mapped(),
             keypoint_score=self._score.mapped(),
             offset=np.concatenate([[0], num_frames.cumsum()]).astype(np.int64),
             clip_id=np.array([clip_hash(self.source, name) for name in self._ids], np.int64),
+            id_text=ids.text,
+            id_offset=ids.offset,
             **{
                 name: array.astype(np.int32 if name == "img_shape" else np.int64)
                 for name, array in per_clip.items()
@@ -247,7 +251,6 @@ class PoseStoreWriter:
             normalization=NORMALIZATION,
             source=self.source,
             split=self.split,
-            ids=self._ids,
             glosses=self.glosses,
         )
         _save_whole(self.path, tensors, metadata)

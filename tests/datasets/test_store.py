@@ -317,9 +317,17 @@ def _metadata(path):
         (dict(metadata=dict(version=None)), "version is None"),
         (dict(metadata=dict(layout="coco_wholebody")), "layout is 'coco_wholebody'"),
         (dict(metadata=dict(normalization="pixels")), "normalization is 'pixels'"),
-        (dict(metadata=dict(ids=["a", "b"])), "expected int64"),
-        (dict(metadata=dict(ids=[1, 2, 3, 4])), "not all strings"),
+        (dict(metadata=dict(version=1)), "no list 'ids'"),
+        (dict(metadata=dict(version=1, ids=["a", "b"])), "expected int64"),
+        (dict(metadata=dict(version=1, ids=[1, 2, 3, 4])), "ids are not all strings"),
+        (dict(id_text=None), "no tensor 'id_text'"),
+        (dict(id_text=np.zeros(20, np.int8)), "int8"),
+        (dict(id_text=np.full(20, 0xFF, np.uint8)), "ids cannot be read"),
+        (dict(id_offset=np.array([0, 5, 20])), r"expected int64 \[3\]"),
+        (dict(id_offset=np.array([[0, 5, 10, 15, 20]])), "id_offset"),
+        (dict(id_offset=np.array([0, 5, 10, 15, 19])), "ids cannot be read"),
         (dict(metadata=dict(glosses=None)), "no list 'glosses'"),
+        (dict(metadata=dict(glosses=[1, 2, 3])), "glosses are not all strings"),
         (dict(metadata=dict(glosses=["book"])), "label 1, outside the store's 1 classes"),
         (dict(keypoint_score=None), "no tensor 'keypoint_score'"),
         (dict(keypoint=np.zeros((15, 48, 2), np.float16)), r"expected .*49"),
@@ -345,6 +353,20 @@ def test_a_truncated_store_is_refused(tmp_path, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(PoseStoreError, match="not a complete safetensors file"):
         PoseStore(path)
+
+
+def test_stores_of_version_1_are_read(tmp_path):
+    """Which had the ids in the metadata."""
+    path = make_store(tmp_path / "a.safetensors", ids=["a", "", "größe", "d"])
+    new = PoseStore(path)
+    rewrite(path, dict(version=1, ids=new.ids.tolist()), id_text=None, id_offset=None)
+    old = PoseStore(path)
+    assert old.ids == new.ids == ["a", "", "größe", "d"]
+    for index in range(4):
+        first, second = old.info(index), new.info(index)
+        np.testing.assert_array_equal(first.pop("keypoint"), second.pop("keypoint"))
+        np.testing.assert_array_equal(first.pop("keypoint_score"), second.pop("keypoint_score"))
+        assert first == second
 
 
 def test_other_files_are_refused(tmp_path):
