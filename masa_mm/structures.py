@@ -28,6 +28,7 @@ class SignDataSamples(Sequence):
         labels (Tensor): int64 [N], -1 for an unlabelled clip.
         clip_ids (Tensor, optional): int64 [N], -1 where unknown.
         metas (sequence of dict, optional): N dicts.
+        num_without_id (int, optional): How many ids are -1; counted if not given.
 
     Raises:
         ValueError: the three differ in length.
@@ -45,6 +46,7 @@ class SignDataSamples(Sequence):
         labels: torch.Tensor | None = None,
         clip_ids: torch.Tensor | None = None,
         metas: Sequence[dict] | None = None,
+        num_without_id: int | None = None,
     ) -> None:
         self._samples: list[ActionDataSample] | None = None
         if labels is None:
@@ -65,6 +67,9 @@ class SignDataSamples(Sequence):
                 f"SignDataSamples: {len(self.labels)} labels, {len(self.clip_ids)} clip ids and "
                 f"{len(self.metas)} metas do not describe one batch"
             )
+        self.num_without_id = (
+            int((self.clip_ids < 0).sum()) if num_without_id is None else num_without_id
+        )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -92,7 +97,10 @@ class SignDataSamples(Sequence):
 
     def _with_tensors(self, change: Callable, keep_samples: bool) -> SignDataSamples:
         batch = SignDataSamples(
-            labels=change(self.labels), clip_ids=change(self.clip_ids), metas=self.metas
+            labels=change(self.labels),
+            clip_ids=change(self.clip_ids),
+            metas=self.metas,
+            num_without_id=self.num_without_id,
         )
         if keep_samples and self._samples is not None:
             batch._samples = [change(sample) for sample in self._samples]

@@ -3,6 +3,8 @@
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmengine.model import BaseDataPreprocessor
+from torch.utils.data._utils.pin_memory import pin_memory
 
 from masa_mm.frame_counts import (
     FrameCount,
@@ -111,11 +113,12 @@ def test_all_is_what_counting_everything_finds():
     assert count_all(2, 5) == count_view(torch.ones(2, 5, 3, dtype=torch.bool))
 
 
-def test_counts_are_plain_numbers():
-    """So that they cross processes and devices without being tensors."""
+def test_counts_reach_the_model_as_plain_numbers():
+    """Through torch's pinning and mmengine's copying to the device."""
     found = count_batch(batch((4, 2), (1, 1), seed=0, key_mask=False))
     assert type(found.query.right) is type(found.decoder.distinct) is int
-    assert type(found.decoder.wanted.longest) is int
+    moved = BaseDataPreprocessor().to("meta").cast_data(pin_memory(dict(counts=found)))["counts"]
+    assert moved == found and type(moved.key.sequence) is type(found.key.sequence)
 
 
 def test_frame_positions_by_hand():

@@ -66,6 +66,15 @@ def test_pickling_from_worker_to_main_process(batch, used):
     assert hasattr(back[0], "pred_score") == used
 
 
+def test_clips_without_an_id_are_counted_before_the_ids_leave_the_host(batch):
+    samples = SignDataSamples(labels=batch.labels, clip_ids=torch.tensor([3, -1, -1]))
+    assert (batch.num_without_id, samples.num_without_id) == (0, 2)
+    assert SignDataSamples(labels=batch.labels).num_without_id == 3
+    assert samples.to("meta").num_without_id == 2
+    assert pickle.loads(pickle.dumps(samples)).num_without_id == 2
+    assert BaseDataPreprocessor().cast_data(samples).num_without_id == 2
+
+
 def test_to_moves_every_tensor(batch):
     batch[0].set_pred_score(torch.ones(2))
     moved = batch.to("meta", non_blocking=True)

@@ -7,6 +7,7 @@ paper's rule written out. A config value or a component that changes makes one o
 import math
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -181,15 +182,12 @@ def test_the_encoder_computes_visible_frames_only(model, batch):
 def test_the_decoder_fills_the_gaps_with_one_learned_token(model, batch):
     inputs = batch["inputs"]
     latent, seen, present = model.forward_encoder(inputs)
-    frames = []
-    hook = model.decoder.transformer.register_forward_pre_hook(
-        lambda module, arguments: frames.append(arguments[0])
-    )
-    model.forward_decoder(inputs, latent, seen, present)
-    hook.remove()
-    visible = seen.any(-1)
-    assert frames[0][visible].equal(latent[visible])
-    hidden = frames[0][present.any(-1) & ~visible]
+    transformer = model.decoder.transformer
+    with mock.patch.object(transformer, "encode_rows", wraps=transformer.encode_rows) as spy:
+        model.forward_decoder(inputs, latent, seen, present)
+    frames, visible = spy.call_args.args[0], seen.any(-1)
+    assert frames[visible].equal(latent[visible])
+    hidden = frames[present.any(-1) & ~visible]
     assert len(hidden) and (hidden == model.decoder.mask_token).all()
 
 

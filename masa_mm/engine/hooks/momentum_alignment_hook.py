@@ -20,8 +20,9 @@ class MomentumAlignmentHook(Hook):
     ``theta_k <- mu theta_k + (1 - mu) theta_q`` for weights and BatchNorm statistics; lambda_s
     rises linearly from 0 to its value over the first epochs (MASA, sections III-C and IV-A).
     Everything follows from the runner's progress and the checkpoint, so a resumed run goes on as if
-    it had not stopped. mu and lambda_s are the model's (``MASA.momentum`` and
-    ``SemanticAlignment.loss_weight``) unless they are given here, which then win.
+    it had not stopped. No device is asked for anything, so a GPU need not wait. mu and lambda_s are
+    the model's (``MASA.momentum`` and ``SemanticAlignment.loss_weight``) unless they are given
+    here, which then win.
 
     Args:
         momentum (float, optional): mu at the start, in place of the model's.
@@ -60,7 +61,7 @@ class MomentumAlignmentHook(Hook):
             model.momentum = self.momentum
         if self.loss_weight is not None:
             model.alignment.loss_weight = self.loss_weight
-        if int(model.key_encoder.steps) == 0:
+        if model.key_encoder.num_updates == 0:
             model.update_key_encoder()
 
     def before_train_iter(

@@ -11,6 +11,30 @@ from torch import Tensor, nn
 from ...errors import UserError
 
 
+class KnownNumber:
+    """The number an integer tensor holds, without asking its device again and again.
+
+    To answer, a device must first have done all it was given. It is asked only when another has
+    written the tensor (a checkpoint), or put another in its place (a move to a device).
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[Tensor, int, int] | None = None
+
+    def __reduce__(self) -> tuple:
+        return KnownNumber, ()  # of a copy nothing is known
+
+    def note(self, tensor: Tensor, number: int) -> None:
+        """Remember what was just written."""
+        self._known = tensor, tensor._version, number
+
+    def of(self, tensor: Tensor) -> int:
+        """The number of a tensor of one element."""
+        if self._known is None or self._known[0] is not tensor or self._known[1] != tensor._version:
+            self.note(tensor, int(tensor))
+        return self._known[2]
+
+
 class MomentumEncoder(ExponentialMovingAverage):
     """Moving average of a module's weights and BatchNorm statistics, always in evaluation mode.
 
@@ -38,6 +62,7 @@ class MomentumEncoder(ExponentialMovingAverage):
         # mmengine's own check leaves out the ends, and is an assert.
         super().__init__(module, update_buffers=True)
         self.average_statistics = average_statistics
+        self._known_steps = KnownNumber()
         self.set_momentum(momentum)
         self.eval()
 
@@ -54,20 +79,26 @@ class MomentumEncoder(ExponentialMovingAverage):
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
         """Move every weight and statistic towards the query branch; the first call copies it."""
-        steps = int(self.steps)
-        if steps == 0:
+        updates = self.num_updates
+        if updates == 0:
             self.module.load_state_dict(model.state_dict())
         else:
             move(self.module.parameters(), model.parameters(), self.momentum)
             if self.average_statistics:
-                self._average_statistics(model, steps)
+                self._average_statistics(model, updates)
         self.steps += 1
+        self._known_steps.note(self.steps, updates + 1)
 
-    def _average_statistics(self, model: nn.Module, steps: int) -> None:
+    @property
+    def num_updates(self) -> int:
+        """How often it was updated; see :class:`KnownNumber`."""
+        return self._known_steps.of(self.steps)
+
+    def _average_statistics(self, model: nn.Module, updates: int) -> None:
         # They start from nothing (mean 0, variance 1), not from a copy worth keeping: they are a
         # plain mean until that is as slow as mu. Otherwise the keys of the first epochs are scaled
         # wrongly, lie close together, and alignment stalls.
-        rate = max(self.momentum, 1 / (steps + 1))
+        rate = max(self.momentum, 1 / (updates + 1))
         move(self.module.buffers(), model.buffers(), rate)
 
 

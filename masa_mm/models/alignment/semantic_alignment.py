@@ -95,7 +95,19 @@ class SemanticAlignment(nn.Module):
         self.bank = MemoryBank(out_channels, bank_length, exclude_own)
         self.temperature = temperature
         self.loss_weight = loss_weight
+        # Held by the device: a number of Python's, another in every step, would be compiled in.
+        self.register_buffer("_warmup", torch.ones(()), persistent=False)
         self.warmup = 1.0
+
+    @property
+    def warmup(self) -> float:
+        """The share of ``loss_weight`` that is in force."""
+        return self._share
+
+    @warmup.setter
+    def warmup(self, share: float) -> None:
+        self._share = share
+        self._warmup.fill_(share)
 
     def forward(self, query: Tensor, key: Tensor, clip_ids: Tensor) -> dict[str, Tensor]:
         """Compare queries with their keys.
@@ -115,7 +127,7 @@ class SemanticAlignment(nn.Module):
         logits = info_nce_logits(query, key, bank, negatives, self.temperature)
         with torch.no_grad():
             accuracy = (logits.argmax(1) == 0).float().mean()
-        weight = self.loss_weight * self.warmup * share_of_mean(logits)
+        weight = self.loss_weight * self._warmup.float() * share_of_mean(logits)
         return dict(loss_align=weight * info_nce(logits), align_acc=accuracy)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from mmaction.models.recognizers import BaseRecognizer
 from mmaction.registry import MODELS
-from mmengine import dist
 from torch import Tensor, nn
 
 from ...errors import MissingKeyError, UserError
@@ -20,6 +19,7 @@ from ...frame_counts import (
 from ...skeleton import PARTS
 from ...structures import SignDataSamples
 from ..alignment import MomentumEncoder
+from .finite_check import FiniteCheck
 
 
 def joints_of_parts(parts: Tensor) -> Tensor:
@@ -74,6 +74,7 @@ class MASA(BaseRecognizer):
         self.motion_loss = MODELS.build(motion_loss or dict(type="MotionLoss"))
         self.alignment = MODELS.build(alignment) if alignment else None
         self.momentum = momentum
+        self.finite_check = FiniteCheck()
         if self.alignment is not None:
             self.key_encoder = MomentumEncoder(self._query_branch(), momentum, average_statistics)
 
@@ -176,6 +177,7 @@ class MASA(BaseRecognizer):
             MissingKeyError: If the pipeline has not prepared what pretraining needs.
             UserError: If alignment meets a clip without an id, or trains without its hook.
             FloatingPointError: If a loss is not finite, in any process; the bank stays as it was.
+                With ``finite_check.deferred`` at the next batch instead.
         """
         require_inputs(inputs, with_key_view=self.alignment is not None)
         counts: BatchCounts = inputs.get("counts") or count_batch(inputs)
@@ -187,14 +189,14 @@ class MASA(BaseRecognizer):
         losses = self.forward_motion_loss(inputs, predicted)
         keys = None
         if self.alignment is not None:
-            require_clip_ids(data_samples.clip_ids)
+            require_clip_ids(data_samples)
             if self.training:
                 require_started(self.key_encoder)
             aligned, keys = self.forward_alignment(
                 inputs, latent, seen, data_samples.clip_ids, counts.key
             )
             losses.update(aligned)
-        check_finite(losses)
+        self.finite_check(losses)
         if keys is not None and self.training:
             self.alignment.bank.enqueue(keys, data_samples.clip_ids)
         hidden = present & inputs["frame_mask"]
@@ -241,17 +243,17 @@ def require_inputs(inputs: dict, with_key_view: bool) -> None:
         )
 
 
-def require_clip_ids(clip_ids: Tensor) -> None:
+def require_clip_ids(data_samples: SignDataSamples) -> None:
     """Check that every clip has an id: keys without one would never be negatives, L_s always 0.
 
     Raises:
         UserError: If one has none (-1).
     """
-    if bool((clip_ids < 0).any()):
+    if data_samples.num_without_id:
         raise UserError(
-            f"{int((clip_ids < 0).sum())} of {len(clip_ids)} clips of the batch have no clip_id, "
-            "by which the memory bank tells a clip's own keys from others: give each clip of the "
-            "dataset a `clip_id` of 0 or more"
+            f"{data_samples.num_without_id} of {len(data_samples)} clips of the batch have no "
+            "clip_id, by which the memory bank tells a clip's own keys from others: give each clip "
+            "of the dataset a `clip_id` of 0 or more"
         )
 
 
@@ -261,28 +263,10 @@ def require_started(key_encoder: MomentumEncoder) -> None:
     Raises:
         UserError: If it was never updated.
     """
-    if int(key_encoder.steps) == 0:
+    if key_encoder.num_updates == 0:
         raise UserError(
             "MASA trains with `alignment`, but nothing updates its momentum copy: add "
             "dict(type='MomentumAlignmentHook') to custom_hooks (in a training loop of your own "
             "call model.update_key_encoder() before the first step and after each), or set "
             "alignment=None"
-        )
-
-
-def check_finite(losses: dict[str, Tensor]) -> None:
-    """Stop in all processes if a loss is NaN or infinite in one.
-
-    Raises:
-        FloatingPointError: Naming the losses.
-    """
-    names = [name for name in losses if "loss" in name]
-    finite = torch.stack([torch.isfinite(losses[name]).all() for name in names]).float()
-    dist.all_reduce(finite, op="min")
-    if not bool(finite.all()):
-        broken = ", ".join(name for name, ok in zip(names, finite.tolist(), strict=True) if not ok)
-        raise FloatingPointError(
-            f"{broken} is not finite; nothing was added to the memory bank. Resume from "
-            "the last checkpoint with a lower learning rate or gradient clipping, or "
-            "check the poses of this batch"
         )

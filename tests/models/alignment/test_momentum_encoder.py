@@ -136,6 +136,32 @@ def test_still_averages_after_its_tensors_were_replaced(change):
     assert_holds(key, expected)
 
 
+def test_updates_are_counted_without_asking_the_device():
+    """'meta' has no number to give: an update after the first look asks for none."""
+    query = make_module()
+    key = MomentumEncoder(query)
+    key.update_parameters(query)
+    query, key = query.to("meta"), key.to("meta")
+    with pytest.raises(RuntimeError, match="meta"):
+        key.update_parameters(query)
+    key._known_steps.note(key.steps, 1)
+    for _ in range(2):
+        key.update_parameters(query)
+    assert key.num_updates == 3
+
+
+@pytest.mark.parametrize("change", [to_double, copied, saved_and_loaded, assigned])
+def test_what_others_write_into_the_count_is_seen(change):
+    query = make_module()
+    key = MomentumEncoder(query)
+    key.update_parameters(query)
+    assert key.num_updates == int(key.steps) == 1
+    key.steps.fill_(7)
+    assert change(key).num_updates == 7
+    key.steps.zero_()
+    assert key.num_updates == 0
+
+
 def test_stays_in_evaluation_and_has_no_gradients():
     model = nn.ModuleDict(dict(key=MomentumEncoder(make_module())))
     model.train()

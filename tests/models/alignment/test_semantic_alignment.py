@@ -66,6 +66,18 @@ def test_gradient_survives_that_the_bank_is_written_before_backward():
     assert gradients[0].equal(gradients[1])
 
 
+def test_the_share_of_lambda_s_is_a_tensor_of_the_device_and_in_no_checkpoint():
+    alignment = make()
+    alignment.bank.enqueue(unit(6, 4), torch.arange(6))
+    views = unit(2, 4), unit(2, 4), torch.tensor([10, 11])
+    whole = alignment(*views)["loss_align"]
+    alignment.warmup = 0.25
+    assert alignment.warmup == 0.25
+    torch.testing.assert_close(alignment(*views)["loss_align"], 0.25 * whole)
+    assert not any("warmup" in name for name in alignment.state_dict())
+    assert alignment.to("meta")._warmup.is_meta
+
+
 def test_a_weight_of_zero_leaves_zero_gradients_not_none():
     """lambda_s starts at 0, and DistributedDataParallel waits for every gradient."""
     alignment = make(loss_weight=0.0)
