@@ -171,6 +171,29 @@ def test_a_shorter_pretraining_keeps_its_schedule(config):
             kind(optimizer, **schedule)
 
 
+def test_the_gpus_pretraining_is_the_same_recipe(pretrain):
+    """Other numbers in products, other hooks and other workers; all else is the same."""
+    gpu = load("masa_pretrain_wlasl_gpu.py")
+    assert gpu.model == pretrain.model
+    for name in ("param_scheduler", "train_cfg", "auto_scale_lr", "randomness"):
+        assert gpu[name] == pretrain[name], name
+    wrapper = dict(gpu.optim_wrapper)
+    assert wrapper.pop("type") == "AmpOptimWrapper" and wrapper.pop("dtype") == "bfloat16"
+    assert wrapper.pop("loss_scale") == dict(enabled=False)
+    assert wrapper == {k: v for k, v in pretrain.optim_wrapper.items() if k != "type"}
+    assert gpu.optim_wrapper.optimizer.fused is True
+    loader, plain = dict(gpu.train_dataloader), dict(pretrain.train_dataloader)
+    assert loader.pop("num_workers") > plain.pop("num_workers")
+    assert loader.pop("collate_fn") == plain.pop("collate_fn") | dict(count_frames=True)
+    assert loader == plain and loader["pin_memory"]
+    assert gpu.custom_hooks[0] == pretrain.custom_hooks[0]
+    assert [hook.type for hook in gpu.custom_hooks[1:]] == ["DeferredCheckHook"]
+    hooks = dict(gpu.default_hooks)
+    assert hooks.pop("compile").type == "CompileHook"
+    assert hooks.pop("runtime_info").type == "BufferedInfoHook"
+    assert hooks == {k: v for k, v in pretrain.default_hooks.items() if k != "runtime_info"}
+
+
 def test_the_four_benchmarks_are_pooled():
     loader = load("masa_pretrain_all.py").train_dataloader
     assert (loader.sampler.type, loader.sampler.sampling) == ("PoolSampler", "natural")
