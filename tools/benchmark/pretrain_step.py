@@ -21,23 +21,21 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import numpy as np
 import torch
+from counting import count_flops, gflops, operators, spread, table
 from machine import CLOCKS, MatmulRate, load, machine, peak_memory, seconds
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import FUNCTIONS, init_default_scope
 from synthetic_clips import FULL, LONGEST, clip_lengths, write_clips
-from torch import nn
-from torch.utils.flop_counter import (
-    FlopCounterMode,
-    sdpa_backward_flop_count,
-    sdpa_flop_count,
-)
 
 import masa_mm  # noqa: F401  (registers what configs name)
 from masa_mm.errors import UserError
@@ -61,17 +59,6 @@ class Reference(NamedTuple):
 
 
 REFERENCE = dict(real=Reference(175e9, 0.5), full=Reference(73.9e9, 0.55))
-# torch counts the attention of CUDA; that of the CPU is another operator.
-_ATTENTION_FLOPS = {
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: (
-        lambda q, k, v, *args, out_shape=None, **kwargs: sdpa_flop_count(q, k, v)
-    ),
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: (
-        lambda grad, q, k, v, *args, out_shape=None, **kwargs: sdpa_backward_flop_count(
-            grad, q, k, v
-        )
-    ),
-}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -82,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
         training = Training(args)
         training.step()  # buffers are made, the optimizer's state too
         if args.profile:
-            print(profile(training, args.rows))
+            print(operators(training.step, args.rows))
         else:
             print(table(step_rows(training, args)), flush=True)
             if args.parts:
@@ -208,14 +195,6 @@ def whole_clips(step: dict) -> dict:
     return {**step, "clip_len": 10 * LONGEST} if step["type"] == "SampleSignFrames" else step
 
 
-def count_flops(action: Callable[[], object]) -> int:
-    """FLOPs of the matrix products and attentions of an action."""
-    counter = FlopCounterMode(display=False, custom_mapping=_ATTENTION_FLOPS)
-    with counter:
-        action()
-    return counter.get_total_flops()
-
-
 # ---- a step ------------------------------------------------------------------------------------
 
 
@@ -281,15 +260,18 @@ def padded(batches: list[dict]) -> float:
 
 # ---- parts -------------------------------------------------------------------------------------
 
-# Module of the model -> what it is, and whether it has a backward pass.
+# Module of the model and its method -> what it is, and whether it has a backward pass.
 PARTS = {
-    "backbone.hand_network": ("hand network", True),
-    "backbone.body_network": ("body network", True),
-    "backbone.transformer": ("encoder's blocks", True),
-    "decoder.transformer": ("decoder's blocks", True),
-    "key_encoder.module.backbone.hand_network": ("hand network, key branch", False),
-    "key_encoder.module.backbone.body_network": ("body network, key branch", False),
-    "key_encoder.module.backbone.transformer": ("encoder's blocks, key branch", False),
+    ("backbone.hand_network", "forward"): ("hand network", True),
+    ("backbone.body_network", "forward"): ("body network", True),
+    ("backbone.transformer", "encode_rows"): ("encoder's blocks", True),
+    ("decoder.transformer", "encode_rows"): ("decoder's blocks", True),
+    ("key_encoder.module.backbone.hand_network", "forward"): ("hand network, key branch", False),
+    ("key_encoder.module.backbone.body_network", "forward"): ("body network, key branch", False),
+    ("key_encoder.module.backbone.transformer", "encode_rows"): (
+        "encoder's blocks, key branch",
+        False,
+    ),
 }
 
 
@@ -317,38 +299,39 @@ def part_rows(training: Training, args: argparse.Namespace) -> Iterator[tuple[st
 
 def find_parts(training: Training) -> Iterator[Part]:
     """Run a step, keep what each module was given, and make it repeatable."""
-    given: dict[str, tuple] = {}
-    modules = dict(training.model.named_modules())
-    handles = [
-        modules[path].register_forward_pre_hook(
-            lambda module, args, kwargs, path=path: given.update({path: (args, kwargs)}),
-            with_kwargs=True,
-        )
-        for path in PARTS
-        if path in modules
-    ]
-    training.step()
-    for handle in handles:
-        handle.remove()
-    for path, (args, kwargs) in given.items():
-        name, with_backward = PARTS[path]
-        yield Part(
-            name, lambda *_, p=path, a=args, k=kwargs, b=with_backward: replay(modules[p], a, k, b)
-        )
+    for part, call in given_to_parts(training).items():
+        name, with_backward = PARTS[part]
+        method = getattr(training.model.get_submodule(part[0]), part[1])
+        yield Part(name, partial(replay, method, call.args, call.kwargs, with_backward))
     training.losses()["loss_motion"].backward()
-    optimizer = training.optim_wrapper.optimizer
-    yield Part("optimizer", optimizer.step)
+    yield Part("optimizer", training.optim_wrapper.optimizer.step)
     if training.model.alignment is not None:
         yield Part("momentum copy", training.model.update_key_encoder)
 
 
-def replay(module: nn.Module, args: tuple, kwargs: dict, with_backward: bool) -> None:
-    """Run a module again on what it was given; backward from ones."""
+def given_to_parts(training: Training) -> dict[tuple[str, str], mock._Call]:
+    """What each part that the model has was called with in a step."""
+    modules = dict(training.model.named_modules())
+    with ExitStack() as stack:
+        spies = {
+            (path, method): stack.enter_context(
+                mock.patch.object(modules[path], method, wraps=getattr(modules[path], method))
+            )
+            for path, method in PARTS
+            if path in modules
+        }
+        training.step()
+    return {part: spy.call_args for part, spy in spies.items()}
+
+
+def replay(method: Callable, args: tuple, kwargs: dict, with_backward: bool) -> None:
+    """Run a method of a module again on what it was given; backward from ones."""
     with torch.set_grad_enabled(with_backward):
-        out = module(*(fresh(value, with_backward) for value in args), **kwargs)
+        out = method(*(fresh(value, with_backward) for value in args), **kwargs)
         if with_backward:
+            out = out[0] if isinstance(out, tuple) else out
             out.backward(torch.ones_like(out))
-    module.zero_grad()
+    method.__self__.zero_grad()
 
 
 def fresh(value: object, with_gradient: bool) -> object:
@@ -356,34 +339,6 @@ def fresh(value: object, with_gradient: bool) -> object:
     if not isinstance(value, torch.Tensor) or not value.is_floating_point():
         return value
     return value.detach().requires_grad_(with_gradient)
-
-
-# ---- common ------------------------------------------------------------------------------------
-
-
-def profile(training: Training, rows: int) -> str:
-    """The operators of one step by their own time."""
-    from torch.profiler import ProfilerActivity
-    from torch.profiler import profile as record
-
-    with record(activities=[ProfilerActivity.CPU]) as found:
-        training.step()
-    return found.key_averages().table(sort_by="self_cpu_time_total", row_limit=rows)
-
-
-def table(rows: Iterator[tuple[str, str]]) -> str:
-    """A Markdown table."""
-    return "\n".join(["| what | measured |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
-
-
-def gflops(value: float) -> str:
-    """FLOPs in thousand millions."""
-    return f"{value / 1e9:.1f}"
-
-
-def spread(values: list[float]) -> str:
-    """The least and the greatest."""
-    return f"{min(values):.3g} to {max(values):.3g}"
 
 
 if __name__ == "__main__":

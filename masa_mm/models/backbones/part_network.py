@@ -13,6 +13,7 @@ from ...errors import UserError
 from ...skeleton import Part
 from ..layers import GraphBlock, TemporalBlock
 from ..layers.batch_norm import RowBatchNorm
+from ..layers.linear import Linear
 from .sideways_graph import sideways_graphs
 
 SUB_PART_MERGES = ("max", "concat")
@@ -114,7 +115,7 @@ class PartNetwork(nn.Module):
             channels[-1], sub_part_channels, sub_graph, dropout, True
         )
         copies = len(part.sub_parts) if sub_part_merge == "concat" else 1
-        self.linear = nn.Linear(copies * sub_part_channels[-1], out_channels)
+        self.linear = Linear(copies * sub_part_channels[-1], out_channels)
         self.norm = RowBatchNorm(out_channels)
         self.temporal_blocks = nn.ModuleList(
             TemporalBlock(out_channels, out_channels, temporal_branch_channels)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ...errors import UserError
 from ...skeleton import BODY, NUM_JOINTS, PARTS, RIGHT_HAND
+from ..layers.linear import Linear
 
 
 def start_at_rest(last: nn.Linear) -> None:
@@ -28,9 +29,9 @@ class FramePredictor(nn.Sequential):
 
     def __init__(self, in_channels: int, hidden_channels: int, num_intervals: int) -> None:
         super().__init__(
-            nn.Linear(in_channels, hidden_channels),
+            Linear(in_channels, hidden_channels),
             nn.ReLU(),
-            nn.Linear(hidden_channels, NUM_JOINTS * num_intervals * 2),
+            Linear(hidden_channels, NUM_JOINTS * num_intervals * 2),
         )
         start_at_rest(self[-1])
 
@@ -63,9 +64,9 @@ class PartPredictor(nn.Module):
 
         def mlp(num_joints: int) -> nn.Sequential:
             return nn.Sequential(
-                nn.Linear(in_channels // len(PARTS), hidden_channels),
+                Linear(in_channels // len(PARTS), hidden_channels),
                 nn.ReLU(),
-                nn.Linear(hidden_channels, num_joints * num_intervals * 2),
+                Linear(hidden_channels, num_joints * num_intervals * 2),
                 nn.ReLU() if rectify else nn.Identity(),
             )
 
