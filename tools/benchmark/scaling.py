@@ -93,7 +93,8 @@ def lengths(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
     for frames in args.frames:
         path = write_clips(folder / f"{frames}.safetensors", np.full(args.batch_size, frames))
         options = ["--store", path, "--batch-size", str(args.batch_size), "--batches", "1"]
-        options += ["--config", args.config, "--cfg-options", *args.cfg_options]
+        options += ["--config", args.config]
+        options += ["--cfg-options", *args.cfg_options] if args.cfg_options else []
         training = Training(pretrain_step.parse_args(options))
         training.step()
         flops = count_flops(training.step) / args.batch_size
