@@ -1,5 +1,6 @@
 """EpochSeedHook: each epoch has randomness of its own that follows from seed, epoch and rank."""
 
+import os
 import random
 from types import SimpleNamespace
 from unittest import mock
@@ -22,10 +23,14 @@ class Draws(torch.utils.data.Dataset):
         return torch.tensor([random.random(), np.random.rand(), torch.rand(()).item()])
 
 
-def epochs(numbers, workers, seed=0, rank=0):
+def epochs(numbers, workers, seed=0, rank=0, persistent=True, dataset=None, start=None):
     """The clips of these epochs as one run loads them in turn, and a draw of its own after each."""
     loader = torch.utils.data.DataLoader(
-        Draws(), batch_size=1, num_workers=workers, persistent_workers=workers > 0
+        dataset or Draws(),
+        batch_size=1,
+        num_workers=workers,
+        persistent_workers=persistent and workers > 0,
+        multiprocessing_context=start,
     )
     clips = []
     for number in numbers:
@@ -50,3 +55,38 @@ def test_epochs_seeds_and_ranks_differ(workers):
     (other_rank,) = epochs([0], workers, rank=1)
     draws = torch.cat([first, second, other_seed, other_rank]).flatten()
     assert len(draws.unique()) == len(draws)
+
+
+@pytest.mark.parametrize("dataset", [Draws(), torch.utils.data.Subset(Draws(), [2, 0, 1])])
+def test_workers_that_go_on_draw_what_new_ones_would(dataset):
+    """Also behind a dataset that loads batches itself, as torch's Subset."""
+    for kept, new in zip(
+        epochs([0, 1, 1], 2, dataset=dataset),
+        epochs([0, 1, 1], 2, dataset=dataset, persistent=False),
+    ):
+        assert torch.equal(kept, new)
+
+
+def test_workers_that_are_spawned_follow_too():
+    forked, spawned = (epochs([0, 1], 1, start=start) for start in ("fork", "spawn"))
+    assert all(torch.equal(a, b) for a, b in zip(forked, spawned))
+
+
+class Workers(Draws):
+    def __getitem__(self, i):
+        return torch.tensor([float(os.getpid())] * 3)
+
+
+@pytest.mark.parametrize("persistent", [True, False])
+def test_workers_go_on_if_the_loader_lets_them(persistent):
+    first, second = epochs([0, 1], 2, dataset=Workers(), persistent=persistent)
+    assert (set(first[:-1, 0].tolist()) == set(second[:-1, 0].tolist())) == persistent
+
+
+def test_workers_from_before_the_hook_are_not_kept():
+    loader = torch.utils.data.DataLoader(Draws(), 1, num_workers=1, persistent_workers=True)
+    list(loader)
+    runner = SimpleNamespace(seed=0, epoch=2, train_dataloader=loader)
+    EpochSeedHook().before_train_epoch(runner)
+    (expected,) = epochs([2], 1)
+    assert torch.equal(torch.cat([*loader]), expected[:-1])
