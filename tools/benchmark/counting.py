@@ -41,9 +41,11 @@ def operators(action: Callable[[], object], rows: int) -> str:
     return found.key_averages().table(sort_by="self_cpu_time_total", row_limit=rows)
 
 
-def table(rows: Iterable[tuple[str, str]]) -> str:
-    """A Markdown table."""
-    return "\n".join(["| what | measured |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
+def print_table(rows: Iterable[tuple[str, str]]) -> None:
+    """Print a Markdown table, each row when it is measured."""
+    print("| what | measured |\n|---|---|", flush=True)
+    for name, value in rows:
+        print(f"| {name} | {value} |", flush=True)
 
 
 def gflops(value: float) -> str:

@@ -29,7 +29,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from counting import count_flops, gflops, operators, spread, table
+from counting import count_flops, gflops, operators, print_table, spread
 from machine import CLOCKS, MatmulRate, load, machine, peak_memory, seconds
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
@@ -71,9 +71,9 @@ def main(argv: list[str] | None = None) -> int:
         if args.profile:
             print(operators(training.step, args.rows))
         else:
-            print(table(step_rows(training, args)), flush=True)
+            print_table(step_rows(training, args))
             if args.parts:
-                print(table(part_rows(training, args)))
+                print_table(part_rows(training, args))
     except (OSError, UserError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -235,11 +235,13 @@ def describe(batches: list[dict]) -> Iterator[tuple[str, str]]:
     masked = torch.cat([batch["inputs"]["frame_mask"].any(-1).flatten() for batch in batches])
     visible = (present & ~masked).sum() / present.sum()
     yield "clips", f"{len(batches)} batches of {len(batches[0]['inputs']['keypoint'])}"
-    yield (
-        "frames a clip",
-        f"{mean_frames(batches):.1f} with a joint, of {padded(batches):.0f} padded",
-    )
+    yield "frames a clip", describe_frames(batches)
     yield "of these visible", f"{100 * visible:.0f} %"
+
+
+def describe_frames(batches: list[dict]) -> str:
+    """How many frames there are, and how many with padding."""
+    return f"{mean_frames(batches):.1f} with a joint, of {padded(batches):.0f} padded"
 
 
 def shown(keypoint: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from masa_mm.models import SignDataPreprocessor
 from masa_mm.structures import SignDataSamples
@@ -32,6 +34,33 @@ def test_views_are_averaged(make_recognizer, make_poses):
     for clip in range(2):
         expected = (each[0][clip] + each[1][clip]) / 2
         torch.testing.assert_close(predictions[clip].pred_score, expected, atol=1e-5, rtol=1e-5)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4),
+    num_views=st.integers(1, 4),
+    average=st.sampled_from(["prob", "score"]),
+)
+def test_all_views_of_a_batch_take_one_forward(
+    make_recognizer, make_poses, lengths, num_views, average
+):
+    """Against a loop over clips and views, each alone and without padding, in double precision."""
+    model = make_recognizer(head=dict(average_clips=average)).eval().double()
+    views = [make_poses(lengths, seed=seed).double() for seed in range(num_views)]
+    forwards = []
+    handle = model.backbone.register_forward_hook(lambda *_: forwards.append(1))
+    samples = SignDataSamples(labels=torch.zeros(len(lengths), dtype=torch.long))
+    with torch.no_grad():
+        predictions = model(torch.stack(views, 1), samples, mode="predict")
+        handle.remove()
+        for clip, length in enumerate(lengths):
+            alone = [view[clip, None, None, :, :length] for view in views]
+            scores = [model.extract_feat(one, stage="head")[0][0] for one in alone]
+            if average == "prob":
+                scores = [score.softmax(0) for score in scores]
+            torch.testing.assert_close(predictions[clip].pred_score, sum(scores) / num_views)
+    assert len(forwards) == 1
 
 
 def test_says_which_frames_are_real(make_recognizer, make_poses):

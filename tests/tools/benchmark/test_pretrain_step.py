@@ -1,6 +1,5 @@
 """The step benchmark measures what it says; how fast anything is, is not tested."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -9,28 +8,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-FOLDER = Path(__file__).resolve().parents[3] / "tools" / "benchmark"
-# A network of a second, over the same pipeline.
-TINY = [
-    "model.backbone.embed_dims=16",
-    "model.backbone.depth=1",
-    "model.backbone.feedforward_channels=32",
-    "model.backbone.channels=[8]",
-    "model.backbone.sub_part_channels=[16]",
-    "model.decoder.in_channels=48",
-    "model.decoder.feedforward_channels=32",
-    "model.alignment.in_channels=48",
-    "model.alignment.bank_length=32",
-]
-
-
-def load(name):
-    sys.path.insert(0, str(FOLDER))
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+sys.path.insert(0, str(Path(__file__).parent))
+from benchmark_toys import TINY, load, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +26,6 @@ def synthetic_clips(pretrain_step):
 def small_matmul(pretrain_step, monkeypatch):
     rate = pretrain_step.MatmulRate
     monkeypatch.setattr(pretrain_step, "MatmulRate", lambda clock: rate(clock, size=64))
-
-
-def rows_of(text):
-    cells = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
-    return dict(cell for cell in cells if len(cell) == 2)
 
 
 def test_one_run_prints_every_figure(pretrain_step, small_matmul, capsys):

@@ -10,7 +10,7 @@ import pytest
 from masa_mm.datasets import PoseStore
 
 sys.path.insert(0, str(Path(__file__).parent))
-from test_pretrain_step import FOLDER, TINY
+from benchmark_toys import FOLDER, TINY
 
 
 @pytest.fixture(scope="module")
