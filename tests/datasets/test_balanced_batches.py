@@ -3,12 +3,14 @@
 import sys
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.dataset import DefaultSampler
+from mmengine.hooks import DistSamplerSeedHook
 from mmengine.runner import Runner
 from torch.utils.data import BatchSampler, SequentialSampler
 
@@ -177,6 +179,9 @@ def test_the_runner_builds_it_with_the_loaders_batch_size(tmp_path):
     assert len(loader) == 3
     assert loader.batch_sampler.cost.tolist() == [3, 9, 4, 8, 5, 7, 2]
     assert [len(batch["label"]) for batch in loader] == [2, 2, 2]
+    runner = SimpleNamespace(train_loop=SimpleNamespace(dataloader=loader), epoch=7)
+    DistSamplerSeedHook().before_train_epoch(runner)
+    assert loader.batch_sampler.sampler.epoch == 7
 
 
 def test_what_it_refuses(tmp_path):
