@@ -11,9 +11,8 @@ from torch.nn import functional as F
 
 from ...errors import UserError
 from ...skeleton import Part
-from ..layers import GraphBlock, TemporalBlock
+from ..layers import GraphBlock, Linear, TemporalBlock
 from ..layers.batch_norm import RowBatchNorm
-from ..layers.linear import Linear
 from .sideways_graph import sideways_graphs
 
 SUB_PART_MERGES = ("max", "concat")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ...errors import UserError
 from ...skeleton import BODY, NUM_JOINTS, PARTS, RIGHT_HAND
-from ..layers.linear import Linear
+from ..layers import Linear
 
 
 def start_at_rest(last: nn.Linear) -> None:
