@@ -24,12 +24,13 @@ from itertools import product
 from typing import NamedTuple
 
 import torch
+from counting import count_flops
 from machine import CLOCKS, load, machine, peak_memory, seconds
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
-from pretrain_step import REFERENCE, ROOT, count_flops, make_batches, mean_frames, read_config
+from pretrain_step import REFERENCE, ROOT, make_batches, mean_frames, read_config
 
 import masa_mm  # noqa: F401  (registers what configs name)
 from masa_mm.engine.hooks.compile_hook import compile_modules
