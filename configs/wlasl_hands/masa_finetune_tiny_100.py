@@ -15,18 +15,11 @@ model = dict(
     backbone=dict(
         init_cfg=dict(
             type="StrictPretrained",
-            checkpoint="work_dirs/masa_pretrain_tiny/epoch_20.pth",
+            checkpoint="work_dirs/masa_pretrain_tiny/epoch_40.pth",
             prefix="backbone.",
+            # Labels like positions at full strength; pretraining keeps them weak.
+            except_for=["transformer.position_gain"],
         )
     ),
     cls_head=dict(num_classes=100),
-)
-# A tenth of the rate for what pretraining has learned: at the full rate its gain is lost.
-optim_wrapper = dict(
-    paramwise_cfg=dict(
-        custom_keys={
-            "backbone": dict(lr_mult=0.1),
-            "in_proj_bias": dict(lr_mult=0.1, decay_mult=0.0),
-        }
-    )
 )

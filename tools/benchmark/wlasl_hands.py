@@ -45,13 +45,18 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "wlasl_hands"
 SUBSETS = (100, 300)
 RATIOS = (1.0, 0.25, 0.1)
 SEEDS = (0, 1, 2)
-PRETRAINED = ("masa", "motion_only", "alignment_only")
+# What is pretrained, and for how many epochs; the ablations are short, and so is what they are
+# compared with.
+PRETRAINED = {"masa": 40, "masa_short": 20, "motion_only": 20, "alignment_only": 20}
 # The rows of the frozen table: features and the segments they are averaged over.
 FROZEN = {
     "raw poses": 8,
     **{name: 1 for name in ("random network", *PRETRAINED)},
-    **{f"{name}, 4 segments": 4 for name in ("random network", "masa")},
+    **{f"{name}, 4 segments": 4 for name in ("random network", *PRETRAINED)},
 }
+TRAINED = ("scratch", "masa", "stgcnpp")
+# What more is known of with few labels.
+FROZEN_FEW = ("raw poses", "random network, 4 segments", "masa, 4 segments")
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,14 @@ def jobs() -> Iterator[Job]:
         for arm in FROZEN:
             for seed in SEEDS if arm.startswith("random") else SEEDS[:1]:
                 yield Job("frozen", arm, seed, subset)
+        for ratio in RATIOS[1:]:
+            for arm in FROZEN_FEW:
+                for seed in SEEDS:
+                    yield Job("frozen", arm, seed, subset, ratio)
     for ratio in sorted(RATIOS):
         for subset in SUBSETS:
             for seed in SEEDS:
-                for arm in ("scratch", "masa"):
+                for arm in TRAINED[:2]:
                     yield Job("finetune", arm, seed, subset, ratio)
     for subset in SUBSETS:
         for seed in SEEDS:
@@ -131,6 +140,7 @@ class Study:
         """Pretrain on the unlabelled training clips."""
         cfg = self._config("masa_pretrain_tiny", job)
         cfg.train_dataloader.dataset.ann_file = str(self.data / "wlasl_hands_train.safetensors")
+        set_epochs(cfg, PRETRAINED[job.arm])
         if job.arm == "motion_only":
             cfg.model.alignment = None
             cfg.custom_hooks = []
@@ -179,6 +189,8 @@ class Study:
         config = dict(scratch="masa_scratch_tiny", masa="masa_finetune_tiny", stgcnpp="stgcnpp")[
             job.arm
         ]
+        if job.arm == "masa" and job.ratio < 1:
+            config = "masa_finetune_few_tiny"
         cfg = self._config(f"{config}_{job.subset}", job)
         self._point_to_data(cfg, job)
         if job.arm == "masa":
@@ -231,7 +243,11 @@ class Study:
 def repeat_epochs(cfg: Config, ratio: float) -> None:
     """Lengthen training with few labels, whose epochs are shorter; convergence takes iterations."""
     factor = round(min(1 / ratio, 4) ** 0.5, 2)
-    epochs = round(cfg.train_cfg.max_epochs * factor)
+    set_epochs(cfg, round(cfg.train_cfg.max_epochs * factor))
+
+
+def set_epochs(cfg: Config, epochs: int) -> None:
+    """Train for so many epochs and save the last."""
     cfg.train_cfg.max_epochs = epochs
     cfg.default_hooks.checkpoint.interval = epochs
     cfg.param_scheduler[-1].end = epochs
@@ -268,25 +284,25 @@ def report(out: Path) -> str:
     sections = []
     for subset in SUBSETS:
         for metric in ("linear", "knn"):
-            rows: dict[str, list[dict]] = {}
-            for result in results:
-                if result["kind"] == "frozen" and result["subset"] == subset:
-                    rows.setdefault(result["arm"], []).append(result[metric])
-            ordered = {arm: rows[arm] for arm in FROZEN if arm in rows}
-            sections.append(f"### WLASL{subset}-hands, frozen, {metric}\n\n{table(ordered)}")
-        rows = {}
-        for ratio in RATIOS:
-            for arm in ("scratch", "masa", "stgcnpp"):
-                runs = [
-                    result["finetune"]
-                    for result in results
-                    if result["kind"] == "finetune"
-                    and (result["arm"], result["subset"], result["ratio"]) == (arm, subset, ratio)
-                ]
-                if runs:
-                    rows[f"{arm}, {ratio:.0%} of the labels"] = runs
+            rows = labelled_rows(results, "frozen", metric, subset, tuple(FROZEN))
+            sections.append(f"### WLASL{subset}-hands, frozen, {metric}\n\n{table(rows)}")
+        rows = labelled_rows(results, "finetune", "finetune", subset, TRAINED)
         sections.append(f"### WLASL{subset}-hands, trained\n\n{table(rows)}")
     return "\n\n".join(sections)
+
+
+def labelled_rows(
+    results: list[dict], kind: str, metric: str, subset: int, arms: tuple[str, ...]
+) -> dict[str, list[dict]]:
+    """The scores of each arm at each share of the labels, for :func:`table`."""
+    rows = {}
+    for ratio in RATIOS:
+        for arm in arms:
+            wanted = dict(kind=kind, arm=arm, subset=subset, ratio=ratio)
+            runs = [result[metric] for result in results if wanted.items() <= result.items()]
+            if runs:
+                rows[f"{arm}, {ratio:.0%} of the labels"] = runs
+    return rows
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,15 +1,14 @@
 # WLASL-hands: both hands of 8,313 WLASL training clips; their wrists are the only body joints.
+affine = dict(type="RandomPartAffine", rotation=30, scale=0.3, shift=0.08, shear=0.2)
 train_pipeline = [
     dict(type="KeepHandFrames"),
     dict(type="SampleSignFrames", clip_len=64, mode="random", short="keep"),
     dict(
         type="AlignmentViews",
-        key=[
-            dict(type="RandomPartAffine", rotation=15, scale=0.15, shift=0.03),
-            dict(type="RandomFrameView", keep_ratio=0.5),
-        ],
+        # A stretch of the clip taught more than frames from all of it (RandomFrameView).
+        key=[affine, dict(type="SampleSignFrames", clip_len=24, mode="random", short="keep")],
     ),
-    dict(type="RandomPartAffine", rotation=15, scale=0.15, shift=0.03),
+    affine,
     dict(type="MotionResidual", intervals=(3,)),
     dict(type="MotionAwareMasking", mask_ratio=0.9, motion_thr=5.0, joint_ratio=0.5, interval=3),
     dict(type="PackSignInputs"),

@@ -44,6 +44,41 @@ def test_report_gives_mean_and_spread_in_percent(study, tmp_path):
     assert expected in report
 
 
+def test_report_keeps_shares_of_the_labels_apart(study, tmp_path):
+    for ratio, accuracy in ((1.0, 0.5), (0.1, 0.2)):
+        job = study.Job("frozen", "raw poses", 0, 300, ratio)
+        metrics = dict(top1_pi=accuracy, top5_pi=0.9, top1_pc=0.4, top5_pc=0.8)
+        (tmp_path / job.name).mkdir()
+        (tmp_path / job.name / "result.json").write_text(
+            json.dumps(dict(linear=metrics, knn=metrics, **job.__dict__))
+        )
+    report = study.report(tmp_path)
+    for row in (
+        "| raw poses, 100% of the labels | 1 | 50.0 |",
+        "| raw poses, 10% of the labels | 1",
+    ):
+        assert report.count(row) == 2
+
+
+@pytest.mark.parametrize(("arm", "epochs"), [("masa", 40), ("alignment_only", 20)])
+def test_ablations_are_pretrained_as_long_as_what_they_are_compared_with(
+    study, tmp_path, monkeypatch, arm, epochs
+):
+    made = []
+    monkeypatch.setattr(study.Runner, "from_cfg", lambda cfg: made.append(cfg) or _Untrained())
+    assert study.Study(tmp_path, tmp_path).pretrain(study.Job("pretrain", arm)) == {
+        "epochs": epochs
+    }
+    (cfg,) = made
+    assert cfg.train_cfg.max_epochs == cfg.param_scheduler[-1].end == epochs
+    assert cfg.default_hooks.checkpoint.interval == epochs
+
+
+class _Untrained:
+    def train(self):
+        pass
+
+
 def test_a_job_that_is_done_is_not_run_again(study, tmp_path):
     job = study.Job("finetune", "scratch", 0, 100)
     (tmp_path / job.name).mkdir()
