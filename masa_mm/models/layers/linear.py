@@ -1,4 +1,4 @@
-"""Linear layers that use the whole of the processor.
+"""Linear layers that can use the whole of the processor, by ``onednn_products(True)``.
 
 In float32 torch hands matrix products to MKL, which leaves the AVX-512 units of other makers'
 processors idle. oneDNN, which is part of torch too, uses them: on an AMD EPYC it takes half the
@@ -43,7 +43,9 @@ def mkl_holds_back() -> bool:
     )
 
 
-_use_onednn = mkl_holds_back()
+# Off unless asked for: where batches differ in their rows, memory grows with the steps (a small
+# network: by 2 GB in 400), most of it free but in pieces.
+_use_onednn = False
 
 
 @contextmanager

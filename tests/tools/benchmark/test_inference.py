@@ -73,8 +73,8 @@ def test_the_way_of_multiplying_is_put_back(inference):
     module = sys.modules["masa_mm.models.layers.linear"]
     seen = []
     before = module._use_onednn
-    inference.as_torch(lambda: seen.append(module._use_onednn))()
-    assert seen == [False] and module._use_onednn is before
+    inference.by_onednn(lambda: seen.append(module._use_onednn))()
+    assert seen == [True] and module._use_onednn is before
 
 
 @pytest.mark.parametrize("argv", [["--repeats", "0"], ["--views", "0"], ["--networks", "huge"]])

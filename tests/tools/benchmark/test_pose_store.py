@@ -17,7 +17,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="n
 
 
 @pytest.fixture(scope="module")
-def benchmark():
+def pose_store():
     # By its name on the path: workers that do not fork must find it too.
     sys.path.insert(0, str(ROOT / "tools" / "benchmark"))
     return importlib.import_module("pose_store")
@@ -40,10 +40,10 @@ def data(tmp_path):
     return tmp_path
 
 
-def test_one_run_measures_everything(benchmark, data, capsys):
+def test_one_run_measures_everything(pose_store, data, capsys):
     kept = data / "stores"
     argv = [str(data), "--repeats", "1", "--workers", "2", "--keep", str(kept)]
-    assert benchmark.main(argv) == 0
+    assert pose_store.main(argv) == 0
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     words = ("converting 6 clips, 180 frames", "peak memory", "opening", "random clip")
     for word in (*words, "2 workers", "worker's own", "cropping 90 frames"):
@@ -52,14 +52,14 @@ def test_one_run_measures_everything(benchmark, data, capsys):
     assert sorted(path.name for path in kept.iterdir()) == names
 
 
-def test_what_is_missing_is_one_line(benchmark, tmp_path, capsys):
-    assert benchmark.main([str(tmp_path)]) == 1
+def test_what_is_missing_is_one_line(pose_store, tmp_path, capsys):
+    assert pose_store.main([str(tmp_path)]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "wlasl_hands_train.npz: no such file" in line
 
 
 @needs_proc
-def test_private_and_shared_pages_are_told_apart(benchmark, tmp_path):
+def test_private_and_shared_pages_are_told_apart(pose_store, tmp_path):
     """A private mapping that is written to counts as the process's own, what is read does not."""
     path = tmp_path / "file"
     page = mmap.PAGESIZE
@@ -70,26 +70,26 @@ def test_private_and_shared_pages_are_told_apart(benchmark, tmp_path):
         assert sum(mapping[n * page] for n in range(8)) == 8 * ord("x")
         mapping[0:2] = b"yy"
         mapping[3 * page] = 0
-        found = benchmark.mapped_kilobytes(os.getpid(), path)
+        found = pose_store.mapped_kilobytes(os.getpid(), path)
         mapping.close()
     assert found["Private_Dirty"] == 2 * page / 1024
     assert found["Rss"] == 8 * page / 1024
-    assert benchmark.mapped_kilobytes(os.getpid(), tmp_path / "other")["Rss"] == 0
+    assert pose_store.mapped_kilobytes(os.getpid(), tmp_path / "other")["Rss"] == 0
 
 
-def test_the_store_read_by_workers_is_the_one_given(benchmark, tmp_path):
+def test_the_store_read_by_workers_is_the_one_given(pose_store, tmp_path):
     path = Path(make_store(tmp_path / "a.safetensors"))
-    touched = benchmark._Touched(path)
+    touched = pose_store._Touched(path)
     assert len(touched) == 4 and touched[0] == os.getpid()
 
 
-def test_the_table_says_what_is_missed(benchmark):
+def test_the_table_says_what_is_missed(pose_store):
     rows = [
-        benchmark.Row("a", "1 s", "< 2 s", True),
-        benchmark.Row("b", "3 s", "< 2 s", False),
-        benchmark.Row("c", "4 MB"),
+        pose_store.Row("a", "1 s", "< 2 s", True),
+        pose_store.Row("b", "3 s", "< 2 s", False),
+        pose_store.Row("c", "4 MB"),
     ]
-    assert benchmark.table(rows).splitlines()[2:] == [
+    assert pose_store.table(rows).splitlines()[2:] == [
         "| a | 1 s | < 2 s | yes |",
         "| b | 3 s | < 2 s | NO |",
         "| c | 4 MB |  |  |",
