@@ -7,10 +7,10 @@ import logging
 from typing import Any
 
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader, Runner
 from torch import Tensor
 
+from .bare_model import bare_model
 from .strict_pretrained import CheckpointMismatchError, describe_mismatch, weights_by_name
 
 _PARTLY = "; to train from what fits, the rest random: --cfg-options load_partly=True"
@@ -93,12 +93,8 @@ def _weights(filename: str) -> dict[str, Tensor]:
 
 
 def _wanted(runner: Runner) -> dict[str, Tensor]:
-    return _bare(runner).state_dict()
+    return bare_model(runner).state_dict()
 
 
 def _model(runner: Runner) -> str:
-    return type(_bare(runner)).__name__
-
-
-def _bare(runner: Runner) -> Any:
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return type(bare_model(runner)).__name__

@@ -7,11 +7,11 @@ from typing import Any
 
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
 from ...errors import UserError
+from ..bare_model import bare_model
 
 # What lies between is bookkeeping of a few small kernels.
 PARTS = ("PartNetwork", "FrameBlock")
@@ -45,7 +45,7 @@ class CompileHook(Hook):
         Raises:
             UserError: If the model has no such module, or torch is too old.
         """
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = bare_model(runner)
         found = compile_modules(model, self.modules, **self.options)
         runner.logger.info(f"CompileHook: {found} modules will be compiled when first called")
 

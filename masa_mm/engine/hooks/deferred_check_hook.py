@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ...errors import UserError
 from ...models.recognizers.finite_check import FiniteCheck
+from ..bare_model import bare_model
 
 
 @HOOKS.register_module()
@@ -48,7 +48,7 @@ class DeferredCheckHook(Hook):
 
     @staticmethod
     def _check(runner: Runner) -> FiniteCheck:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = bare_model(runner)
         check = getattr(model, "finite_check", None)
         if check is None:
             raise UserError(

@@ -6,11 +6,11 @@ import math
 
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ...errors import UserError
 from ...models import MASA
+from ..bare_model import bare_model
 
 
 @HOOKS.register_module()
@@ -88,7 +88,7 @@ class MomentumAlignmentHook(Hook):
 
     @staticmethod
     def _model(runner: Runner) -> MASA:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = bare_model(runner)
         if getattr(model, "alignment", None) is None:
             raise UserError(
                 "MomentumAlignmentHook needs a MASA model with `alignment`, got "
