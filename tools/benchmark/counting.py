@@ -41,11 +41,13 @@ def operators(action: Callable[[], object], rows: int) -> str:
     return found.key_averages().table(sort_by="self_cpu_time_total", row_limit=rows)
 
 
-def print_table(rows: Iterable[tuple[str, str]]) -> None:
+def print_table(
+    rows: Iterable[tuple[str, ...]], head: tuple[str, ...] = ("what", "measured")
+) -> None:
     """Print a Markdown table, each row when it is measured."""
-    print("| what | measured |\n|---|---|", flush=True)
-    for name, value in rows:
-        print(f"| {name} | {value} |", flush=True)
+    print(f"| {' | '.join(head)} |\n{'|---' * len(head)}|", flush=True)
+    for row in rows:
+        print(f"| {' | '.join(row)} |", flush=True)
 
 
 def gflops(value: float) -> str:

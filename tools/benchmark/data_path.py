@@ -19,18 +19,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import CLOCKS, load, machine, peak_memory, seconds
+from collation import collate_function
+from counting import print_table
+from machine import CLOCKS, machine, peak_memory, reported, seconds
 from mmaction.registry import DATASETS
 from mmengine.config import Config
-from mmengine.registry import FUNCTIONS, init_default_scope
+from mmengine.registry import init_default_scope
+from pretrain_step import CONFIG
 from synthetic_clips import FULL, write_clips
 from torch.utils.data import Dataset
 
 import masa_mm  # noqa: F401  (registers what configs name)
 from masa_mm.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIG = ROOT / "configs" / "masa_pretrain_wlasl.py"
 AIM = 10_000  # clips/s
 
 
@@ -40,14 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     init_default_scope("mmaction")
     print(machine(), flush=True)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            print(report(args, Path(folder)))
-    except (OSError, UserError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"load {load()} at the end")
-    return 0
+    return reported(lambda: measure(args))
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -62,8 +56,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def report(args: argparse.Namespace, folder: Path) -> str:
-    """A Markdown table of clips/s and of microseconds a clip, step by step."""
+def measure(args: argparse.Namespace) -> None:
+    """Print a table."""
+    with tempfile.TemporaryDirectory() as folder:
+        print_table(list(rows(args, Path(folder))))
+
+
+def rows(args: argparse.Namespace, folder: Path) -> Iterator[tuple[str, str]]:
+    """Clips/s and microseconds a clip, step by step."""
     path = args.store or write_clips(folder / "clips.safetensors", np.full(args.clips, FULL))
     dataset, collate = make_dataset(args.config, path)
     numbers = np.random.default_rng(0).permutation(len(dataset))[: args.clips].tolist()
@@ -77,15 +77,11 @@ def report(args: argparse.Namespace, folder: Path) -> str:
         for _ in range(args.repeats)
     ]
     per_second = len(numbers) / statistics.median(times)
-    lines = ["| what | measured |", "|---|---|"]
-    lines.append(f"| clips/s, one core | {per_second:,.0f} (aim {AIM:,}; {args.clock} clock) |")
-    lines.append(f"| a clip | {1e6 / per_second:.0f} us |")
-    lines += [
-        f"| {name} | {1e6 * took / len(numbers):.1f} us |"
-        for name, took in steps(dataset, numbers, args, collate)
-    ]
-    lines.append(f"| peak memory | {peak_memory() / 1e9:.2f} GB |")
-    return "\n".join(lines)
+    yield "clips/s, one core", f"{per_second:,.0f} (aim {AIM:,}; {args.clock} clock)"
+    yield "a clip", f"{1e6 / per_second:.0f} us"
+    for name, took in steps(dataset, numbers, args, collate):
+        yield name, f"{1e6 * took / len(numbers):.1f} us"
+    yield "peak memory", f"{peak_memory() / 1e9:.2f} GB"
 
 
 def make_dataset(config: str, path: str) -> tuple[Dataset, object]:
@@ -95,10 +91,8 @@ def make_dataset(config: str, path: str) -> tuple[Dataset, object]:
         {**step, "clip_len": FULL} if step["type"] == "SampleSignFrames" else step
         for step in loader.dataset.pipeline
     ]
-    collate = dict(loader.collate_fn)
-    function = FUNCTIONS.get(collate.pop("type"))
     dataset = DATASETS.build(dict(type="SignPoseDataset", ann_file=path, pipeline=pipeline))
-    return dataset, lambda clips: function(clips, **collate)
+    return dataset, collate_function(loader)
 
 
 def batches(dataset: Dataset, numbers: list[int], batch_size: int, collate: object) -> None:

@@ -19,14 +19,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from counting import print_table, spread
-from machine import load, machine
+from machine import machine, reported
 from mmengine.config import Config
 from mmengine.runner import Runner
 from pretrain_step import CONFIG, read_config
 from synthetic_clips import clip_lengths, write_clips
 
 import masa_mm  # noqa: F401  (registers what configs name)
-from masa_mm.errors import UserError
 
 AIM = 0.02
 WARM_UP = 2
@@ -36,16 +35,15 @@ def main(argv: list[str] | None = None) -> int:
     """Train, and print."""
     args = parse_args(argv)
     print(machine(), flush=True)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            config = make_config(args, Path(folder))
-            Runner.from_cfg(config).train()
-            print_table(rows(read_log(Path(config.work_dir))))
-    except (OSError, UserError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"load {load()} at the end")
-    return 0
+    return reported(lambda: measure(args))
+
+
+def measure(args: argparse.Namespace) -> None:
+    """Train, and print what the log says."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = make_config(args, Path(folder))
+        Runner.from_cfg(config).train()
+        print_table(rows(read_log(Path(config.work_dir))))
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -24,17 +24,14 @@ from itertools import product
 from typing import NamedTuple
 
 import torch
-from counting import count_flops
-from machine import CLOCKS, load, machine, peak_memory, seconds
-from mmaction.registry import MODELS
+from counting import count_flops, print_table
+from machine import CLOCKS, machine, peak_memory, reported, seconds
 from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
-from pretrain_step import REFERENCE, ROOT, make_batches, mean_frames, read_config
+from pretrain_step import REFERENCE, ROOT, Training, make_batches, mean_frames, read_config
 
 import masa_mm  # noqa: F401  (registers what configs name)
 from masa_mm.engine.hooks.compile_hook import compile_modules
-from masa_mm.errors import UserError
 
 CONFIG = ROOT / "configs" / "masa_pretrain_wlasl_gpu.py"
 # Name -> the numbers of matrix products, and torch's setting for those left in float32.
@@ -56,16 +53,16 @@ def main(argv: list[str] | None = None) -> int:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     print(f"{device_name(device)}; {machine()}", flush=True)
     init_default_scope("mmaction")
-    try:
-        config = read_config(args.config, args.cfg_options)
-        print_table(
-            comparison_rows(config, args, device) if args.compare else rows(config, args, device)
-        )
-    except (OSError, UserError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"load {load()} at the end")
-    return 0
+    return reported(lambda: measure(args, device))
+
+
+def measure(args: argparse.Namespace, device: torch.device) -> None:
+    """Print what was asked for."""
+    config = read_config(args.config, args.cfg_options)
+    if args.compare:
+        print_table(comparison_rows(config, args, device), COMPARISON_HEAD)
+    else:
+        print_table(rows(config, args, device), HEAD)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -105,8 +102,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 # ---- what is measured --------------------------------------------------------------------------
 
 
-class Training:
-    """A model on its device, its optimizer and batches, in a precision.
+class TrainingInPrecision(Training):
+    """A training on a device in a precision, which looks for bad losses a step later.
 
     Args:
         config (Config): Of a pretraining.
@@ -121,23 +118,8 @@ class Training:
     ) -> None:
         dtype, products = PRECISIONS[precision]
         torch.set_float32_matmul_precision(products)
-        torch.manual_seed(seed)
-        self.model = MODELS.build(config.model).to(device).train()
-        self.optim_wrapper = build_optim_wrapper(self.model, in_precision(config, dtype))
+        super().__init__(config.model, in_precision(config, dtype), batches, seed, device)
         self.model.finite_check.deferred = True
-        if self.model.alignment is not None:
-            self.model.update_key_encoder()
-        self.batches = batches
-        self.steps = 0
-
-    def step(self) -> dict[str, torch.Tensor]:
-        """Train on the batch whose turn it is; what is logged of it."""
-        batch = self.batches[self.steps % len(self.batches)]
-        logged = self.model.train_step(batch, self.optim_wrapper)
-        if self.model.alignment is not None:
-            self.model.update_key_encoder()
-        self.steps += 1
-        return logged
 
     def run(self, steps: int) -> None:
         """Several steps, and wait until they are done."""
@@ -216,19 +198,26 @@ HEAD = (
     "peak memory",
     "programs, compiled while timed",
 )
+COMPARISON_HEAD = (
+    "loss",
+    "steps",
+    "float32",
+    "bfloat16",
+    "apart",
+    f"apart at most, {_WINDOW} steps",
+)
 
 
 def rows(config: Config, args: argparse.Namespace, device: torch.device) -> Iterator[tuple]:
     """Measure each case."""
-    yield HEAD
     rates = {name: product_rate(device, name, args.clock) for name in args.precisions}
     for size in args.batch_sizes:
         batches = batches_of(config, args, size, device)
-        flops = step_flops(Training(config, batches, device, "float32", args.seed))
+        flops = step_flops(TrainingInPrecision(config, batches, device, "float32", args.seed))
         for precision, compiled in product(args.precisions, args.compile):
             case = Case(size, precision, compiled)
-            training = Training(config, batches, device, precision, args.seed)
-            yield (*case, *measure(case, training, flops, rates[precision], args))
+            training = TrainingInPrecision(config, batches, device, precision, args.seed)
+            yield (*map(str, case), *measure_case(case, training, flops, rates[precision], args))
             del training
 
 
@@ -237,7 +226,7 @@ def step_flops(training: Training) -> float:
     return statistics.mean(count_flops(training.step) for _ in training.batches)
 
 
-def measure(
+def measure_case(
     case: Case, training: Training, flops: float, rate: float, args: argparse.Namespace
 ) -> tuple[str, ...]:
     """Time steps of a case, after each batch was seen once."""
@@ -291,10 +280,9 @@ def comparison_rows(
     """Train twice from the same weights on the same batches, and hold the losses together."""
     batches = batches_of(config, args, args.batch_sizes[0], device)
     losses = {
-        name: train_losses(Training(config, batches, device, name, args.seed), args)
+        name: train_losses(TrainingInPrecision(config, batches, device, name, args.seed), args)
         for name in ("float32", "bfloat16")
     }
-    yield "loss", "steps", "float32", "bfloat16", "apart", f"apart at most, {_WINDOW} steps"
     for name, exact in losses["float32"].items():
         yield name, str(args.compare), *compare(exact, losses["bfloat16"][name])
 
@@ -341,14 +329,6 @@ def percent(value: torch.Tensor) -> str:
 def device_name(device: torch.device) -> str:
     """What computes."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU, on the CPU"
-
-
-def print_table(lines: Iterator[tuple]) -> None:
-    """A Markdown table, line by line as they come; the first is its head."""
-    for number, line in enumerate(lines):
-        print(f"| {' | '.join(map(str, line))} |", flush=True)
-        if number == 0:
-            print("|---" * len(line) + "|", flush=True)
 
 
 if __name__ == "__main__":

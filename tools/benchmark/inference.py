@@ -8,8 +8,8 @@
 Network, optimizer and pipelines are those of a finetuning config, with random weights. Clips are
 seeded and lie ready as collated batches; a prediction is what testing does with one, from the
 batch to the scores of each clip, and ``metric`` is what the evaluator adds. Rows that hold two
-figures were measured in turns: the same network as torch multiplies by itself, one that also
-computes padding, views in a loop. R and FLOPs are as in pretrain_step.py, and on a machine shared
+figures were measured in turns: the same network with products by oneDNN, one that also computes
+padding, views in a loop. R and FLOPs are as in pretrain_step.py, and on a machine shared
 with other work use OMP_NUM_THREADS=1 and ``--clock cpu`` as there.
 """
 
@@ -26,11 +26,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from collation import collate_function
 from counting import count_flops, gflops, operators, print_table, spread
 from machine import CLOCKS, MatmulRate, load, machine, peak_memory, seconds
 from mmaction.registry import DATASETS, METRICS, MODELS
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import FUNCTIONS, init_default_scope
+from mmengine.registry import init_default_scope
 from mmengine.structures import BaseDataElement
 from pretrain_step import describe_frames, read_config, whole_clips
 from synthetic_clips import clip_lengths, write_clips
@@ -127,8 +128,7 @@ class Recognition:
             dataset = DATASETS.build(dict(type="SignPoseDataset", ann_file=path, pipeline=pipeline))
             np.random.seed(self.args.seed)
             packed = [dataset[number] for number in range(size)]
-        collate = dict(loader.collate_fn)
-        return FUNCTIONS.get(collate.pop("type"))(packed, **collate)
+        return collate_function(loader)(packed)
 
     def _sampling(self, step: dict, views: int) -> dict:
         if step["type"] != "SampleSignFrames":
@@ -208,12 +208,10 @@ def rows(recognition: Recognition, args: argparse.Namespace) -> Iterator[tuple[s
 
 
 def forward_rows(recognition: Recognition, size: int, rate: float) -> Iterator[tuple[str, str]]:
-    """Batches of a size; where MKL leaves half of the processor idle, by oneDNN too."""
+    """Batches of a size."""
     batch = recognition.batch(size)
     yield f"batch {size}, frames", describe_frames([batch])
-    ways = dict(now=partial(recognition.predict, batch))
-    if mkl_holds_back() and recognition.args.precision == "float32":
-        ways["by oneDNN"] = by_onednn(ways["now"])
+    ways = ways_to_multiply(partial(recognition.predict, batch), recognition.args)
     flops = count_flops(ways["now"])
     for name, times in in_turns(ways, recognition.args).items():
         took = statistics.median(times)
@@ -257,11 +255,9 @@ def view_rows(recognition: Recognition) -> Iterator[tuple[str, str]]:
 
 
 def training_rows(recognition: Recognition, rate: float) -> Iterator[tuple[str, str]]:
-    """A finetuning step; where MKL leaves half of the processor idle, by oneDNN too."""
+    """A finetuning step."""
     args = recognition.args
-    ways = dict(now=recognition.train())
-    if mkl_holds_back() and args.precision == "float32":
-        ways["by oneDNN"] = by_onednn(ways["now"])
+    ways = ways_to_multiply(recognition.train(), args)
     flops = count_flops(ways["now"])
     for name, times in in_turns(ways, args).items():
         took = statistics.median(times)
@@ -270,6 +266,16 @@ def training_rows(recognition: Recognition, rate: float) -> Iterator[tuple[str, 
             f"finetuning step of {args.train_batch}, {name}",
             f"{pace(times, args.train_batch)}; {share}",
         )
+
+
+def ways_to_multiply(
+    action: Callable[[], object], args: argparse.Namespace
+) -> dict[str, Callable[[], object]]:
+    """An action as it is and, where MKL leaves half of the processor idle, by oneDNN too."""
+    ways = dict(now=action)
+    if mkl_holds_back() and args.precision == "float32":
+        ways["by oneDNN"] = by_onednn(action)
+    return ways
 
 
 def by_onednn(action: Callable[[], object]) -> Callable[[], object]:

@@ -6,10 +6,13 @@ import os
 import platform
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
 
 import torch
+
+from masa_mm.errors import UserError
 
 MATMUL_SIZE = 4096
 CLOCKS: dict[str, Callable[[], float]] = dict(wall=time.perf_counter, cpu=time.process_time)
@@ -55,6 +58,24 @@ class MatmulRate:
     def median(self) -> float:
         """The median of all samples."""
         return statistics.median(self.rates)
+
+
+def reported(measure: Callable[[], None]) -> int:
+    """Measure and say how busy the machine was; what a user can mend is one line.
+
+    Args:
+        measure: Measures and prints.
+
+    Returns:
+        int: The exit status.
+    """
+    try:
+        measure()
+    except (OSError, UserError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"load {load()} at the end")
+    return 0
 
 
 def machine() -> str:

@@ -29,12 +29,13 @@ from unittest import mock
 
 import numpy as np
 import torch
+from collation import collate_function
 from counting import count_flops, gflops, operators, print_table, spread
-from machine import CLOCKS, MatmulRate, load, machine, peak_memory, seconds
+from machine import CLOCKS, MatmulRate, machine, peak_memory, reported, seconds
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import FUNCTIONS, init_default_scope
+from mmengine.registry import init_default_scope
 from synthetic_clips import FULL, LONGEST, clip_lengths, write_clips
 
 import masa_mm  # noqa: F401  (registers what configs name)
@@ -65,20 +66,19 @@ def main(argv: list[str] | None = None) -> int:
     """Measure and print."""
     args = parse_args(argv)
     print(machine(), flush=True)
-    try:
-        training = Training(args)
-        training.step()  # buffers are made, the optimizer's state too
-        if args.profile:
-            print(operators(training.step, args.rows))
-        else:
-            print_table(step_rows(training, args))
-            if args.parts:
-                print_table(part_rows(training, args))
-    except (OSError, UserError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"load {load()} at the end")
-    return 0
+    return reported(lambda: measure(args))
+
+
+def measure(args: argparse.Namespace) -> None:
+    """Print what was asked for."""
+    training = make_training(args)
+    training.step()  # buffers are made, the optimizer's state too
+    if args.profile:
+        print(operators(training.step, args.rows))
+        return
+    print_table(step_rows(training, args))
+    if args.parts:
+        print_table(part_rows(training, args))
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -110,19 +110,28 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 class Training:
-    """A model, its optimizer and batches, as the config says.
+    """A model, its optimizer and batches.
 
     Args:
-        args (argparse.Namespace): The command line.
+        model (dict): The model's config.
+        optim_wrapper (dict): That of its optimizer.
+        batches (list of dict): Collated, on the host.
+        seed (int): Of the weights.
+        device (torch.device | str): Where to compute.
     """
 
-    def __init__(self, args: argparse.Namespace) -> None:
-        init_default_scope("mmaction")
-        config = read_config(args.config, args.cfg_options)
-        self.batches = make_batches(config, args)
-        torch.manual_seed(args.seed)
-        self.model = MODELS.build(config.model).train()
-        self.optim_wrapper = build_optim_wrapper(self.model, config.optim_wrapper)
+    def __init__(
+        self,
+        model: dict,
+        optim_wrapper: dict,
+        batches: list[dict],
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.batches = batches
+        torch.manual_seed(seed)
+        self.model = MODELS.build(model).to(device).train()
+        self.optim_wrapper = build_optim_wrapper(self.model, optim_wrapper)
         if self.model.alignment is not None:
             self.model.update_key_encoder()
         self.steps = 0
@@ -131,17 +140,25 @@ class Training:
         """The batch whose turn it is."""
         return self.batches[self.steps % len(self.batches)]
 
-    def step(self) -> None:
-        """Train on a batch."""
-        self.model.train_step(self.batch(), self.optim_wrapper)
+    def step(self) -> dict[str, torch.Tensor]:
+        """Train on the batch whose turn it is; what is logged of it."""
+        logged = self.model.train_step(self.batch(), self.optim_wrapper)
         if self.model.alignment is not None:
             self.model.update_key_encoder()
         self.steps += 1
+        return logged
 
     def losses(self) -> dict[str, torch.Tensor]:
         """Losses of a batch, as a step computes them."""
         data = self.model.data_preprocessor(self.batch(), True)
         return self.model(**data, mode="loss")
+
+
+def make_training(args: argparse.Namespace) -> Training:
+    """What the command line asks for."""
+    init_default_scope("mmaction")
+    config = read_config(args.config, args.cfg_options)
+    return Training(config.model, config.optim_wrapper, make_batches(config, args), args.seed)
 
 
 def read_config(path: str, changes: list[str]) -> Config:
@@ -164,8 +181,7 @@ def make_batches(config: Config, args: argparse.Namespace) -> list[dict]:
     """
     loader, count = config.train_dataloader, args.batches * args.batch_size
     pipeline = [whole_clips(step) for step in loader.dataset.pipeline]
-    collate = dict(loader.collate_fn)
-    collate_fn = FUNCTIONS.get(collate.pop("type"))
+    collate = collate_function(loader)
     with tempfile.TemporaryDirectory() as folder:
         path = args.store or seeded_store(Path(folder), count, args)
         dataset = DATASETS.build(dict(type="SignPoseDataset", ann_file=path, pipeline=pipeline))
@@ -177,7 +193,7 @@ def make_batches(config: Config, args: argparse.Namespace) -> list[dict]:
         np.random.seed(args.seed)
         packed = [dataset[int(number)] for number in order]
     return [
-        collate_fn(packed[start : start + args.batch_size], **collate)
+        collate(packed[start : start + args.batch_size])
         for start in range(0, count, args.batch_size)
     ]
 

@@ -26,10 +26,10 @@ from typing import Any
 
 import numpy as np
 import pretrain_step
-from machine import CLOCKS, load, machine, seconds
+from machine import CLOCKS, machine, reported, seconds
 from many_clips import write_many
 from mmengine.dataset import DefaultSampler
-from pretrain_step import CONFIG, Training, count_flops
+from pretrain_step import CONFIG, count_flops, make_training
 from projection import projected
 from synthetic_clips import clip_lengths, write_clips
 
@@ -45,16 +45,15 @@ def main(argv: list[str] | None = None) -> int:
     """Measure and print."""
     args = parse_args(argv)
     print(machine(), flush=True)
+    return reported(lambda: measure(args))
+
+
+def measure(args: argparse.Namespace) -> None:
+    """Print what was asked for."""
     studies = dict(lengths=lengths, processes=processes, clips=clips, project=projected)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            for row in studies[args.study](args, Path(args.folder or folder)):
-                print("| " + " | ".join(row) + " |", flush=True)
-    except (OSError, UserError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"load {load()} at the end")
-    return 0
+    with tempfile.TemporaryDirectory() as folder:
+        for row in studies[args.study](args, Path(args.folder or folder)):
+            print("| " + " | ".join(row) + " |", flush=True)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -95,7 +94,7 @@ def lengths(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
         options = ["--store", path, "--batch-size", str(args.batch_size), "--batches", "1"]
         options += ["--config", args.config]
         options += ["--cfg-options", *args.cfg_options] if args.cfg_options else []
-        training = Training(pretrain_step.parse_args(options))
+        training = make_training(pretrain_step.parse_args(options))
         training.step()
         flops = count_flops(training.step) / args.batch_size
         times = [seconds(training.step, "cpu") for _ in range(args.steps)]

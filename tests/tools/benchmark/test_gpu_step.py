@@ -1,36 +1,20 @@
 """The GPU's step benchmark does on a CPU what it says; how fast anything is, is not tested."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-FOLDER = Path(__file__).resolve().parents[3] / "tools" / "benchmark"
-# A network of a second, over the same pipeline.
-TINY = [
-    "model.backbone.embed_dims=16",
-    "model.backbone.depth=1",
-    "model.backbone.feedforward_channels=32",
-    "model.backbone.channels=[8]",
-    "model.backbone.sub_part_channels=[16]",
-    "model.decoder.in_channels=48",
-    "model.decoder.feedforward_channels=32",
-    "model.alignment.in_channels=48",
-    "model.alignment.bank_length=32",
-]
+sys.path.insert(0, str(Path(__file__).parent))
+from benchmark_toys import TINY, load
+
 SMALL = ["--batch-sizes", "4", "--batches", "1", "--compile", "no"]
 
 
 @pytest.fixture(scope="module")
 def gpu_step():
-    sys.path.insert(0, str(FOLDER))
-    spec = importlib.util.spec_from_file_location("gpu_step", FOLDER / "gpu_step.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["gpu_step"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load("gpu_step")
 
 
 def cells(text):

@@ -13,11 +13,12 @@ import pytest
 import torch
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
-from mmengine.registry import FUNCTIONS, init_default_scope
+from mmengine.registry import init_default_scope
 
 import masa_mm  # noqa: F401  (registers what configs name)
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from collation import collate_function
 from synthetic_clips import clip_lengths, write_clips
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
@@ -71,9 +72,8 @@ def dataset(config: Config, request: pytest.FixtureRequest, tmp_path_factory) ->
 @pytest.fixture(scope="session")
 def batch(config: Config, dataset: object) -> dict:
     """All of them, collated."""
-    collate = dict(config.train_dataloader.collate_fn)
-    function = FUNCTIONS.get(collate.pop("type"))
-    return function([dataset[number] for number in range(len(dataset))], **collate)
+    collate = collate_function(config.train_dataloader)
+    return collate([dataset[number] for number in range(len(dataset))])
 
 
 @pytest.fixture(scope="session")

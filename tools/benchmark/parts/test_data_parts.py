@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import numpy as np
-from mmengine.registry import FUNCTIONS
+from collation import collate_function
 
 from masa_mm.evaluation import SignAccuracy
 
@@ -32,10 +32,8 @@ def test_whole_clip(benchmark, dataset):
 
 
 def test_collation(benchmark, config, dataset):
-    collate = dict(config.train_dataloader.collate_fn)
-    function = FUNCTIONS.get(collate.pop("type"))
     packed = [dataset[number] for number in range(len(dataset))]
-    benchmark(function, packed, **collate)
+    benchmark(collate_function(config.train_dataloader), packed)
 
 
 def test_metric(benchmark):
