@@ -7,10 +7,10 @@
 
 Network, optimizer and pipelines are those of a finetuning config, with random weights. Clips are
 seeded and lie ready as collated batches; a prediction is what testing does with one, from the
-batch to the scores of each clip, and ``metric`` is what the evaluator adds. Rows that hold two
-figures were measured in turns: the same network with products by oneDNN, one that also computes
-padding, views in a loop. R and FLOPs are as in pretrain_step.py, and on a machine shared
-with other work use OMP_NUM_THREADS=1 and ``--clock cpu`` as there.
+batch to the scores of each clip, and ``metric`` is what the evaluator adds. Padding computed and
+left out, views together and in a loop are measured in turns. R and FLOPs are as in
+pretrain_step.py, and on a machine shared with other work use OMP_NUM_THREADS=1 and ``--clock cpu``
+as there.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ from torch import nn
 
 import masa_mm  # noqa: F401  (registers what configs name)
 from masa_mm.errors import UserError
-from masa_mm.models.layers.linear import mkl_holds_back, onednn_products
 from masa_mm.structures import SignDataSamples
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,12 +210,12 @@ def forward_rows(recognition: Recognition, size: int, rate: float) -> Iterator[t
     """Batches of a size."""
     batch = recognition.batch(size)
     yield f"batch {size}, frames", describe_frames([batch])
-    ways = ways_to_multiply(partial(recognition.predict, batch), recognition.args)
-    flops = count_flops(ways["now"])
-    for name, times in in_turns(ways, recognition.args).items():
-        took = statistics.median(times)
-        share = f"{gflops(flops / size)} GFLOP a clip, {100 * flops / took / rate:.0f} % of R"
-        yield f"batch {size}, {name}", f"{pace(times, size)}; {share}"
+    predict = partial(recognition.predict, batch)
+    flops = count_flops(predict)
+    times = in_turns(dict(predict=predict), recognition.args)["predict"]
+    share = 100 * flops / statistics.median(times) / rate
+    costs = f"{gflops(flops / size)} GFLOP a clip, {share:.0f} % of R"
+    yield f"batch {size}", f"{pace(times, size)}; {costs}"
 
 
 def padding_rows(recognition: Recognition, size: int) -> Iterator[tuple[str, str]]:
@@ -257,35 +256,12 @@ def view_rows(recognition: Recognition) -> Iterator[tuple[str, str]]:
 def training_rows(recognition: Recognition, rate: float) -> Iterator[tuple[str, str]]:
     """A finetuning step."""
     args = recognition.args
-    ways = ways_to_multiply(recognition.train(), args)
-    flops = count_flops(ways["now"])
-    for name, times in in_turns(ways, args).items():
-        took = statistics.median(times)
-        share = f"{flops / 1e12:.3f} TFLOP, {100 * flops / took / rate:.0f} % of R"
-        yield (
-            f"finetuning step of {args.train_batch}, {name}",
-            f"{pace(times, args.train_batch)}; {share}",
-        )
-
-
-def ways_to_multiply(
-    action: Callable[[], object], args: argparse.Namespace
-) -> dict[str, Callable[[], object]]:
-    """An action as it is and, where MKL leaves half of the processor idle, by oneDNN too."""
-    ways = dict(now=action)
-    if mkl_holds_back() and args.precision == "float32":
-        ways["by oneDNN"] = by_onednn(action)
-    return ways
-
-
-def by_onednn(action: Callable[[], object]) -> Callable[[], object]:
-    """The same with oneDNN's matrix products."""
-
-    def run() -> None:
-        with onednn_products(True):
-            action()
-
-    return run
+    train = recognition.train()
+    flops = count_flops(train)
+    times = in_turns(dict(train=train), args)["train"]
+    share = 100 * flops / statistics.median(times) / rate
+    costs = f"{flops / 1e12:.3f} TFLOP, {share:.0f} % of R"
+    yield f"finetuning step of {args.train_batch}", f"{pace(times, args.train_batch)}; {costs}"
 
 
 def in_turns(

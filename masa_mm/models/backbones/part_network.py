@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ...errors import UserError
 from ...skeleton import Part
-from ..layers import GraphBlock, Linear, TemporalBlock
+from ..layers import GraphBlock, TemporalBlock
 from ..layers.batch_norm import RowBatchNorm
 from .sideways_graph import sideways_graphs
 
@@ -114,7 +114,7 @@ class PartNetwork(nn.Module):
             channels[-1], sub_part_channels, sub_graph, dropout, True
         )
         copies = len(part.sub_parts) if sub_part_merge == "concat" else 1
-        self.linear = Linear(copies * sub_part_channels[-1], out_channels)
+        self.linear = nn.Linear(copies * sub_part_channels[-1], out_channels)
         self.norm = RowBatchNorm(out_channels)
         self.temporal_blocks = nn.ModuleList(
             TemporalBlock(out_channels, out_channels, temporal_branch_channels)

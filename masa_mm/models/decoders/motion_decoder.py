@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ...frame_counts import SequenceCounts, count_all
 from ...skeleton import NUM_JOINTS
-from ..layers import FrameTransformer, Linear, make_mask_token, unpack_frames
+from ..layers import FrameTransformer, make_mask_token, unpack_frames
 
 
 @MODELS.register_module()
@@ -60,7 +60,9 @@ class MotionDecoder(BaseModule):
         super().__init__(init_cfg=init_cfg)
         channels = channels or in_channels
         self.num_intervals = num_intervals
-        self.project = nn.Identity() if channels == in_channels else Linear(in_channels, channels)
+        self.project = (
+            nn.Identity() if channels == in_channels else nn.Linear(in_channels, channels)
+        )
         self.mask_token = make_mask_token(channels) if mask_token else None
         self.transformer = FrameTransformer(
             channels,

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from ...errors import UserError
 from ...skeleton import BODY, NUM_JOINTS, PARTS, RIGHT_HAND
-from ..layers import Linear
 
 
 def start_at_rest(last: nn.Linear) -> None:
@@ -29,9 +28,9 @@ class FramePredictor(nn.Sequential):
 
     def __init__(self, in_channels: int, hidden_channels: int, num_intervals: int) -> None:
         super().__init__(
-            Linear(in_channels, hidden_channels),
+            nn.Linear(in_channels, hidden_channels),
             nn.ReLU(),
-            Linear(hidden_channels, NUM_JOINTS * num_intervals * 2),
+            nn.Linear(hidden_channels, NUM_JOINTS * num_intervals * 2),
         )
         start_at_rest(self[-1])
 
@@ -64,9 +63,9 @@ class PartPredictor(nn.Module):
 
         def mlp(num_joints: int) -> nn.Sequential:
             return nn.Sequential(
-                Linear(in_channels // len(PARTS), hidden_channels),
+                nn.Linear(in_channels // len(PARTS), hidden_channels),
                 nn.ReLU(),
-                Linear(hidden_channels, num_joints * num_intervals * 2),
+                nn.Linear(hidden_channels, num_joints * num_intervals * 2),
                 nn.ReLU() if rectify else nn.Identity(),
             )
 

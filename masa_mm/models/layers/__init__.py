@@ -1,7 +1,6 @@
 from .frame_block import FrameBlock
 from .frame_transformer import FrameTransformer, sincos_position
 from .graph_conv import GraphBlock, GraphConv
-from .linear import Linear, onednn_products
 from .mask_token import make_mask_token
 from .packing import (
     FramePacking,
@@ -23,7 +22,6 @@ __all__ = [
     "GraphBlock",
     "GraphConv",
     "LearnedPooling",
-    "Linear",
     "PackedTemporalConv",
     "TemporalBlock",
     "average_frames",
@@ -31,7 +29,6 @@ __all__ = [
     "find_packing",
     "make_mask_token",
     "neighbour_rows",
-    "onednn_products",
     "pack_frames",
     "sincos_position",
     "true_places",

@@ -5,13 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .linear import linear
 from .packing import DistinctRows, FramePacking, from_slots, rows_within, to_slots
-
-
-def of_layer(layer: nn.Linear, rows: Tensor) -> Tensor:
-    """Apply a linear layer that torch made, and so made as its own kind."""
-    return linear(rows, layer.weight, layer.bias)
 
 
 class FrameBlock(nn.TransformerEncoderLayer):
@@ -72,7 +66,7 @@ class FrameBlock(nn.TransformerEncoderLayer):
             attended,
             layer.dropout if self.training else 0.0,
         )
-        return of_layer(layer.out_proj, from_slots(found.transpose(1, 2).flatten(2), queries))
+        return layer.out_proj(from_slots(found.transpose(1, 2).flatten(2), queries))
 
     def _project(
         self, rows: Tensor, chosen: Tensor | None, distinct: DistinctRows | None
@@ -80,14 +74,14 @@ class FrameBlock(nn.TransformerEncoderLayer):
         """Queries of the chosen rows [F', C], or of all, and keys and values of all [F, C]."""
         weight, bias = self.self_attn.in_proj_weight, self.self_attn.in_proj_bias
         if distinct is not None:
-            projected = linear(rows.index_select(0, distinct.first), weight, bias)
+            projected = F.linear(rows.index_select(0, distinct.first), weight, bias)
             query, key, value = projected.index_select(0, distinct.copy).chunk(3, 1)
             return query if chosen is None else query.index_select(0, chosen), key, value
         if chosen is None:
-            return linear(rows, weight, bias).chunk(3, 1)
+            return F.linear(rows, weight, bias).chunk(3, 1)
         width = rows.shape[1]
-        query = linear(rows.index_select(0, chosen), weight[:width], bias[:width])
-        return query, *linear(rows, weight[width:], bias[width:]).chunk(2, 1)
+        query = F.linear(rows.index_select(0, chosen), weight[:width], bias[:width])
+        return query, *F.linear(rows, weight[width:], bias[width:]).chunk(2, 1)
 
     def _heads(self, rows: Tensor, packing: FramePacking) -> Tensor:
         """rows [F, C] -> [N, heads, L, C / heads]."""
@@ -97,5 +91,5 @@ class FrameBlock(nn.TransformerEncoderLayer):
 
     def feed_forward(self, rows: Tensor) -> Tensor:
         """The two linear layers: rows [F, C] -> [F, C]."""
-        hidden = self.dropout(self.activation(of_layer(self.linear1, rows)))
-        return self.dropout2(of_layer(self.linear2, hidden))
+        hidden = self.dropout(self.activation(self.linear1(rows)))
+        return self.dropout2(self.linear2(hidden))

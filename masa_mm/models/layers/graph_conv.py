@@ -11,7 +11,6 @@ from torch.nn import functional as F
 
 from .batch_norm import RowBatchNorm, joint_batch_norm
 from .graph_messages import cost_of_all, cost_of_distinct, distinct_messages
-from .linear import Linear, linear
 
 # Shared messages take more, smaller products: they must save this share of the multiplications.
 _WORTHWHILE = 0.2
@@ -71,16 +70,16 @@ class GraphConv(nn.Module):
         num_subsets, num_joints, _ = self.A.shape
         gather = self.A.permute(2, 0, 1).reshape(num_joints * num_subsets, num_joints)
         neighbours = torch.matmul(gather, x).view(len(x), num_joints, self.weight.shape[1])
-        return linear(neighbours, self.weight)
+        return F.linear(neighbours, self.weight)
 
     def _shared(self, x: Tensor) -> Tensor:
         out: Tensor | int = 0
         for k, weight in enumerate(self.weight.chunk(len(self.A), 1)):
             if self._identity[k]:
-                out = out + linear(x, weight)
+                out = out + F.linear(x, weight)
                 continue
             collect, spread = getattr(self, f"collect{k}"), getattr(self, f"spread{k}")
-            out = out + torch.matmul(spread, linear(torch.matmul(collect, x), weight))
+            out = out + torch.matmul(spread, F.linear(torch.matmul(collect, x), weight))
         return out
 
 
@@ -107,7 +106,7 @@ class GraphBlock(nn.Module):
         super().__init__()
         self.graph_conv = GraphConv(in_channels, out_channels, adjacency)
         self.norm1 = RowBatchNorm(out_channels)
-        self.linear = Linear(out_channels, out_channels)
+        self.linear = nn.Linear(out_channels, out_channels)
         self.norm2 = RowBatchNorm(out_channels)
         self.dropout = nn.Dropout(dropout) if dropout > 0 else nn.Identity()
         self.shortcut = self._make_shortcut(in_channels, out_channels, residual)
@@ -119,7 +118,7 @@ class GraphBlock(nn.Module):
         if in_channels == out_channels:
             return nn.Identity()
         return nn.ModuleDict(
-            dict(linear=Linear(in_channels, out_channels), norm=RowBatchNorm(out_channels))
+            dict(linear=nn.Linear(in_channels, out_channels), norm=RowBatchNorm(out_channels))
         )
 
     def _residual(self, x: Tensor) -> Tensor:

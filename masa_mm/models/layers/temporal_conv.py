@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .batch_norm import RowBatchNorm
-from .linear import Linear
 
 # The widest kernel, 5, looks at two frames to either side.
 TEMPORAL_REACH = 2
@@ -25,7 +24,7 @@ class PackedTemporalConv(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
         super().__init__()
         self.kernel_size = kernel_size
-        self.linear = Linear(kernel_size * in_channels, out_channels)
+        self.linear = nn.Linear(kernel_size * in_channels, out_channels)
 
     def forward(self, rows: Tensor, neighbours: Tensor) -> Tensor:
         """rows [F, in_channels], neighbours int64 [F, 2 * TEMPORAL_REACH + 1] -> [F, out_channels].
@@ -55,7 +54,7 @@ class TemporalBlock(nn.Module):
         self.wide = PackedTemporalConv(in_channels, branch, 5)
         self.narrow1 = PackedTemporalConv(in_channels, branch, 3)
         self.narrow2 = PackedTemporalConv(branch, branch, 3)
-        self.merge = Linear(2 * branch, out_channels)
+        self.merge = nn.Linear(2 * branch, out_channels)
         self.norm = RowBatchNorm(out_channels)
 
     def forward(self, rows: Tensor, neighbours: Tensor) -> Tensor:

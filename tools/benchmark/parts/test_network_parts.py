@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from masa_mm.models.layers.linear import linear, onednn_products
 from masa_mm.structures import SignDataSamples
 
 FORWARD_ONLY, WITH_BACKWARD = False, True
@@ -21,15 +21,13 @@ def run(module, backward, *args):
             out.backward(torch.ones_like(out))
 
 
-@pytest.mark.parametrize("onednn", [True, False], ids=["onednn", "torch"])
 @passes
-def test_product(benchmark, onednn, backward):
+def test_product(benchmark, backward):
     """A linear layer of the Transformer on the frames of a batch."""
     x, weight = torch.randn(1100, 1536), torch.randn(2048, 1536)
     for tensor in (x, weight):
         tensor.requires_grad_(backward)
-    with onednn_products(onednn):
-        benchmark(run, linear, backward, x, weight)
+    benchmark(run, F.linear, backward, x, weight)
 
 
 @pytest.mark.parametrize("part", ["hand_network", "body_network"])
