@@ -136,7 +136,7 @@ def run_processes(args: argparse.Namespace, store: str, folder: Path, world: int
         job_of(args, folder / f"rank{rank}.json", rank=rank, meeting=str(meeting), **shared)
         for rank in range(world)
     ]
-    return run_jobs(jobs)
+    return run_jobs(jobs, one_thread=True)
 
 
 def job_of(args: argparse.Namespace, out: Path, **changes: Any) -> dict[str, Any]:
@@ -145,18 +145,15 @@ def job_of(args: argparse.Namespace, out: Path, **changes: Any) -> dict[str, Any
     return dict(common, out=str(out), folder=str(out.parent / "work"), **changes)
 
 
-def run_jobs(jobs: list[dict[str, Any]]) -> list[Any]:
-    """Run processes at the same time and read what they found.
+def run_jobs(jobs: list[dict[str, Any]], one_thread: bool = False) -> list[Any]:
+    """Run processes at the same time, with one thread each if so wished, and read what they found.
 
     Raises:
         UserError: One failed; what it said stands above.
     """
-    root = str(PROCESS.parents[2])
-    search = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
     running = [
         subprocess.Popen(
-            [sys.executable, str(PROCESS), json.dumps(job)],
-            env={**os.environ, "PYTHONPATH": search},
+            [sys.executable, str(PROCESS), json.dumps(job)], env=environment(one_thread)
         )
         for job in jobs
     ]
@@ -167,6 +164,13 @@ def run_jobs(jobs: list[dict[str, Any]]) -> list[Any]:
         for process in running:
             process.kill()
     return [json.loads(Path(job["out"]).read_text()) for job in jobs]
+
+
+def environment(one_thread: bool) -> dict[str, str]:
+    """Variables of a process, which finds this package by them."""
+    search = os.pathsep.join([str(PROCESS.parents[2]), os.environ.get("PYTHONPATH", "")])
+    threads = {"OMP_NUM_THREADS": "1"} if one_thread else {}
+    return {**os.environ, **threads, "PYTHONPATH": search}
 
 
 # ---- size of the data set ----------------------------------------------------------------------

@@ -16,6 +16,8 @@ from ..layers.batch_norm import RowBatchNorm
 from .sideways_graph import sideways_graphs
 
 SUB_PART_MERGES = ("max", "concat")
+# Frames whose activations stay in the cache of a CPU.
+BLOCK = 256
 
 
 def part_adjacency(
@@ -147,11 +149,27 @@ class PartNetwork(nn.Module):
         Returns:
             Tensor: [F, out_channels].
         """
+        if self._frames_are_apart(joints):
+            x = torch.cat([self._embed(block) for block in joints.split(BLOCK)])
+        else:
+            x = self._embed(joints)
+        for block in self.temporal_blocks:
+            x = block(x, neighbours)
+        return x
+
+    def _frames_are_apart(self, joints: Tensor) -> bool:
+        """Whether each frame is computed by itself, so that a CPU may take few at a time."""
+        return (
+            joints.device.type == "cpu"
+            and not self.training
+            and not torch.is_grad_enabled()
+            and not torch.compiler.is_compiling()
+        )
+
+    def _embed(self, joints: Tensor) -> Tensor:
+        """Joints of each frame [F, V, in_channels] -> [F, out_channels]."""
         x = self.data_norm(joints.flatten(1)).view_as(joints)
         x = self.pool(self.joint_blocks(x))
         x = self.sub_part_blocks(x)
         x = x.amax(1) if self.sub_part_merge == "max" else x.flatten(1)
-        x = F.relu(self.norm(self.linear(x)))
-        for block in self.temporal_blocks:
-            x = block(x, neighbours)
-        return x
+        return F.relu(self.norm(self.linear(x)))

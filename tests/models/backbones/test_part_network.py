@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from masa_mm.models.backbones import part_network
 from masa_mm.models.backbones.part_network import PartNetwork, SubPartPool, part_adjacency
 from masa_mm.models.layers import TEMPORAL_REACH, neighbour_rows
 from masa_mm.skeleton import BODY, RIGHT_HAND
@@ -64,6 +65,31 @@ def test_rows_far_apart_do_not_meet_in_evaluation():
     # Two temporal blocks of two frames each.
     assert set(changed.nonzero().flatten().tolist()) <= set(range(2, 11))
     assert changed[6]
+
+
+@pytest.mark.parametrize("frames", [0, 1, 10, 13])
+def test_few_frames_at_a_time_are_the_same_network(frames, monkeypatch):
+    """Evaluated without gradients, 5 frames at most meet the graphs together."""
+    monkeypatch.setattr(part_network, "BLOCK", 5)
+    network = make().double().eval()
+    joints = torch.randn(frames, 21, 3, dtype=torch.float64)
+    neighbours = neighbour_rows(torch.arange(13)[None] < frames, TEMPORAL_REACH)
+    together = network(joints, neighbours).detach()
+    rows = []
+    network.joint_blocks.register_forward_hook(lambda _, args, __: rows.append(len(args[0])))
+    with torch.no_grad():
+        torch.testing.assert_close(network(joints, neighbours), together)
+    assert sum(rows) == frames and max(rows) <= 5
+
+
+def test_frames_normalised_by_their_batch_stay_together(monkeypatch):
+    """The key branch in training: no gradients, but statistics of all rows."""
+    monkeypatch.setattr(part_network, "BLOCK", 5)
+    joints, network = torch.randn(12, 21, 3), make().train()
+    neighbours = neighbour_rows(torch.ones(1, 12, dtype=torch.bool), TEMPORAL_REACH)
+    together = network(joints, neighbours).detach()
+    with torch.no_grad():
+        torch.testing.assert_close(network(joints, neighbours), together)
 
 
 def test_every_parameter_learns():

@@ -12,6 +12,8 @@ from masa_mm.datasets import PoseStore
 sys.path.insert(0, str(Path(__file__).parent))
 from benchmark_toys import FOLDER, TINY
 
+TINY_CONFIG = str(FOLDER.parents[1] / "configs" / "wlasl_hands" / "masa_pretrain_tiny.py")
+
 
 @pytest.fixture(scope="module")
 def scaling():
@@ -25,9 +27,10 @@ def rows_of(capsys):
     return [line.strip("| ").split(" | ") for line in lines[2:]]
 
 
-def test_cost_by_length(scaling, capsys):
+@pytest.mark.parametrize("network", [["--cfg-options", *TINY], ["--config", TINY_CONFIG]])
+def test_cost_by_length(scaling, capsys, network):
     argv = ["lengths", "--frames", "20", "40", "--batch-size", "2", "--steps", "1"]
-    assert scaling.main([*argv, "--cfg-options", *TINY]) == 0
+    assert scaling.main([*argv, *network]) == 0
     short, long = rows_of(capsys)
     assert [short[0], long[0]] == ["20", "40"]
     assert all(float(cell) > 0 for cell in (*short[2:], *long[2:]))
