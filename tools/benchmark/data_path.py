@@ -14,7 +14,8 @@ import argparse
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -103,21 +104,26 @@ def batches(dataset: Dataset, numbers: list[int], batch_size: int, collate: obje
 
 def steps(
     dataset: Dataset, numbers: list[int], args: argparse.Namespace, collate: object
-) -> Iterator[tuple[str, float]]:
-    """Each step of the pipeline, its name and the seconds all clips spend in it."""
-    clips = []
-    name, now = "reading", CLOCKS[args.clock]
-    start = now()
-    clips = [dataset.get_data_info(number) for number in numbers]
-    yield name, now() - start
-    for step in dataset.pipeline.transforms:
-        start = now()
-        clips = [step(clip) for clip in clips]
-        yield type(step).__name__, now() - start
-    start = now()
-    for first in range(0, len(clips), args.batch_size):
-        collate(clips[first : first + args.batch_size])
-    yield "collation", now() - start
+) -> Iterable[tuple[str, float]]:
+    """Each step of the pipeline, its name and the seconds all clips spend in it.
+
+    Clips go through all steps one by one, as in a worker: what a step made is still in the cache.
+    """
+    transforms, now = dataset.pipeline.transforms, CLOCKS[args.clock]
+    names = ["reading", *(type(step).__name__ for step in transforms), "collation"]
+    took = [0.0] * len(names)
+    for first in range(0, len(numbers), args.batch_size):
+        packed = []
+        for number in numbers[first : first + args.batch_size]:
+            moments, clip = [now()], dataset.get_data_info(number)
+            for step in transforms:
+                moments.append(now())
+                clip = step(clip)
+            moments.append(now())
+            took[:-1] = [a + b for a, b in zip(took, np.diff(moments).tolist())]
+            packed.append(clip)
+        took[-1] += seconds(partial(collate, packed), args.clock)
+    return zip(names, took)
 
 
 if __name__ == "__main__":

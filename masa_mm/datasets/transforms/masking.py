@@ -8,7 +8,6 @@ from mmaction.registry import TRANSFORMS
 from masa_mm.skeleton import PARTS
 
 from .base import PART_SIZES, PART_STARTS, SignTransform, random_subset, split_views
-from .motion import motion_residual, motion_weight
 
 
 @TRANSFORMS.register_module()
@@ -104,25 +103,32 @@ class MotionAwareMasking(SignTransform):
 
     def _candidates(self, keypoint: np.ndarray, score: np.ndarray) -> np.ndarray:
         """bool [views, parts, T] from [M, views, T, V, C] and [M, views, T, V]."""
+        sure = (score > 0) & (score >= self.score_thr)
         if self.strategy == "random":
-            return self._count_joints((score > 0) & (score >= self.score_thr)) > 0
-        motion = motion_residual(keypoint, score, self.interval, self.pixel_scale)
-        confident = motion_weight(score, self.interval, self.score_thr) > 0
-        moving = confident & self._moves(motion)
-        return self._count_joints(moving) > self.joint_ratio * self._count_joints(confident)
+            return self._count_joints(sure) > 0
+        here, there = slice(-self.interval), slice(self.interval, None)
+        confident = sure[..., here, :] & sure[..., there, :]
+        ahead, now = keypoint[..., there, :, :], keypoint[..., here, :, :]
+        moving = confident & self._moves(np.subtract(ahead, now, dtype=np.float32))
+        most = self._count_joints(moving) > self.joint_ratio * self._count_joints(confident)
+        candidates = np.zeros((*most.shape[:2], score.shape[-2]), bool)
+        candidates[..., here] = most
+        return candidates
 
     def _moves(self, motion: np.ndarray) -> np.ndarray:
-        """bool [..., V] from motion [..., V, C]."""
+        """bool [..., V] from motion [..., V, C], which it may overwrite."""
+        least = self.motion_thr / self.pixel_scale
         if self.signed:
-            return (motion > self.motion_thr).any(-1)
+            return (motion > least).any(-1)
+        np.square(motion, out=motion)
         # By coordinate: numpy sums over so short an axis at a seventh of the speed.
-        squares = (np.square(motion[..., axis]) for axis in range(motion.shape[-1]))
-        return sum(squares) > self.motion_thr**2
+        return sum(motion[..., axis] for axis in range(motion.shape[-1])) > least**2
 
     def _count_joints(self, joints: np.ndarray) -> np.ndarray:
         """Trues a part, int [views, parts, T] (one part at frame level), of [M, views, T, V]."""
-        starts = PART_STARTS if self.level == "part" else (0,)
-        per_part = np.add.reduceat(joints, starts, axis=-1, dtype=np.int64)
+        if self.level == "frame":
+            return joints.sum(-1).sum(0)[:, None]
+        per_part = np.add.reduceat(joints, PART_STARTS, axis=-1, dtype=np.int64)
         return np.moveaxis(per_part.sum(0), -1, 1)
 
     def _reopened(self, present: np.ndarray, masked: np.ndarray) -> np.ndarray:
