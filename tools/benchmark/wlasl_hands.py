@@ -48,6 +48,8 @@ SEEDS = (0, 1, 2)
 # What is pretrained, and for how many epochs; the ablations are short, and so is what they are
 # compared with.
 PRETRAINED = {"masa": 40, "masa_short": 20, "motion_only": 20, "alignment_only": 20}
+# What is pretrained more than once. Labels and finetuning vary upon the first.
+REPEATED = ("masa",)
 # The rows of the frozen table: features and the segments they are averaged over.
 FROZEN = {
     "raw poses": 8,
@@ -81,10 +83,11 @@ class Job:
 def jobs() -> Iterator[Job]:
     """All jobs, in an order in which each finds what it needs."""
     for arm in PRETRAINED:
-        yield Job("pretrain", arm)
+        for seed in SEEDS if arm in REPEATED else SEEDS[:1]:
+            yield Job("pretrain", arm, seed)
     for subset in SUBSETS:
         for arm in FROZEN:
-            for seed in SEEDS if arm.startswith("random") else SEEDS[:1]:
+            for seed in SEEDS if network_of(arm) in ("random network", *REPEATED) else SEEDS[:1]:
                 yield Job("frozen", arm, seed, subset)
         for ratio in RATIOS[1:]:
             for arm in FROZEN_FEW:
@@ -98,6 +101,11 @@ def jobs() -> Iterator[Job]:
     for subset in SUBSETS:
         for seed in SEEDS:
             yield Job("finetune", "stgcnpp", seed, subset)
+
+
+def network_of(row: str) -> str:
+    """The network behind a row of the frozen table."""
+    return row.split(",")[0]
 
 
 class Study:
@@ -177,11 +185,12 @@ class Study:
             return partial(raw_pose_features, num_segments=segments)
         torch.manual_seed(job.seed)
         backbone = MODELS.build(cfg.model.backbone)
-        network = job.arm.split(",")[0]
+        network = network_of(job.arm)
         if network == "random network":
             calibrate_batch_norm(backbone, train)
         else:
-            StrictPretrained(self._checkpoint(network), "backbone.")(backbone)
+            seed = job.seed if job.ratio == 1 else 0
+            StrictPretrained(self._checkpoint(network, seed), "backbone.")(backbone)
         return partial(extract_features, backbone, num_segments=segments)
 
     def finetune(self, job: Job) -> dict:
@@ -233,8 +242,8 @@ class Study:
             cfg.train_dataloader.dataset.update(label_ratio=job.ratio, label_seed=job.seed)
         cfg.train_cfg.val_interval = cfg.train_cfg.max_epochs
 
-    def _checkpoint(self, arm: str) -> str:
-        folder = self.out / Job("pretrain", arm).name
+    def _checkpoint(self, arm: str, seed: int = 0) -> str:
+        folder = self.out / Job("pretrain", arm, seed).name
         if not (folder / "result.json").exists():
             raise FileNotFoundError(f"{folder}: pretraining '{arm}' has not finished; run it first")
         return str(folder / (folder / "last_checkpoint").read_text().rsplit("/", 1)[-1])
