@@ -48,7 +48,7 @@ SEEDS = (0, 1, 2)
 # What is pretrained, and for how many epochs; the ablations are short, and so is what they are
 # compared with.
 PRETRAINED = {"masa": 40, "masa_short": 20, "motion_only": 20, "alignment_only": 20}
-# What is pretrained more than once. Labels and finetuning vary upon the first.
+# What is pretrained with each seed, for the frozen rows.
 REPEATED = ("masa",)
 # The rows of the frozen table: features and the segments they are averaged over.
 FROZEN = {
@@ -78,6 +78,11 @@ class Job:
         if self.subset:
             parts += [str(self.subset), f"{self.ratio:.0%}".rstrip("%") + "pc"]
         return "-".join([*parts, f"seed{self.seed}"])
+
+    @property
+    def pretrained_seed(self) -> int:
+        """Which pretraining it starts from; where labels or weights vary, that is the first."""
+        return self.seed if self.kind == "frozen" and self.ratio == 1 else 0
 
 
 def jobs() -> Iterator[Job]:
@@ -189,8 +194,8 @@ class Study:
         if network == "random network":
             calibrate_batch_norm(backbone, train)
         else:
-            seed = job.seed if job.ratio == 1 else 0
-            StrictPretrained(self._checkpoint(network, seed), "backbone.")(backbone)
+            checkpoint = self._checkpoint(network, job.pretrained_seed)
+            StrictPretrained(checkpoint, "backbone.")(backbone)
         return partial(extract_features, backbone, num_segments=segments)
 
     def finetune(self, job: Job) -> dict:
@@ -203,7 +208,7 @@ class Study:
         cfg = self._config(f"{config}_{job.subset}", job)
         self._point_to_data(cfg, job)
         if job.arm == "masa":
-            cfg.model.backbone.init_cfg.checkpoint = self._checkpoint("masa")
+            cfg.model.backbone.init_cfg.checkpoint = self._checkpoint("masa", job.pretrained_seed)
         runner = Runner.from_cfg(cfg)
         runner.train()
         metrics = {
@@ -242,7 +247,7 @@ class Study:
             cfg.train_dataloader.dataset.update(label_ratio=job.ratio, label_seed=job.seed)
         cfg.train_cfg.val_interval = cfg.train_cfg.max_epochs
 
-    def _checkpoint(self, arm: str, seed: int = 0) -> str:
+    def _checkpoint(self, arm: str, seed: int) -> str:
         folder = self.out / Job("pretrain", arm, seed).name
         if not (folder / "result.json").exists():
             raise FileNotFoundError(f"{folder}: pretraining '{arm}' has not finished; run it first")

@@ -27,9 +27,20 @@ def test_every_job_has_a_folder_of_its_own_and_comes_after_what_it_needs(study):
     pretrained = set()
     for job in jobs:
         if job.kind == "pretrain":
-            pretrained.add(job.arm)
-        elif job.arm in study.PRETRAINED:
-            assert job.arm in pretrained
+            pretrained.add((job.arm, job.seed))
+        elif study.network_of(job.arm) in study.PRETRAINED:
+            assert (study.network_of(job.arm), job.pretrained_seed) in pretrained
+
+
+def test_frozen_rows_vary_the_pretraining_and_others_the_labels(study):
+    seeds = {
+        (job.kind, job.ratio, job.seed): job.pretrained_seed
+        for job in study.jobs()
+        if study.network_of(job.arm) == "masa" and job.kind != "pretrain"
+    }
+    assert {seeds["frozen", 1.0, seed] for seed in study.SEEDS} == set(study.SEEDS)
+    assert {seeds["finetune", 1.0, seed] for seed in study.SEEDS} == {0}
+    assert {seeds["frozen", 0.1, seed] for seed in study.SEEDS} == {0}
 
 
 def test_report_gives_mean_and_spread_in_percent(study, tmp_path):
@@ -89,7 +100,7 @@ def test_a_job_that_is_done_is_not_run_again(study, tmp_path):
 
 def test_finetuning_needs_its_pretraining(study, tmp_path):
     with pytest.raises(FileNotFoundError, match="pretraining 'masa' has not finished"):
-        study.Study(tmp_path, tmp_path)._checkpoint("masa")
+        study.Study(tmp_path, tmp_path)._checkpoint("masa", 0)
 
 
 @pytest.mark.parametrize(("ratio", "epochs"), [(0.25, 80), (0.1, 80)])
