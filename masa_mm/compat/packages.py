@@ -1,10 +1,12 @@
-"""What is missing from mmaction2's and mmcv's packages."""
+"""What is missing from the packages of mmaction2 and mmcv, and of what they import."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import pickle
 import sys
+import time
 import types
 import warnings
 from pathlib import Path
@@ -12,6 +14,31 @@ from typing import Any
 
 from .. import versions
 from .workarounds import workaround
+
+# Seconds to wait for a file that takes another process some milliseconds to write.
+PATIENCE = 5.0
+
+
+@workaround(
+    "google/yapf#1204: processes that import it first, all at once, read a cache half written"
+)
+def whole_yapf_cache() -> bool:
+    """Imports yapf, as mmengine does, and waits while another process writes its cache."""
+    end = time.monotonic() + PATIENCE
+    waited = False
+    while True:
+        try:
+            import yapf  # noqa: F401
+        except (EOFError, pickle.UnpicklingError) as error:
+            if time.monotonic() > end:
+                raise ImportError(
+                    f"yapf, which mmengine imports, cannot read its cache ({error}): delete the "
+                    "folder YAPF of your cache (on Linux: rm -r ~/.cache/YAPF) and try again"
+                ) from error
+            waited = True
+            time.sleep(0.05)
+        else:
+            return waited
 
 
 @workaround("open-mmlab/mmaction2#2714: mmaction2 needs importlib_metadata but does not declare it")

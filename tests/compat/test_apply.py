@@ -54,4 +54,4 @@ def test_apply_refuses_mmcv_2_2_with_the_command_that_mends_it(monkeypatch):
 
 def test_every_workaround_names_where_it_is_reported():
     for item in compat.WORKAROUNDS:
-        assert item.issue.startswith(("open-mmlab/", "pypa/")), item.name
+        assert item.issue.startswith(("open-mmlab/", "pypa/", "google/")), item.name

@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -35,3 +37,54 @@ def test_importlib_metadata_is_the_standard_librarys_where_missing(monkeypatch):
 
     assert distribution is importlib.metadata.distribution
     assert PackageNotFoundError is importlib.metadata.PackageNotFoundError
+
+
+# ---- yapf's cache ------------------------------------------------------------------------------
+
+
+def start_with_cache(folder, *lines):
+    """A Python process whose caches lie in a folder."""
+    root = Path(packages.__file__).parents[2]
+    env = {**os.environ, "XDG_CACHE_HOME": str(folder), "PYTHONPATH": str(root)}
+    return subprocess.Popen(
+        [sys.executable, "-c", "\n".join(lines)],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def yapf_cache(tmp_path):
+    assert start_with_cache(tmp_path, "import yapf").wait() == 0
+    found = list(tmp_path.rglob("Grammar-*.pickle"))
+    if not found:
+        pytest.skip("yapf keeps its cache elsewhere on this system")
+    return found[0]
+
+
+def test_a_cache_that_another_process_is_writing_is_waited_for(yapf_cache, tmp_path):
+    whole = yapf_cache.read_bytes()
+    yapf_cache.write_bytes(whole[: len(whole) // 2])
+    process = start_with_cache(
+        tmp_path,
+        "import time",
+        "sleep = time.sleep",
+        "time.sleep = lambda seconds: (print('waits', flush=True), sleep(seconds))",
+        "import masa_mm, yapf",
+        "print(masa_mm.compat.packages.whole_yapf_cache())",
+    )
+    assert process.stdout.readline() == "waits\n"
+    yapf_cache.write_bytes(whole)
+    out, errors = process.communicate(timeout=100)
+    assert process.returncode == 0, errors
+    assert out.splitlines()[-1] == "False"
+
+
+def test_a_cache_that_stays_torn_is_named(yapf_cache, tmp_path):
+    yapf_cache.write_bytes(b"")
+    process = start_with_cache(tmp_path, "import masa_mm")
+    _, errors = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert "ImportError: yapf, which mmengine imports, cannot read its cache" in errors

@@ -1,0 +1,3 @@
+"""Tests meet the MM stack as users do: mended by masa_mm, whichever module they import first."""
+
+import masa_mm  # noqa: F401
