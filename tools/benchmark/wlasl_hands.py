@@ -48,7 +48,7 @@ SEEDS = (0, 1, 2)
 # What is pretrained, and for how many epochs; the ablations are short, and so is what they are
 # compared with.
 PRETRAINED = {"masa": 40, "masa_short": 20, "motion_only": 20, "alignment_only": 20}
-# What is pretrained with each seed, for the frozen rows.
+# What is pretrained with each seed: a run starts from the pretraining of its own.
 REPEATED = ("masa",)
 # The rows of the frozen table: features and the segments they are averaged over.
 FROZEN = {
@@ -78,11 +78,6 @@ class Job:
         if self.subset:
             parts += [str(self.subset), f"{self.ratio:.0%}".rstrip("%") + "pc"]
         return "-".join([*parts, f"seed{self.seed}"])
-
-    @property
-    def pretrained_seed(self) -> int:
-        """Which pretraining it starts from; where labels or weights vary, that is the first."""
-        return self.seed if self.kind == "frozen" and self.ratio == 1 else 0
 
 
 def jobs() -> Iterator[Job]:
@@ -194,8 +189,7 @@ class Study:
         if network == "random network":
             calibrate_batch_norm(backbone, train)
         else:
-            checkpoint = self._checkpoint(network, job.pretrained_seed)
-            StrictPretrained(checkpoint, "backbone.")(backbone)
+            StrictPretrained(self._checkpoint(network, job.seed), "backbone.")(backbone)
         return partial(extract_features, backbone, num_segments=segments)
 
     def finetune(self, job: Job) -> dict:
@@ -208,7 +202,7 @@ class Study:
         cfg = self._config(f"{config}_{job.subset}", job)
         self._point_to_data(cfg, job)
         if job.arm == "masa":
-            cfg.model.backbone.init_cfg.checkpoint = self._checkpoint("masa", job.pretrained_seed)
+            cfg.model.backbone.init_cfg.checkpoint = self._checkpoint("masa", job.seed)
         runner = Runner.from_cfg(cfg)
         runner.train()
         metrics = {
