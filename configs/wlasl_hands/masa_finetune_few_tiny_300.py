@@ -1,13 +1,5 @@
 """Tiny MASA finetuned on few labels of WLASL300-hands."""
 
-_base_ = ["./masa_finetune_tiny_300.py"]
+_base_ = ["./masa_finetune_tiny_300.py", "../_base_/schedules/slow_backbone.py"]
 
-# A tenth of the rate for what pretraining has learned: few labels unlearn it at the full one.
-optim_wrapper = dict(
-    paramwise_cfg=dict(
-        custom_keys={
-            "backbone": dict(lr_mult=0.1),
-            "in_proj_bias": dict(lr_mult=0.1, decay_mult=0.0),
-        }
-    )
-)
+optim_wrapper = dict(paramwise_cfg=_base_.slow_backbone)

@@ -9,11 +9,3 @@ _base_ = [
 
 # Not the last three quarters of an epoch, whose oldest keys are those of another network.
 model = dict(alignment=dict(bank_length=1024))
-max_epochs = 40
-train_cfg = dict(max_epochs=max_epochs)
-param_scheduler = [
-    dict(type="LinearLR", start_factor=1e-2, begin=0, end=1, convert_to_iter_based=True),
-    dict(
-        type="CosineAnnealingLR", eta_min=1e-5, begin=1, end=max_epochs, convert_to_iter_based=True
-    ),
-]

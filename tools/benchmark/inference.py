@@ -28,7 +28,15 @@ import numpy as np
 import torch
 from collation import collate_function
 from counting import count_flops, gflops, operators, print_table, spread
-from machine import CLOCKS, MatmulRate, load, machine, peak_memory, seconds
+from machine import (
+    CLOCKS,
+    MatmulRate,
+    machine,
+    peak_memory,
+    refuse_cpu_clock_of_threads,
+    reported,
+    seconds,
+)
 from mmaction.registry import DATASETS, METRICS, MODELS
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
@@ -54,20 +62,20 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     init_default_scope("mmaction")
     print(machine(), flush=True)
-    try:
-        for name in args.networks:
-            recognition = Recognition(NETWORKS[name], args)
-            print(f"\n{name}, {args.precision}, frames: {args.frames}")
-            if args.profile:
-                batch = recognition.batch(args.batch_sizes[-1])
-                print(operators(partial(recognition.predict, batch), args.rows))
-            else:
-                print_table(rows(recognition, args))
-    except (OSError, UserError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"peak memory {peak_memory() / 1e9:.2f} GB, load {load()} at the end")
-    return 0
+    return reported(lambda: measure(args))
+
+
+def measure(args: argparse.Namespace) -> None:
+    """Print what was asked for, network by network."""
+    for name in args.networks:
+        recognition = Recognition(NETWORKS[name], args)
+        print(f"\n{name}, {args.precision}, frames: {args.frames}")
+        if args.profile:
+            batch = recognition.batch(args.batch_sizes[-1])
+            print(operators(partial(recognition.predict, batch), args.rows))
+        else:
+            print_table(rows(recognition, args))
+    print(f"peak memory {peak_memory() / 1e9:.2f} GB")
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -91,8 +99,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="change the config"
     )
     args = parser.parse_args(argv)
-    if args.clock == "cpu" and torch.get_num_threads() > 1:
-        parser.error("--clock cpu adds up threads; set OMP_NUM_THREADS=1")
+    refuse_cpu_clock_of_threads(parser, args)
     if min([*args.batch_sizes, args.train_batch, args.views, args.repeats]) < 1:
         parser.error("sizes and --repeats must be 1 or more")
     return args

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import resource
@@ -16,6 +17,12 @@ from masa_mm.errors import UserError
 
 MATMUL_SIZE = 4096
 CLOCKS: dict[str, Callable[[], float]] = dict(wall=time.perf_counter, cpu=time.process_time)
+
+
+def refuse_cpu_clock_of_threads(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """End with a usage error where ``--clock cpu`` would add threads up."""
+    if args.clock == "cpu" and torch.get_num_threads() > 1:
+        parser.error("--clock cpu adds up threads; set OMP_NUM_THREADS=1")
 
 
 def seconds(action: Callable[[], object], clock: str = "wall") -> float:

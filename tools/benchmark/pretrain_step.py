@@ -31,7 +31,15 @@ import numpy as np
 import torch
 from collation import collate_function
 from counting import count_flops, gflops, operators, print_table, spread
-from machine import CLOCKS, MatmulRate, machine, peak_memory, reported, seconds
+from machine import (
+    CLOCKS,
+    MatmulRate,
+    machine,
+    peak_memory,
+    refuse_cpu_clock_of_threads,
+    reported,
+    seconds,
+)
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
@@ -99,8 +107,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="change the config"
     )
     args = parser.parse_args(argv)
-    if args.clock == "cpu" and torch.get_num_threads() > 1:
-        parser.error("--clock cpu adds up threads; set OMP_NUM_THREADS=1")
+    refuse_cpu_clock_of_threads(parser, args)
     if args.steps < 1 or args.batches < 1:
         parser.error("--steps and --batches must be 1 or more")
     return args

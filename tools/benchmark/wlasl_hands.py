@@ -48,8 +48,8 @@ SEEDS = (0, 1, 2)
 # What is pretrained, and for how many epochs; the ablations are short, and so is what they are
 # compared with.
 PRETRAINED = {"masa": 40, "masa_short": 20, "motion_only": 20, "alignment_only": 20}
-# What is pretrained with each seed: a run starts from the pretraining of its own.
-REPEATED = ("masa",)
+# What is made anew with each seed: a run starts from the pretraining of its own.
+REPEATED = ("random network", "masa")
 # The rows of the frozen table: features and the segments they are averaged over.
 FROZEN = {
     "raw poses": 8,
@@ -83,11 +83,11 @@ class Job:
 def jobs() -> Iterator[Job]:
     """All jobs, in an order in which each finds what it needs."""
     for arm in PRETRAINED:
-        for seed in SEEDS if arm in REPEATED else SEEDS[:1]:
+        for seed in seeds_of(arm):
             yield Job("pretrain", arm, seed)
     for subset in SUBSETS:
         for arm in FROZEN:
-            for seed in SEEDS if network_of(arm) in ("random network", *REPEATED) else SEEDS[:1]:
+            for seed in seeds_of(network_of(arm)):
                 yield Job("frozen", arm, seed, subset)
         for ratio in RATIOS[1:]:
             for arm in FROZEN_FEW:
@@ -101,6 +101,11 @@ def jobs() -> Iterator[Job]:
     for subset in SUBSETS:
         for seed in SEEDS:
             yield Job("finetune", "stgcnpp", seed, subset)
+
+
+def seeds_of(network: str) -> tuple[int, ...]:
+    """How often a network is made."""
+    return SEEDS if network in REPEATED else SEEDS[:1]
 
 
 def network_of(row: str) -> str:

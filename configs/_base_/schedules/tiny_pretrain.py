@@ -1,5 +1,5 @@
 # For the tiny network on a CPU: the paper's recipe with a higher rate over fewer epochs.
-max_epochs = 20
+max_epochs = 40
 optim_wrapper = dict(
     type="OptimWrapper",
     optimizer=dict(type="AdamW", lr=1e-3, betas=(0.9, 0.95), weight_decay=1e-4),

@@ -1,6 +1,5 @@
 """The scaling benchmark measures what it says; how fast anything is, is not tested."""
 
-import importlib
 import sys
 from pathlib import Path
 
@@ -10,15 +9,14 @@ import pytest
 from masa_mm.datasets import PoseStore
 
 sys.path.insert(0, str(Path(__file__).parent))
-from benchmark_toys import FOLDER, TINY
+from benchmark_toys import FOLDER, TINY, load
 
 TINY_CONFIG = str(FOLDER.parents[1] / "configs" / "wlasl_hands" / "masa_pretrain_tiny.py")
 
 
 @pytest.fixture(scope="module")
 def scaling():
-    sys.path.insert(0, str(FOLDER))
-    return importlib.import_module("scaling")
+    return load("scaling")
 
 
 def rows_of(capsys):

@@ -1,6 +1,5 @@
 """The study of docs/benchmarks.md: its jobs, and the tables it makes of their results."""
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -8,17 +7,15 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+sys.path.insert(0, str(Path(__file__).parent))
+from benchmark_toys import load
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
 def study():
-    path = ROOT / "tools" / "benchmark" / "wlasl_hands.py"
-    spec = importlib.util.spec_from_file_location("wlasl_hands_study", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load("wlasl_hands")
 
 
 def test_every_job_has_a_folder_of_its_own_and_comes_after_what_it_needs(study):
