@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .skeleton import PARTS
+from masa_mm.pose.skeleton import PARTS
 
 
 class FrameCount(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from mmaction.structures import ActionDataSample
 
-from .errors import UserError
+from masa_mm.errors import UserError
 
 
 class SignDataSamples(Sequence):

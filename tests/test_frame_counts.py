@@ -15,7 +15,7 @@ from masa_mm.frame_counts import (
     frame_positions,
     present_parts,
 )
-from masa_mm.skeleton import PARTS
+from masa_mm.pose.skeleton import PARTS
 
 
 def batch(lengths, key_lengths, seed, key_mask):

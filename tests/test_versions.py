@@ -2,13 +2,13 @@
 
 import configparser
 import re
-from pathlib import Path
 
 import pytest
 
 from masa_mm import versions
 
-ROOT = Path(__file__).resolve().parents[1]
+from toys.paths import ROOT
+
 GOOD = {
     "torch": "2.13.0+cpu",
     "mmengine": "0.10.7",

@@ -26,8 +26,8 @@ from mmengine.runner.checkpoint import save_checkpoint
 from torch import Tensor
 
 import masa_mm  # noqa: F401  (registers what the config names)
-from masa_mm.checkpoints import convert_reference, read_reference
 from masa_mm.errors import UserError
+from masa_mm.models.reference.checkpoint import convert_reference, read_reference
 
 REFERENCE = Path(__file__).resolve().parents[1] / "configs/_base_/models/masa_reference.py"
 EXIT_USER_ERROR = 2

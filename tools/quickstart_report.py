@@ -13,8 +13,6 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
 from masa_mm.apis.reconstruction import Reconstruction, reconstruct_motion
-from masa_mm.datasets.demo import store_path
-from masa_mm.datasets.store import PoseStore
 from masa_mm.evaluation import (
     Predictions,
     bootstrap_intervals,
@@ -22,6 +20,8 @@ from masa_mm.evaluation import (
     top_k_accuracies,
     true_class_ranks,
 )
+from masa_mm.pose.store import PoseStore
+from masa_mm.preparation.demo import store_path
 from masa_mm.visualization import (
     confusion_counts,
     plot_clip,

@@ -16,8 +16,8 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner, find_latest_checkpoint
 
-from ..engine import load_strictly
-from ..errors import UserError
+from masa_mm.engine import load_strictly
+from masa_mm.errors import UserError
 
 EXIT_USER_ERROR = 2
 

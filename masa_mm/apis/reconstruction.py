@@ -33,7 +33,7 @@ class Reconstruction(NamedTuple):
     @property
     def hidden(self) -> np.ndarray:
         """bool [T, 49], joints that are masked and have a motion to predict."""
-        from ..models.recognizers.masa import joints_of_parts
+        from masa_mm.models.recognizers.masa import joints_of_parts
 
         masked = joints_of_parts(torch.from_numpy(self.frame_mask)).numpy()
         return masked & (self.motion_weight > 0)
@@ -55,8 +55,8 @@ def reconstruct_motion(
     Raises:
         KeyError: the pipeline does not mask or has no motion, naming the transform.
     """
-    from ..datasets.collate import pad_clips
-    from ..models.recognizers.masa import require_inputs
+    from masa_mm.datasets.collate import pad_clips
+    from masa_mm.models.recognizers.masa import require_inputs
 
     batch = model.eval().data_preprocessor(pad_clips(list(samples)))
     inputs = batch["inputs"]

@@ -7,15 +7,15 @@ it and says whether it did. Importing this package imports neither torch nor the
 
 from __future__ import annotations
 
-from .. import versions
+from masa_mm import versions
 
 # The order of the workarounds: each may need what stands before it.
 # isort: off
-from . import packages, samples, configs, checkpoints, cpu, logs
+from masa_mm.compat import packages, samples, configs, checkpoints, cpu, logs
 
 # isort: on
-from .checkpoints import CheckpointError, load_from_local
-from .workarounds import WORKAROUNDS, Workaround
+from masa_mm.compat.checkpoints import CheckpointError, load_from_local
+from masa_mm.compat.workarounds import WORKAROUNDS, Workaround
 
 __all__ = [
     "WORKAROUNDS",

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from .. import versions
-from ..beside import written_beside
-from ..errors import UserError
-from .workarounds import workaround
+from masa_mm import versions
+from masa_mm.atomic_write import atomic_write
+from masa_mm.compat.workarounds import workaround
+from masa_mm.errors import UserError
 
 
 class CheckpointError(UserError):
@@ -123,7 +123,7 @@ def whole_files() -> bool:
 def _write_beside(put: Callable) -> Callable:
     @functools.wraps(put)
     def put_whole(self, obj: Any, filepath: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
-        with written_beside(filepath) as beside:
+        with atomic_write(filepath) as beside:
             put(self, obj, beside, *args, **kwargs)
 
     return put_whole

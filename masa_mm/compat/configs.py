@@ -8,9 +8,9 @@ import importlib.util
 import sys
 from typing import Any
 
-from .. import versions
-from .packages import package_folder
-from .workarounds import workaround
+from masa_mm import versions
+from masa_mm.compat.packages import package_folder
+from masa_mm.compat.workarounds import workaround
 
 
 @workaround("pypa/setuptools#3085: setuptools >= 82 has no pkg_resources, which mmengine imports")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
-from .workarounds import workaround
+from masa_mm.compat.workarounds import workaround
 
 
 @workaround("open-mmlab/mmengine (unreported): distributed start needs CUDA and NCCL")

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from .workarounds import workaround
+from masa_mm.compat.workarounds import workaround
 
 # What mmengine does as configured, or does itself against its own advice.
 ROUTINE = (

@@ -12,8 +12,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from .. import versions
-from .workarounds import workaround
+from masa_mm import versions
+from masa_mm.compat.workarounds import workaround
 
 # Seconds to wait for a file that takes another process some milliseconds to write.
 PATIENCE = 5.0

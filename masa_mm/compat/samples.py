@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .workarounds import workaround
+from masa_mm.compat.workarounds import workaround
 
 # name in 1.2 -> name in 1.1, where the value is the ``item`` of a LabelData
 _RENAMED = dict(gt_label="gt_labels", pred_label="pred_labels", pred_score="pred_scores")

@@ -1,12 +1,15 @@
 """Signs from file to batch; importing registers datasets, transforms and the collate function."""
 
-from . import transforms
-from .balanced_batches import LengthBalancedBatches
-from .benchmarks import Coverage, MSASLPose, NMFsCSLPose, SignBenchmark, SLR500Pose, WLASLPose
-from .collate import pad_clips
-from .pool import PooledSigns, PoolSampler
-from .sign_pose_dataset import SignPoseDataset
-from .store import PoseStore, PoseStoreError, PoseStoreWriter, write_store
+from masa_mm.datasets import transforms
+from masa_mm.datasets.balanced_batches import LengthBalancedBatches
+from masa_mm.datasets.benchmarks import MSASLPose, NMFsCSLPose, SLR500Pose, WLASLPose
+from masa_mm.datasets.collate import pad_clips
+from masa_mm.datasets.pool import PooledSigns, PoolSampler
+from masa_mm.datasets.sign_benchmark import Coverage, SignBenchmark
+from masa_mm.datasets.sign_pose_dataset import SignPoseDataset
+from masa_mm.pose.store import PoseStore
+from masa_mm.pose.store_format import PoseStoreError
+from masa_mm.pose.store_writer import PoseStoreWriter, write_store
 
 __all__ = [
     "Coverage",

@@ -11,7 +11,7 @@ from mmengine.dataset import DefaultSampler
 from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import BatchSampler
 
-from .clip_choice import DatasetError
+from masa_mm.datasets.clip_selection import DatasetError
 
 NOBODY = -1
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from mmaction.registry import DATASETS
 
-from .clip_choice import DatasetError, stratified_share
-from .held_out import HeldOutOfTrain
-from .official_clip import OfficialClip, OfficialList
-from .official_lists import file_id, read_json, read_msasl, read_wlasl
-from .sign_benchmark import Coverage, OfficialSplit, SignBenchmark
+from masa_mm.datasets.clip_selection import DatasetError, stratified_share
+from masa_mm.datasets.held_out import HeldOutOfTrain
+from masa_mm.datasets.official_clip import OfficialClip, OfficialList
+from masa_mm.datasets.official_lists import file_id, read_json, read_msasl, read_wlasl
+from masa_mm.datasets.sign_benchmark import Coverage, OfficialSplit, SignBenchmark
 
 __all__ = [
     "BENCHMARKS",

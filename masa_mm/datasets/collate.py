@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from mmengine.registry import FUNCTIONS
 
+from masa_mm.errors import UserError
+from masa_mm.frame_counts import count_batch
 from masa_mm.structures import SignDataSamples
-
-from ..errors import UserError
-from ..frame_counts import count_batch
 
 # How many axes of a clip's array, split into views, come before the frames.
 # Flat arrays are [views * T, ...]; the joints are [views, persons, T, joints, 3] already.

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .clip_choice import DatasetError
-from .official_clip import OfficialClip, OfficialList
-from .official_lists import read_rows
-from .sign_benchmark import OfficialSplit, SignBenchmark
+from masa_mm.datasets.clip_selection import DatasetError
+from masa_mm.datasets.official_clip import OfficialClip, OfficialList
+from masa_mm.datasets.official_lists import read_rows
+from masa_mm.datasets.sign_benchmark import OfficialSplit, SignBenchmark
 
 
 class HeldOutOfTrain(SignBenchmark):

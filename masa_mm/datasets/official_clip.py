@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import UserError
+from masa_mm.errors import UserError
 
 
 class ClipRangeError(UserError):

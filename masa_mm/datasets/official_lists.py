@@ -17,9 +17,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from ..errors import UserError
-from .foreign_files import foreign_kind, require_file
-from .official_clip import Box, FrameRange, OfficialClip, OfficialList
+from masa_mm.datasets.official_clip import Box, FrameRange, OfficialClip, OfficialList
+from masa_mm.errors import UserError
+from masa_mm.pose.files import foreign_kind, require_file
 
 _MISSING = "no such list; download it from the benchmark's site"
 

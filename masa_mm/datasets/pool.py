@@ -13,8 +13,8 @@ from mmengine.dataset import Compose, ConcatDataset, DefaultSampler
 from mmengine.logging import print_log
 from mmengine.registry import DATA_SAMPLERS
 
-from .clip_choice import DatasetError
-from .sign_pose_dataset import SignPoseDataset
+from masa_mm.datasets.clip_selection import DatasetError
+from masa_mm.datasets.sign_pose_dataset import SignPoseDataset
 
 MISSING = ("error", "skip")
 SAMPLINGS = ("natural", "balanced")

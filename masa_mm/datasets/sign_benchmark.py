@@ -7,11 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .clip_choice import DatasetError, check_class_order
-from .official_clip import ClipRangeError, FrameRange, OfficialClip, OfficialList, cut_clips
-from .sign_pose_dataset import SignPoseDataset
-from .sources.base import read_class_list
-from .store import clip_hash
+from masa_mm.datasets.clip_selection import DatasetError, check_class_order
+from masa_mm.datasets.official_clip import (
+    ClipRangeError,
+    FrameRange,
+    OfficialClip,
+    OfficialList,
+    cut_clips,
+)
+from masa_mm.datasets.sign_pose_dataset import SignPoseDataset
+from masa_mm.pose.files import read_class_list
+from masa_mm.pose.store_format import clip_hash
 
 
 class Coverage(NamedTuple):

@@ -11,9 +11,14 @@ from mmaction.datasets import BaseActionDataset
 from mmaction.registry import DATASETS
 from mmengine.logging import print_log
 
-from .clip_choice import DatasetError, common_class_list, leave_out, stratified_share
-from .pose_pickle import PosePickle
-from .store import PoseStore
+from masa_mm.datasets.clip_selection import (
+    DatasetError,
+    common_class_list,
+    leave_out,
+    stratified_share,
+)
+from masa_mm.pose.pose_pickle import PosePickle
+from masa_mm.pose.store import PoseStore
 
 
 @DATASETS.register_module()

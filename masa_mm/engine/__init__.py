@@ -1,4 +1,4 @@
-from .hooks import (
+from masa_mm.engine.hooks import (
     BufferedInfoHook,
     CompileHook,
     CoverageHook,
@@ -6,8 +6,8 @@ from .hooks import (
     EpochSeedHook,
     MomentumAlignmentHook,
 )
-from .strict_loading import load_strictly
-from .strict_pretrained import CheckpointMismatchError, StrictPretrained
+from masa_mm.engine.strict_loading import load_strictly
+from masa_mm.engine.strict_pretrained import CheckpointMismatchError, StrictPretrained
 
 __all__ = [
     "BufferedInfoHook",

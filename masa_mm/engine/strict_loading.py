@@ -10,8 +10,12 @@ from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader, Runner
 from torch import Tensor
 
-from .bare_model import bare_model
-from .strict_pretrained import CheckpointMismatchError, describe_mismatch, weights_by_name
+from masa_mm.engine.strict_pretrained import (
+    CheckpointMismatchError,
+    describe_mismatch,
+    weights_by_name,
+)
+from masa_mm.engine.unwrap_model import unwrap_model
 
 _PARTLY = "; to train from what fits, the rest random: --cfg-options load_partly=True"
 
@@ -93,8 +97,8 @@ def _weights(filename: str) -> dict[str, Tensor]:
 
 
 def _wanted(runner: Runner) -> dict[str, Tensor]:
-    return bare_model(runner).state_dict()
+    return unwrap_model(runner).state_dict()
 
 
 def _model(runner: Runner) -> str:
-    return type(bare_model(runner)).__name__
+    return type(unwrap_model(runner)).__name__

@@ -12,9 +12,9 @@ from mmengine.registry import WEIGHT_INITIALIZERS
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-from ..errors import UserError
+from masa_mm.errors import UserError
 
-# What only the authors' names have (see masa_mm.checkpoints, which maps them).
+# What only the authors' names have (see masa_mm.models.reference, which maps them).
 _AUTHORS_PART = "embed.st_gcn_"
 
 

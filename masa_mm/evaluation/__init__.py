@@ -1,10 +1,10 @@
 """Metrics."""
 
-from .accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
-from .fusion import FusionWeights, fuse_scores, search_weights
-from .predictions import Predictions, load_predictions
-from .score_files import AlignedScores, align_scores, load_scores, save_scores
-from .sign_accuracy import SignAccuracy
+from masa_mm.evaluation.accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
+from masa_mm.evaluation.fusion import FusionWeights, fuse_scores, search_weights
+from masa_mm.evaluation.predictions import Predictions, load_predictions
+from masa_mm.evaluation.score_files import AlignedScores, align_scores, load_scores, save_scores
+from masa_mm.evaluation.sign_accuracy import SignAccuracy
 
 __all__ = [
     "AlignedScores",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..errors import UserError
+from masa_mm.errors import UserError
 
 # Resamples held in memory at once: bounds the work arrays at about 100 MB for 25,000 clips.
 _CHUNK_ELEMENTS = 2_000_000

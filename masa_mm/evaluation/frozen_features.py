@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 
-from ..datasets import pad_clips
-from ..skeleton import PARTS
+from masa_mm.datasets import pad_clips
+from masa_mm.pose.skeleton import PARTS
 
 
 class ClipFeatures(NamedTuple):

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import UserError
-from .accuracy import top_k_accuracies, true_class_ranks
+from masa_mm.errors import UserError
+from masa_mm.evaluation.accuracy import top_k_accuracies, true_class_ranks
 
 METRICS = ("top1_pi", "top1_pc")
 MAX_TRIED = 20_000

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..datasets.safe_pickle import UnsafePickleError, load_pickle
-from ..errors import UserError
+from masa_mm.errors import UserError
+from masa_mm.pose.safe_pickle import UnsafePickleError, load_pickle
 
 
 class Predictions(NamedTuple):

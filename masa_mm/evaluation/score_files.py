@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..beside import written_beside
-from ..datasets.sources.files import read_arrays, read_table
-from ..errors import UserError
-from .predictions import Predictions, load_predictions
+from masa_mm.atomic_write import atomic_write
+from masa_mm.errors import UserError
+from masa_mm.evaluation.predictions import Predictions, load_predictions
+from masa_mm.pose.files import read_arrays, read_table
 
 
 class ScoreFileError(UserError):
@@ -59,7 +59,7 @@ def save_scores(path: str | os.PathLike, found: Predictions) -> None:
     ending = Path(path).suffix.lower()
     if ending not in (".npz", ".csv"):
         raise ScoreFileError(f"{path}: scores are written as .npz or .csv")
-    with written_beside(path) as beside:
+    with atomic_write(path) as beside:
         if ending == ".npz":
             with open(beside, "wb") as file:
                 np.savez_compressed(

@@ -14,8 +14,8 @@ from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from ..errors import UserError
-from .accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
+from masa_mm.errors import UserError
+from masa_mm.evaluation.accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
 
 
 @METRICS.register_module()

@@ -1,11 +1,12 @@
-from .alignment import SemanticAlignment
-from .backbones import MASAEncoder, MaskTokenEncoder
-from .data_preprocessor import SignDataPreprocessor
-from .decoders import FramePredictor, MotionDecoder, PartPredictor
-from .heads import MASAHead
-from .layers import AveragePooling, LearnedPooling
-from .losses import MotionLoss, PartMotionLoss
-from .recognizers import MASA, SignRecognizer
+from masa_mm.models.alignment import SemanticAlignment
+from masa_mm.models.backbones import MASAEncoder
+from masa_mm.models.data_preprocessor import SignDataPreprocessor
+from masa_mm.models.decoders import FramePredictor, MotionDecoder, PartPredictor
+from masa_mm.models.heads import MASAHead
+from masa_mm.models.layers import AveragePooling, LearnedPooling
+from masa_mm.models.losses import MotionLoss, PartMotionLoss
+from masa_mm.models.recognizers import MASA, SignRecognizer
+from masa_mm.models.reference.mask_token_encoder import MaskTokenEncoder
 
 __all__ = [
     "MASA",

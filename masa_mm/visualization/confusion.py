@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from .style import INK, new_figure
+from masa_mm.visualization.style import INK, new_figure
 
 _MAX_NAMED, _MAX_WRITTEN = 60, 25
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from .style import FAINT, INK, RUN_COLORS, new_figure, plain
+from masa_mm.visualization.style import FAINT, INK, RUN_COLORS, new_figure, plain
 
 
 def read_scalars(path: str | Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -8,9 +8,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ..skeleton import NUM_JOINTS, PARTS, Part
-from .skeleton import draw_part, note_absence
-from .style import FAINT, INK, MASKED_SHADE, PREDICTED_COLOR, TRUE_COLOR, bare, new_figure, plain
+from masa_mm.pose.skeleton import NUM_JOINTS, PARTS, Part
+from masa_mm.visualization.skeleton import draw_part, note_absence
+from masa_mm.visualization.style import (
+    FAINT,
+    INK,
+    MASKED_SHADE,
+    PREDICTED_COLOR,
+    TRUE_COLOR,
+    bare,
+    new_figure,
+    plain,
+)
 
 
 def plot_masked_motion(

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from ..skeleton import BODY, LEFT_HAND, NUM_JOINTS, PARTS, RIGHT_HAND, WRIST_LINKS, Part
-from .style import INK, PART_COLORS, bare, new_figure
+from masa_mm.pose.skeleton import BODY, LEFT_HAND, NUM_JOINTS, PARTS, RIGHT_HAND, WRIST_LINKS, Part
+from masa_mm.visualization.style import INK, PART_COLORS, bare, new_figure
 
 # A hand's crop is 2.2 times the hand's extent, which makes its side about as long as 1.2 shoulder
 # widths.
@@ -71,7 +71,7 @@ def draw_part(
 
     Args:
         axes: where; y is taken to run down.
-        part: which of :data:`masa_mm.skeleton.PARTS`.
+        part: which of :data:`masa_mm.pose.skeleton.PARTS`.
         keypoint: [V, 2] the part's joints, in the axes' data units.
         score: [V]; 0 is absent.
         color: the part's own colour by default.

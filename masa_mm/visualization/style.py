@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..beside import written_beside
+from masa_mm.atomic_write import atomic_write
 
 PART_COLORS = {"right_hand": "#c8553d", "left_hand": "#2a7f9e", "body": "#4b4f58"}
 TRUE_COLOR, PREDICTED_COLOR = "#1b3a4b", "#e07a1f"
@@ -47,7 +47,7 @@ def save_figure(figure: Figure, path: str | Path, dpi: int = 130) -> Path:
     known = figure.canvas.get_supported_filetypes()
     if path.suffix[1:].lower() not in known:
         raise ValueError(f"cannot write '{path}': use one of .{', .'.join(sorted(known))}")
-    with written_beside(path) as beside:
+    with atomic_write(path) as beside:
         figure.savefig(beside, dpi=dpi, format=path.suffix[1:])
     return path
 

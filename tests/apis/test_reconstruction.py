@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -13,9 +11,11 @@ from mmengine.registry import init_default_scope
 
 import masa_mm  # noqa: F401
 from masa_mm.apis.reconstruction import reconstruct_motion
-from masa_mm.datasets.demo import DemoConfig, store_path, write_demo_stores
+from masa_mm.preparation.demo import DemoConfig, store_path, write_demo_stores
 
-CONFIG = Path(__file__).parents[2] / "configs" / "masa_pretrain_demo.py"
+from toys.paths import ROOT
+
+CONFIG = ROOT / "configs" / "masa_pretrain_demo.py"
 
 
 @pytest.fixture(scope="module")

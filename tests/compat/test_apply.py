@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from mmengine.dist import utils as dist_utils
@@ -13,7 +12,7 @@ from mmengine.runner import CheckpointLoader, Runner
 
 from masa_mm import compat, versions
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
 
 
 def test_import_is_silent():

@@ -1,20 +1,17 @@
 """configs/_base_/datasets of the four benchmarks: they read what docs/data/ tells to put there."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from mmaction.registry import DATASETS, METRICS
 from mmengine.config import Config
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "datasets"))
-from pose_toys import arrays, make_store
-
 import masa_mm  # noqa: F401
 from masa_mm.datasets.benchmarks import BENCHMARKS
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
+from toys.pose_toys import arrays, make_store
+
 LOADERS = dict(train="train_dataloader", val="val_dataloader", test="test_dataloader")
 each_benchmark = pytest.mark.parametrize("name", BENCHMARKS)
 

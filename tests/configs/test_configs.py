@@ -13,9 +13,10 @@ from mmengine.dataset import Compose
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 
-from masa_mm.skeleton import graph_layout
+from masa_mm.pose.skeleton import graph_layout
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
+
 CONFIGS = sorted(
     path.relative_to(ROOT / "configs")
     for path in (ROOT / "configs").rglob("*.py")

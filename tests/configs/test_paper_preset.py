@@ -5,7 +5,6 @@ paper's rule written out. A config value or a component that changes makes one o
 """
 
 import math
-from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
@@ -20,7 +19,8 @@ from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 
 from masa_mm.datasets.collate import pad_clips
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
+
 PARTS = (slice(0, 21), slice(21, 42), slice(42, 49))
 PRETRAINING = [
     "masa_pretrain_paper_wlasl.py",

@@ -4,7 +4,6 @@ Its data is tested in tests/datasets/transforms/test_reference_preset.py, its mo
 """
 
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 
 from masa_mm.datasets.collate import pad_clips
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
 
 
 @pytest.fixture(scope="module")

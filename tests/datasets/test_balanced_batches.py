@@ -1,8 +1,6 @@
 """LengthBalancedBatches: who computes what changes, what an epoch takes does not."""
 
-import sys
 from itertools import chain
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,12 +12,11 @@ from mmengine.hooks import DistSamplerSeedHook
 from mmengine.runner import Runner
 from torch.utils.data import BatchSampler, SequentialSampler
 
-sys.path.insert(0, str(Path(__file__).parent))
-from pose_toys import arrays, make_store
-
 from masa_mm.datasets import LengthBalancedBatches, PooledSigns, PoolSampler, SignPoseDataset
 from masa_mm.datasets.balanced_batches import NOBODY, deal
-from masa_mm.datasets.sign_pose_dataset import DatasetError
+from masa_mm.datasets.clip_selection import DatasetError
+
+from toys.pose_toys import arrays, make_store
 
 
 class Lengths:

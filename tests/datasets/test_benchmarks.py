@@ -2,25 +2,24 @@
 
 import gzip
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mmaction.registry import DATASETS
 
-sys.path.insert(0, str(Path(__file__).parent))
-from pose_toys import arrays, make_store
-
 from masa_mm.datasets import MSASLPose, NMFsCSLPose, SLR500Pose, WLASLPose
 from masa_mm.datasets.benchmarks import slr500_signer
+from masa_mm.datasets.clip_selection import DatasetError
 from masa_mm.datasets.official_lists import ListError, file_id, msasl_id
-from masa_mm.datasets.sign_pose_dataset import DatasetError
-from masa_mm.datasets.sources import convert
-from masa_mm.datasets.sources.wlasl_hands import read_wlasl_hands
+from masa_mm.preparation.convert import convert
+from masa_mm.sources.wlasl_hands import read_wlasl_hands
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-needs_data = pytest.mark.skipif(not SHARED.exists(), reason="../shared/data is not here")
+from toys.paths import SHARED
+from toys.pose_toys import arrays, make_store
+
+SHARED_DATA = SHARED / "data"
+needs_data = pytest.mark.skipif(not SHARED_DATA.exists(), reason="../shared/data is not here")
 
 
 def store_of(path, ids, label=None, **kwargs):
@@ -375,11 +374,11 @@ def test_nmfs_csl_holds_a_share_of_each_class_out_of_train(tmp_path):
 @needs_data
 @pytest.mark.parametrize("size, clips", [(100, 165), (300, 446), (1000, 1290), (2000, 2253)])
 def test_real_wlasl_hands_clips(real_store, size, clips):
-    hands = SHARED / "wlasl_hands"
+    hands = SHARED_DATA / "wlasl_hands"
     official = hands / f"nslt_{size}.json"
     dataset = WLASLPose(real_store, [], split="val", subset=size, split_file=str(official))
     assert len(dataset) == clips == dataset.coverage.found
-    by_gloss = SHARED / "metadata" / "WLASL_v0.3.json.gz"
+    by_gloss = SHARED_DATA / "metadata" / "WLASL_v0.3.json.gz"
     same = WLASLPose(real_store, [], split="val", subset=size, split_file=str(by_gloss))
     assert ids_of_fast(same) == ids_of_fast(dataset)
     np.testing.assert_array_equal(same.labels, dataset.labels)
@@ -391,7 +390,7 @@ def ids_of_fast(dataset):
 
 @pytest.fixture(scope="module")
 def real_store(tmp_path_factory):
-    hands = SHARED / "wlasl_hands"
+    hands = SHARED_DATA / "wlasl_hands"
     path = tmp_path_factory.mktemp("real") / "val.safetensors"
     clips = read_wlasl_hands(
         hands / "wlasl_hands_val.npz", hands / "wlasl_class_list.txt", 1, "val"
@@ -403,7 +402,7 @@ def real_store(tmp_path_factory):
 
 @needs_data
 def test_real_lists_of_the_other_benchmarks(tmp_path):
-    metadata = SHARED / "metadata"
+    metadata = SHARED_DATA / "metadata"
     entries = json.loads((metadata / "MSASL_test.json").read_text())
     chosen = [entries[i] for i in (0, 1000, 4171)]
     store = store_of(tmp_path / "a.safetensors", [msasl_id(entry) for entry in chosen])

@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from masa_mm.datasets.benchmarks import MSASLPose, SLR500Pose, WLASLPose
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
+
 SHARED = ROOT.parent / "shared" / "data"
 METADATA = SHARED / "metadata"
 needs_data = pytest.mark.skipif(not SHARED.exists(), reason="../shared/data is not here")

@@ -1,11 +1,11 @@
 """Links and commands in docs/data/ lead to what there is."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
+
 PAGES = sorted((ROOT / "docs" / "data").glob("*.md"))
 
 

@@ -2,14 +2,15 @@
 
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 
 from masa_mm.datasets.official_clip import Box, FrameRange, OfficialClip
 from masa_mm.datasets.official_lists import ListError, read_msasl, read_rows, read_wlasl, youtube_id
 
-METADATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "metadata"
+from toys.paths import SHARED
+
+METADATA = SHARED / "data" / "metadata"
 needs_data = pytest.mark.skipif(not METADATA.exists(), reason="../shared/data is not here")
 
 

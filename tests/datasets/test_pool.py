@@ -1,8 +1,6 @@
 """Sets of signs pooled for pretraining: labels, missing files, and what an epoch takes of each."""
 
-import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,14 +11,13 @@ from mmengine.config import Config
 from mmengine.registry import DATA_SAMPLERS, init_default_scope
 from torch.utils.data import DataLoader
 
-sys.path.insert(0, str(Path(__file__).parent))
-from pose_toys import GLOSSES, arrays, make_store
-
 from masa_mm.datasets import PooledSigns, PoolSampler, pad_clips
+from masa_mm.datasets.clip_selection import DatasetError
 from masa_mm.datasets.pool import balanced_draw
-from masa_mm.datasets.sign_pose_dataset import DatasetError, SignPoseDataset
+from masa_mm.datasets.sign_pose_dataset import SignPoseDataset
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
+from toys.pose_toys import GLOSSES, arrays, make_store
 
 
 @pytest.fixture

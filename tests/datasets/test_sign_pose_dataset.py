@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,14 @@ from mmengine.dataset import ClassBalancedDataset, ConcatDataset
 from mmengine.registry import DefaultScope
 from torch.utils.data import DataLoader
 
-sys.path.insert(0, str(Path(__file__).parent))
-from pose_toys import GLOSSES, annotations, arrays, make_store
-
 import masa_mm  # noqa: F401
-from masa_mm.datasets.safe_pickle import UnsafePickleError
-from masa_mm.datasets.sign_pose_dataset import DatasetError, SignPoseDataset
-from masa_mm.datasets.sources import SourceError
-from masa_mm.datasets.store import BadClipsError, PoseStoreError
+from masa_mm.datasets.clip_selection import DatasetError
+from masa_mm.datasets.sign_pose_dataset import SignPoseDataset
+from masa_mm.pose.files import SourceError
+from masa_mm.pose.safe_pickle import UnsafePickleError
+from masa_mm.pose.store_format import BadClipsError, PoseStoreError
+
+from toys.pose_toys import GLOSSES, annotations, arrays, make_store
 
 
 def make_pickle(path, content):

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from masa_mm.apis import cli
-from masa_mm.datasets.crop import crop_parts
-from masa_mm.datasets.demo import DemoConfig, demo_annotations, glosses, write_demo_stores
-from masa_mm.datasets.store import PoseStoreWriter
+from masa_mm.pose.crop import crop_parts
+from masa_mm.pose.store_writer import PoseStoreWriter
+from masa_mm.preparation.demo import DemoConfig, demo_annotations, glosses, write_demo_stores
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
+
 DEMO = DemoConfig(num_classes=4, signers=(4, 1, 1), repetitions=(2, 2, 2))
 
 ENCODER = {

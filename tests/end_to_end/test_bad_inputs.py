@@ -1,7 +1,6 @@
 """What users get wrong is one line, through the real command line."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +8,8 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
+
 DATASET = "train_dataloader__dataset__"
 
 

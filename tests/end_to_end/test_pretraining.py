@@ -1,14 +1,12 @@
 """Pretraining by the configs, interrupted, in two processes, on four benchmarks at once."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from mmengine.runner import EpochBasedTrainLoop
 
 from masa_mm.compat import load_from_local
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
 
 
 @pytest.fixture

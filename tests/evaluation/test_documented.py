@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from mmaction.registry import METRICS
 
-from masa_mm.datasets.demo import DemoConfig, write_demo_stores
+from masa_mm.preparation.demo import DemoConfig, write_demo_stores
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/evaluation.md"
+from toys.paths import ROOT
+
+PAGE = ROOT / "docs/evaluation.md"
 
 
 def test_the_code_of_the_page(tmp_path, monkeypatch):

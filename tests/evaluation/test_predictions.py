@@ -11,8 +11,8 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmengine.evaluator import DumpResults
 
-from masa_mm.datasets.safe_pickle import UnsafePickleError
 from masa_mm.evaluation import load_predictions
+from masa_mm.pose.safe_pickle import UnsafePickleError
 
 
 def test_reads_what_dump_results_writes(tmp_path):

@@ -14,12 +14,7 @@ from mmaction.registry import METRICS
 from mmengine.evaluator import Evaluator
 from mmengine.structures import BaseDataElement
 
-from masa_mm.evaluation import (
-    SignAccuracy,
-    bootstrap_intervals,
-    top_k_accuracies,
-    true_class_ranks,
-)
+from masa_mm.evaluation import SignAccuracy, bootstrap_intervals, top_k_accuracies, true_class_ranks
 
 
 def loop_accuracies(scores, labels, topk):

@@ -1,19 +1,16 @@
 """The three presets: one network each, told apart by values of the same components."""
 
 import inspect
-import sys
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
-sys.path.insert(0, str(Path(__file__).parent))
-import reference_network as plain
+from toys import reference_network as plain
+from toys.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PRESETS = ("paper", "reference", "default")
 
 # Each difference of docs/method.md that is a value of the model: path, then by preset.

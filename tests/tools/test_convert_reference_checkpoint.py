@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import pickle
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,10 +14,8 @@ from mmengine.registry import init_default_scope
 
 from masa_mm.engine import MomentumAlignmentHook
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/models"))
-import reference_network as plain  # noqa: E402
-from test_reference_parity import batch_of  # noqa: E402
+from toys import reference_network as plain
+from toys.paths import ROOT
 
 spec = importlib.util.spec_from_file_location(
     "convert_reference_tool", ROOT / "tools/convert_reference_checkpoint.py"
@@ -96,7 +93,7 @@ def test_pretraining_goes_on_from_it(folder, theirs):
     key = model.key_encoder.module["backbone"].mask_token
     assert key.equal(theirs["encoder_k.embed.mask_token"][0, 0])
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-3)
-    total, _ = model.train().parse_losses(model(*batch_of(plain.tiny_inputs()), mode="loss"))
+    total, _ = model.train().parse_losses(model(*plain.batch_of(plain.tiny_inputs()), mode="loss"))
     total.backward()
     optimizer.step()
     model.update_key_encoder()
@@ -121,7 +118,7 @@ def test_finetuning_and_probing_start_from_it(folder, theirs, frozen):
     assert weights["mask_token"].equal(theirs["encoder_q.embed.mask_token"][0, 0])
     score = model.cls_head.pooling.hand_score.weight
     assert score.equal(theirs["encoder_q.proj.weight_hand.weight"])
-    inputs, samples = batch_of(plain.tiny_inputs())
+    inputs, samples = plain.batch_of(plain.tiny_inputs())
     model.train()(inputs["keypoint"], samples, mode="loss")["loss_cls"].backward()
     assert all(p.requires_grad != frozen for p in model.backbone.parameters())
     assert model.cls_head.fc.weight.grad.any()

@@ -3,13 +3,12 @@
 import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from masa_mm import compat, versions
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from mmengine.evaluator import DumpResults
 
 from masa_mm.evaluation import Predictions, load_scores, save_scores
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
+
 spec = importlib.util.spec_from_file_location("fuse_tool", ROOT / "tools/fuse_scores.py")
 tool = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tool)

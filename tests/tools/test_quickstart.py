@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from masa_mm.datasets.demo import DemoConfig, store_path, write_demo_stores
-from masa_mm.datasets.store import PoseStore
 from masa_mm.evaluation import Predictions
+from masa_mm.pose.store import PoseStore
+from masa_mm.preparation.demo import DemoConfig, store_path, write_demo_stores
 
-TOOLS = Path(__file__).parents[2] / "tools"
+from toys.paths import ROOT
+
+TOOLS = ROOT / "tools"
 FAKE_PYTHON = """#!/bin/bash
 # Stands for python: trains and tests nothing, but leaves what the stages leave.
 echo "ran: $*"

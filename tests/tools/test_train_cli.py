@@ -11,12 +11,10 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import MessageHub
 
-sys.path.insert(0, str(Path(__file__).parent))
-from toy import write_task
-
 from masa_mm.apis import cli
 
-ROOT = Path(__file__).resolve().parents[2]
+from toys.paths import ROOT
+from toys.training_task import write_task
 
 
 def run(*command, cwd, code=0, **environment):

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.quiver import Quiver
 
-from masa_mm.skeleton import PARTS
+from masa_mm.pose.skeleton import PARTS
 from masa_mm.visualization import plot_masked_motion
 from masa_mm.visualization.style import MASKED_SHADE, PREDICTED_COLOR, TRUE_COLOR
 

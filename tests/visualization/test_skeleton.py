@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
-from masa_mm.datasets.crop import crop_parts
-from masa_mm.datasets.demo import DemoConfig, demo_annotations
-from masa_mm.skeleton import LEFT_HAND, RIGHT_HAND, WRIST_LINKS
+from masa_mm.pose.crop import crop_parts
+from masa_mm.pose.skeleton import LEFT_HAND, RIGHT_HAND, WRIST_LINKS
+from masa_mm.preparation.demo import DemoConfig, demo_annotations
 from masa_mm.visualization import assemble, plot_clip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from synthetic_clips import clips
 
-from masa_mm.datasets.store import PoseStoreWriter
+from masa_mm.pose.store_writer import PoseStoreWriter
 
 SHORTEST, LONGEST = 4, 12
 BLOCK = 10_000

@@ -26,14 +26,15 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from masa_mm.datasets import PoseStore, SignPoseDataset
-from masa_mm.datasets.crop import BOX_SCALE, MIN_VISIBLE, VISIBLE_THR, crop_parts
-from masa_mm.datasets.sources.conversion import joints_in_image, pieces
-from masa_mm.datasets.sources.wlasl_hands import read_wlasl_hands
+from masa_mm.datasets import SignPoseDataset
 from masa_mm.errors import UserError
+from masa_mm.pose.crop import BOX_SCALE, MIN_VISIBLE, VISIBLE_THR, crop_parts
+from masa_mm.pose.store import PoseStore
+from masa_mm.preparation.convert import joints_in_image, pieces
+from masa_mm.sources.wlasl_hands import read_wlasl_hands
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "datasets"))
+sys.path.insert(0, str(ROOT / "tests"))
 SPLITS = ("train", "val")
 CROPPED_FRAMES = 4096
 
@@ -226,7 +227,7 @@ def mapped_kilobytes(pid: int, path: Path) -> dict[str, int]:
 
 def cropping(data: Path, repeats: int) -> Row:
     """Crop real frames at once and by the tests' loop over frames, in turns."""
-    from crop_loop import loop_crop
+    from toys.crop_loop import loop_crop
 
     source = read_wlasl_hands(data / "wlasl_hands_val.npz")
     clips = next(pieces(next(iter(source.blocks))))

@@ -33,8 +33,9 @@ from pretrain_step import CONFIG, count_flops, make_training
 from projection import projected
 from synthetic_clips import clip_lengths, write_clips
 
-from masa_mm.datasets import LengthBalancedBatches, PoseStore, SignPoseDataset
+from masa_mm.datasets import LengthBalancedBatches, SignPoseDataset
 from masa_mm.errors import UserError
+from masa_mm.pose.store import PoseStore
 
 PROCESS = Path(__file__).with_name("scaling_process.py")
 READ = 2000

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from masa_mm.datasets.store import write_store
-from masa_mm.skeleton import NUM_JOINTS
+from masa_mm.pose.skeleton import NUM_JOINTS
+from masa_mm.pose.store_writer import write_store
 
 SHORTEST, LONGEST, MEAN = 30, 150, 69
 FULL = 64

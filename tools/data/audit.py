@@ -14,13 +14,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from masa_mm.audit import AuditError, audit, open_clips
-from masa_mm.audit.checks import OfficialPart, official_parts
-from masa_mm.audit.checks.coverage import BENCHMARKS
-from masa_mm.audit.checks.near_duplicates import THRESHOLD
-from masa_mm.audit.clips import AuditClips
-from masa_mm.audit.report import write_report
+from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.errors import UserError
+from masa_mm.preparation.audit import AuditError, audit, open_clips
+from masa_mm.preparation.audit.checks import OfficialPart, official_parts
+from masa_mm.preparation.audit.checks.near_duplicates import THRESHOLD
+from masa_mm.preparation.audit.clips import AuditClips
+from masa_mm.preparation.audit.report import write_report
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -14,14 +14,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from masa_mm.datasets.crop_options import add_crop_options, crop_rules
-from masa_mm.datasets.pickle_writer import store_to_pickle
-from masa_mm.datasets.sources import PoseSource, convert
-from masa_mm.datasets.sources.catalog import SOURCES
-from masa_mm.datasets.sources.report import report_path, write_report
-from masa_mm.datasets.store import DTYPES, BadClipsError, PoseStore, WriteReport
 from masa_mm.errors import UserError
-from masa_mm.skeleton import describe_joints, missing_joints
+from masa_mm.pose.pickle_writer import store_to_pickle
+from masa_mm.pose.skeleton import describe_joints, missing_joints
+from masa_mm.pose.store import PoseStore
+from masa_mm.pose.store_format import DTYPES, BadClipsError
+from masa_mm.pose.store_writer import WriteReport
+from masa_mm.preparation.convert import convert
+from masa_mm.preparation.crop_options import add_crop_options, crop_rules
+from masa_mm.preparation.report import report_path, write_report
+from masa_mm.sources import PoseSource
+from masa_mm.sources.catalog import SOURCES
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -22,12 +22,12 @@ import torch
 from mmengine.config import DictAction
 
 from masa_mm.datasets.benchmarks import BENCHMARKS
-from masa_mm.datasets.crop_options import add_crop_options, crop_rules
-from masa_mm.datasets.store import DTYPES
 from masa_mm.errors import UserError
-from masa_mm.extraction.clip_files import ClipFiles
-from masa_mm.extraction.estimators import ESTIMATORS, PoseEstimator, build
-from masa_mm.extraction.extract import (
+from masa_mm.pose.store_format import DTYPES
+from masa_mm.preparation.crop_options import add_crop_options, crop_rules
+from masa_mm.preparation.extraction.clip_files import ClipFiles
+from masa_mm.preparation.extraction.estimators import ESTIMATORS, PoseEstimator, build
+from masa_mm.preparation.extraction.extract import (
     BOX_MARGIN,
     extract_share,
     failures,
@@ -35,8 +35,8 @@ from masa_mm.extraction.extract import (
     write_clips,
     write_failures,
 )
-from masa_mm.extraction.plan import Plan, plan_benchmark, plan_videos
-from masa_mm.extraction.workers import Worker, join, leave, wait_for_all
+from masa_mm.preparation.extraction.plan import Plan, plan_benchmark, plan_videos
+from masa_mm.preparation.extraction.workers import Worker, join, leave, wait_for_all
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from masa_mm.datasets.demo import DemoConfig, store_path, write_demo_stores
+from masa_mm.preparation.demo import DemoConfig, store_path, write_demo_stores
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

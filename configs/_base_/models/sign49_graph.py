@@ -1,4 +1,4 @@
-# masa_mm.skeleton.graph_layout(): the 49 joints as one graph.
+# masa_mm.pose.skeleton.graph_layout(): the 49 joints as one graph.
 layout = dict(
     num_node=49,
     center=42,

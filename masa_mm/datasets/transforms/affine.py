@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
-from masa_mm.skeleton import BODY, LEFT_HAND, PARTS
-
-from .base import PART_SIZES, SignTransform
+from masa_mm.datasets.transforms.base import PART_SIZES, SignTransform
+from masa_mm.pose.skeleton import BODY, LEFT_HAND, PARTS
 
 _CROP_CENTER = 0.5
 _LEFT = PARTS.index(LEFT_HAND)

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from masa_mm.skeleton import NUM_JOINTS, PARTS
-
-from ...errors import MissingKeyError, UserError
+from masa_mm.errors import MissingKeyError, UserError
+from masa_mm.pose.skeleton import NUM_JOINTS, PARTS
 
 # Every array of ``results`` that has one entry a frame, and the axis of the frames.
 FRAME_AXIS = dict(

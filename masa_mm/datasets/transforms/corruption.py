@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
-from .base import SignTransform
+from masa_mm.datasets.transforms.base import SignTransform
 
 
 @TRANSFORMS.register_module()

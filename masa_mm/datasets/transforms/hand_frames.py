@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
-from masa_mm.skeleton import LEFT_HAND, RIGHT_HAND
-
-from .base import SignTransform, take_frames
+from masa_mm.datasets.transforms.base import SignTransform, take_frames
+from masa_mm.pose.skeleton import LEFT_HAND, RIGHT_HAND
 
 
 @TRANSFORMS.register_module()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
-from .base import SignTransform, frame_numbers
+from masa_mm.datasets.transforms.base import SignTransform, frame_numbers
 
 
 @TRANSFORMS.register_module()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from mmaction.registry import TRANSFORMS
 
-from masa_mm.datasets import crop
-from masa_mm.skeleton import missing_joints, source_layout
-
-from ...errors import MissingKeyError, UserError
-from .base import SignTransform
+from masa_mm.datasets.transforms.base import SignTransform
+from masa_mm.errors import MissingKeyError, UserError
+from masa_mm.pose import crop
+from masa_mm.pose.skeleton import missing_joints, source_layout
 
 
 @TRANSFORMS.register_module()
@@ -24,7 +23,7 @@ class SelectSignJoints(SignTransform):
 
     Args:
         layout (str, optional): name of the source's layout, see
-            :data:`masa_mm.skeleton.SOURCE_LAYOUTS`. None reads it from the annotation.
+            :data:`masa_mm.pose.skeleton.SOURCE_LAYOUTS`. None reads it from the annotation.
 
     Raises:
         KeyError: there is no such layout, or none is given here or there.
@@ -60,7 +59,7 @@ class SelectSignJoints(SignTransform):
 class CropSignParts(SignTransform):
     """Pixels to part coordinates: each hand in a crop of its own, the left one mirrored.
 
-    The rules are those of :func:`masa_mm.datasets.crop.crop_parts`, by which the converter makes
+    The rules are those of :func:`masa_mm.pose.crop.crop_parts`, by which the converter makes
     stores: a store's clips have been through it and must not go through it again. Image flips
     (MMAction2's ``Flip``) belong before it, everything of MASA after it.
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
-from masa_mm.skeleton import PARTS
-
-from .base import PART_SIZES, PART_STARTS, SignTransform, random_subset, split_views
+from masa_mm.datasets.transforms.base import (
+    PART_SIZES,
+    PART_STARTS,
+    SignTransform,
+    random_subset,
+    split_views,
+)
+from masa_mm.pose.skeleton import PARTS
 
 
 @TRANSFORMS.register_module()

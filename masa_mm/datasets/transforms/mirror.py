@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
-from masa_mm.skeleton import BODY, BODY_MIRROR_PAIRS, LEFT_HAND, NUM_JOINTS, RIGHT_HAND
-
-from .base import SignTransform
+from masa_mm.datasets.transforms.base import SignTransform
+from masa_mm.pose.skeleton import BODY, BODY_MIRROR_PAIRS, LEFT_HAND, NUM_JOINTS, RIGHT_HAND
 
 
 def _mirrored_order() -> np.ndarray:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
-from ...errors import UserError
-from .base import SignTransform, split_views
+from masa_mm.datasets.transforms.base import SignTransform, split_views
+from masa_mm.errors import UserError
 
 
 def motion_residual(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
-from ...errors import MissingKeyError, UserError
-from .base import SignTransform, frame_numbers, split_views
+from masa_mm.datasets.transforms.base import SignTransform, frame_numbers, split_views
+from masa_mm.errors import MissingKeyError, UserError
 
 _META_KEYS = ("frame_dir", "gloss", "signer", "total_frames")
 _OPTIONAL_INPUTS = ("motion", "motion_weight", "frame_mask")

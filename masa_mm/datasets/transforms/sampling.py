@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
-from ...errors import UserError
-from .base import SignTransform, take_frames
+from masa_mm.datasets.transforms.base import SignTransform, take_frames
+from masa_mm.errors import UserError
 
 
 @TRANSFORMS.register_module()

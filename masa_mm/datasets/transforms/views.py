@@ -9,8 +9,8 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmengine.dataset import Compose
 
-from ...errors import UserError
-from .base import SignTransform, take_frames
+from masa_mm.datasets.transforms.base import SignTransform, take_frames
+from masa_mm.errors import UserError
 
 # Made from the query view's joints, for the query view's decoder.
 _QUERY_ONLY = ("motion", "motion_weight", "frame_mask", "key_view")

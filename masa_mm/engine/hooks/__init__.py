@@ -1,9 +1,9 @@
-from .buffered_info_hook import BufferedInfoHook
-from .compile_hook import CompileHook
-from .coverage_hook import CoverageHook
-from .deferred_check_hook import DeferredCheckHook
-from .epoch_seed_hook import EpochSeedHook
-from .momentum_alignment_hook import MomentumAlignmentHook
+from masa_mm.engine.hooks.buffered_info_hook import BufferedInfoHook
+from masa_mm.engine.hooks.compile_hook import CompileHook
+from masa_mm.engine.hooks.coverage_hook import CoverageHook
+from masa_mm.engine.hooks.deferred_check_hook import DeferredCheckHook
+from masa_mm.engine.hooks.epoch_seed_hook import EpochSeedHook
+from masa_mm.engine.hooks.momentum_alignment_hook import MomentumAlignmentHook
 
 __all__ = [
     "BufferedInfoHook",

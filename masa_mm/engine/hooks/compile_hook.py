@@ -10,8 +10,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
-from ...errors import UserError
-from ..bare_model import bare_model
+from masa_mm.engine.unwrap_model import unwrap_model
+from masa_mm.errors import UserError
 
 # What lies between is bookkeeping of a few small kernels.
 PARTS = ("PartNetwork", "FrameBlock")
@@ -45,7 +45,7 @@ class CompileHook(Hook):
         Raises:
             UserError: If the model has no such module, or torch is too old.
         """
-        model = bare_model(runner)
+        model = unwrap_model(runner)
         found = compile_modules(model, self.modules, **self.options)
         runner.logger.info(f"CompileHook: {found} modules will be compiled when first called")
 

@@ -9,7 +9,7 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ...datasets.sign_benchmark import Coverage, SignBenchmark
+from masa_mm.datasets.sign_benchmark import Coverage, SignBenchmark
 
 _META = "coverage"
 

@@ -6,9 +6,9 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ...errors import UserError
-from ...models.recognizers.finite_check import FiniteCheck
-from ..bare_model import bare_model
+from masa_mm.engine.unwrap_model import unwrap_model
+from masa_mm.errors import UserError
+from masa_mm.models.recognizers.finite_check import FiniteCheck
 
 
 @HOOKS.register_module()
@@ -48,7 +48,7 @@ class DeferredCheckHook(Hook):
 
     @staticmethod
     def _check(runner: Runner) -> FiniteCheck:
-        model = bare_model(runner)
+        model = unwrap_model(runner)
         check = getattr(model, "finite_check", None)
         if check is None:
             raise UserError(

@@ -8,9 +8,9 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ...errors import UserError
-from ...models import MASA
-from ..bare_model import bare_model
+from masa_mm.engine.unwrap_model import unwrap_model
+from masa_mm.errors import UserError
+from masa_mm.models import MASA
 
 
 @HOOKS.register_module()
@@ -88,7 +88,7 @@ class MomentumAlignmentHook(Hook):
 
     @staticmethod
     def _model(runner: Runner) -> MASA:
-        model = bare_model(runner)
+        model = unwrap_model(runner)
         if getattr(model, "alignment", None) is None:
             raise UserError(
                 "MomentumAlignmentHook needs a MASA model with `alignment`, got "

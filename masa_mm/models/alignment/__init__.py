@@ -1,5 +1,5 @@
-from .memory_bank import MemoryBank
-from .momentum_encoder import MomentumEncoder
-from .semantic_alignment import Projector, SemanticAlignment
+from masa_mm.models.alignment.memory_bank import MemoryBank
+from masa_mm.models.alignment.momentum_encoder import MomentumEncoder
+from masa_mm.models.alignment.semantic_alignment import Projector, SemanticAlignment
 
 __all__ = ["MemoryBank", "MomentumEncoder", "Projector", "SemanticAlignment"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...errors import UserError
-from .gathering import gather_named_rows
+from masa_mm.errors import UserError
+from masa_mm.models.alignment.gathering import gather_named_rows
 
 EMPTY = -1
 # Of a key that came from a checkpoint without the names of its clips.

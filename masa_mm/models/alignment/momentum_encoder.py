@@ -8,7 +8,7 @@ import torch
 from mmengine.model import ExponentialMovingAverage
 from torch import Tensor, nn
 
-from ...errors import UserError
+from masa_mm.errors import UserError
 
 
 class KnownNumber:

@@ -7,12 +7,12 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...errors import UserError
-from ...skeleton import PARTS
-from ..layers.pooling import build_pooling
-from ..losses.info_nce import info_nce, info_nce_logits
-from ..losses.motion_loss import mean_over_ranks
-from .memory_bank import MemoryBank
+from masa_mm.errors import UserError
+from masa_mm.models.alignment.memory_bank import MemoryBank
+from masa_mm.models.layers.pooling import build_pooling
+from masa_mm.models.losses.info_nce import info_nce, info_nce_logits
+from masa_mm.models.losses.motion_loss import mean_over_ranks
+from masa_mm.pose.skeleton import PARTS
 
 
 class Projector(nn.Sequential):

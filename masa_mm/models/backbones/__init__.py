@@ -1,4 +1,3 @@
-from .masa_encoder import MASAEncoder
-from .mask_token_encoder import MaskTokenEncoder
+from masa_mm.models.backbones.masa_encoder import MASAEncoder
 
-__all__ = ["MASAEncoder", "MaskTokenEncoder"]
+__all__ = ["MASAEncoder"]

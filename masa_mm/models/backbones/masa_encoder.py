@@ -9,10 +9,10 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from ...frame_counts import ViewCounts, count_view, present_parts
-from ...skeleton import BODY, LEFT_HAND, NUM_JOINTS, PARTS, RIGHT_HAND
-from ..layers import TEMPORAL_REACH, FrameTransformer, neighbour_rows, true_places
-from .part_network import PartNetwork
+from masa_mm.frame_counts import ViewCounts, count_view, present_parts
+from masa_mm.models.backbones.part_network import PartNetwork
+from masa_mm.models.layers import TEMPORAL_REACH, FrameTransformer, neighbour_rows, true_places
+from masa_mm.pose.skeleton import BODY, LEFT_HAND, NUM_JOINTS, PARTS, RIGHT_HAND
 
 NUM_PARTS = len(PARTS)
 
@@ -43,7 +43,7 @@ class MASAEncoder(BaseModule):
         graph_mode (str): Partition of the parts' graphs: MMAction2's 'spatial' and 'stgcn_spatial',
             or 'sideways', which also joins neighbouring fingers and the two arms.
         body_sub_part_graph (dict, optional): With 'sideways', other edges between arms and head,
-            see :func:`~masa_mm.models.backbones.sideways_graph.sideways_graphs`.
+            see :func:`~masa_mm.models.reference.lateral_graph.sideways_graphs`.
         temporal_branch_channels (int, optional): Width of each branch of the temporal blocks.
             Defaults to half of embed_dims.
         graph_dropout (float): Dropout in the graph networks.

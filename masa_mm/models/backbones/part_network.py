@@ -9,11 +9,11 @@ from mmaction.models.utils import Graph
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...errors import UserError
-from ...skeleton import Part
-from ..layers import GraphBlock, TemporalBlock
-from ..layers.batch_norm import RowBatchNorm
-from .sideways_graph import sideways_graphs
+from masa_mm.errors import UserError
+from masa_mm.models.layers import GraphBlock, TemporalBlock
+from masa_mm.models.layers.batch_norm import RowBatchNorm
+from masa_mm.models.reference.lateral_graph import sideways_graphs
+from masa_mm.pose.skeleton import Part
 
 SUB_PART_MERGES = ("max", "concat")
 # Frames whose activations stay in the cache of a CPU.

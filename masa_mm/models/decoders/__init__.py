@@ -1,4 +1,4 @@
-from .motion_decoder import MotionDecoder
-from .predictors import FramePredictor, PartPredictor
+from masa_mm.models.decoders.motion_decoder import MotionDecoder
+from masa_mm.models.decoders.predictors import FramePredictor, PartPredictor
 
 __all__ = ["FramePredictor", "MotionDecoder", "PartPredictor"]

@@ -7,9 +7,9 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...frame_counts import SequenceCounts, count_all
-from ...skeleton import NUM_JOINTS
-from ..layers import FrameTransformer, make_mask_token, unpack_frames
+from masa_mm.frame_counts import SequenceCounts, count_all
+from masa_mm.models.layers import FrameTransformer, make_mask_token, unpack_frames
+from masa_mm.pose.skeleton import NUM_JOINTS
 
 
 @MODELS.register_module()

@@ -6,8 +6,8 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from ...errors import UserError
-from ...skeleton import BODY, NUM_JOINTS, PARTS, RIGHT_HAND
+from masa_mm.errors import UserError
+from masa_mm.pose.skeleton import BODY, NUM_JOINTS, PARTS, RIGHT_HAND
 
 
 def start_at_rest(last: nn.Linear) -> None:

@@ -1,3 +1,3 @@
-from .masa_head import MASAHead
+from masa_mm.models.heads.masa_head import MASAHead
 
 __all__ = ["MASAHead"]

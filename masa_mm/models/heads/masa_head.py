@@ -7,9 +7,9 @@ from mmaction.models.heads import BaseHead
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from ...errors import UserError
-from ...structures import SignDataSamples
-from ..layers.pooling import build_pooling
+from masa_mm.errors import UserError
+from masa_mm.models.layers.pooling import build_pooling
+from masa_mm.structures import SignDataSamples
 
 
 @MODELS.register_module()

@@ -1,8 +1,8 @@
-from .frame_block import FrameBlock
-from .frame_transformer import FrameTransformer, sincos_position
-from .graph_conv import GraphBlock, GraphConv
-from .mask_token import make_mask_token
-from .packing import (
+from masa_mm.models.layers.frame_block import FrameBlock
+from masa_mm.models.layers.frame_transformer import FrameTransformer, sincos_position
+from masa_mm.models.layers.graph_conv import GraphBlock, GraphConv
+from masa_mm.models.layers.mask_token import make_mask_token
+from masa_mm.models.layers.packing import (
     FramePacking,
     find_packing,
     neighbour_rows,
@@ -10,8 +10,13 @@ from .packing import (
     true_places,
     unpack_frames,
 )
-from .pooling import AveragePooling, LearnedPooling, average_frames, build_pooling
-from .temporal_conv import TEMPORAL_REACH, PackedTemporalConv, TemporalBlock
+from masa_mm.models.layers.pooling import (
+    AveragePooling,
+    LearnedPooling,
+    average_frames,
+    build_pooling,
+)
+from masa_mm.models.layers.temporal_conv import TEMPORAL_REACH, PackedTemporalConv, TemporalBlock
 
 __all__ = [
     "TEMPORAL_REACH",

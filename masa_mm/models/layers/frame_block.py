@@ -5,7 +5,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .packing import DistinctRows, FramePacking, from_slots, rows_within, to_slots
+from masa_mm.models.layers.packing import (
+    DistinctRows,
+    FramePacking,
+    from_slots,
+    rows_within,
+    to_slots,
+)
 
 
 class FrameBlock(nn.TransformerEncoderLayer):

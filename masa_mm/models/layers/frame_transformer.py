@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ...frame_counts import SequenceCounts, count_frames
-from .frame_block import FrameBlock
-from .packing import (
+from masa_mm.frame_counts import SequenceCounts, count_frames
+from masa_mm.models.layers.frame_block import FrameBlock
+from masa_mm.models.layers.packing import (
     DistinctRows,
     FramePacking,
     find_distinct,

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .batch_norm import RowBatchNorm, joint_batch_norm
-from .graph_messages import cost_of_all, cost_of_distinct, distinct_messages
+from masa_mm.models.layers.batch_norm import RowBatchNorm, joint_batch_norm
+from masa_mm.models.layers.graph_messages import cost_of_all, cost_of_distinct, distinct_messages
 
 # Shared messages take more, smaller products: they must save this share of the multiplications.
 _WORTHWHILE = 0.2

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...frame_counts import FrameCount, count_frames
+from masa_mm.frame_counts import FrameCount, count_frames
 
 
 def true_places(flags: Tensor, count: int) -> Tensor:

@@ -7,7 +7,7 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...errors import UserError
+from masa_mm.errors import UserError
 
 # What MASA's configs called them before they were registered.
 _SHORT_NAMES = dict(average="AveragePooling", learned="LearnedPooling")

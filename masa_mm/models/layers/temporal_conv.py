@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .batch_norm import RowBatchNorm
+from masa_mm.models.layers.batch_norm import RowBatchNorm
 
 # The widest kernel, 5, looks at two frames to either side.
 TEMPORAL_REACH = 2

@@ -7,8 +7,8 @@ from mmaction.registry import MODELS
 from mmengine import dist
 from torch import Tensor, nn
 
-from ...errors import UserError
-from ...skeleton import PARTS
+from masa_mm.errors import UserError
+from masa_mm.pose.skeleton import PARTS
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-from .masa import MASA
-from .sign_recognizer import SignRecognizer
+from masa_mm.models.recognizers.masa import MASA
+from masa_mm.models.recognizers.sign_recognizer import SignRecognizer
 
 __all__ = ["MASA", "SignRecognizer"]

@@ -7,8 +7,8 @@ from mmaction.models.recognizers import BaseRecognizer
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from ...errors import MissingKeyError, UserError
-from ...frame_counts import (
+from masa_mm.errors import MissingKeyError, UserError
+from masa_mm.frame_counts import (
     BatchCounts,
     SequenceCounts,
     ViewCounts,
@@ -16,10 +16,10 @@ from ...frame_counts import (
     frame_positions,
     present_parts,
 )
-from ...skeleton import PARTS
-from ...structures import SignDataSamples
-from ..alignment import MomentumEncoder
-from .finite_check import FiniteCheck
+from masa_mm.models.alignment import MomentumEncoder
+from masa_mm.models.recognizers.finite_check import FiniteCheck
+from masa_mm.pose.skeleton import PARTS
+from masa_mm.structures import SignDataSamples
 
 
 def joints_of_parts(parts: Tensor) -> Tensor:

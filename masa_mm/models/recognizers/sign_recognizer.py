@@ -8,8 +8,8 @@ from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from ...frame_counts import present_parts
-from ...skeleton import NUM_JOINTS
+from masa_mm.frame_counts import present_parts
+from masa_mm.pose.skeleton import NUM_JOINTS
 
 
 @MODELS.register_module()

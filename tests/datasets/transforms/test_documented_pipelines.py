@@ -2,7 +2,6 @@
 
 import inspect
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,9 @@ from mmengine.dataset import Compose, pseudo_collate
 import masa_mm  # noqa: F401  (absorbs what mmaction2's wheels lack)
 from masa_mm.datasets.collate import pad_clips
 
-PAGE = Path(__file__).parents[3] / "docs" / "transforms.md"
+from toys.paths import ROOT
+
+PAGE = ROOT / "docs" / "transforms.md"
 
 
 def pipelines():

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from masa_mm.datasets.crop import crop_parts
 from masa_mm.datasets.transforms import CropSignParts, SelectSignJoints, SwapHands
-from masa_mm.skeleton import SIGN49_JOINTS, SOURCE_LAYOUTS
+from masa_mm.pose.crop import crop_parts
+from masa_mm.pose.skeleton import SIGN49_JOINTS, SOURCE_LAYOUTS
 
 WIDTH, HEIGHT = 320, 240
 

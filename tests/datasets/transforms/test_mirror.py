@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masa_mm.datasets.transforms import SwapHands
-from masa_mm.skeleton import SIGN49_JOINTS
+from masa_mm.pose.skeleton import SIGN49_JOINTS
 
 swap = SwapHands(prob=1.0)
 

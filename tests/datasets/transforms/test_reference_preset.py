@@ -6,8 +6,6 @@ pixels, left-hand values above 255 zeroed; the frames where either hand has a bo
 key view. Everything here is frame by frame and joint by joint, in float64.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,7 +23,8 @@ from masa_mm.datasets.transforms import (
     PackSignInputs,
 )
 
-ROOT = Path(__file__).parents[3]
+from toys.paths import ROOT
+
 HANDS = dict(right=(range(21), 47, 48), left=(range(21, 42), 44, 45))
 PARTS = (range(21), range(21, 42), range(42, 49))
 WIDTH, HEIGHT = 320, 240

@@ -1,8 +1,6 @@
 """CoverageHook: what of a benchmark was trained on and scored on, beside every score."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,11 +9,10 @@ from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "datasets"))
-from pose_toys import arrays, make_store
-
 from masa_mm.datasets import SignPoseDataset, WLASLPose
 from masa_mm.engine.hooks.coverage_hook import CoverageHook, describe
+
+from toys.pose_toys import arrays, make_store
 
 TRAIN = "WLASL100: 2 of 3 official train clips"
 VAL = "WLASL100: 1 of 2 official val clips"

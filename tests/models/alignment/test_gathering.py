@@ -3,23 +3,22 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
-from two_banks import CHANNELS, COUNTS, LENGTH, WORLD, batch
-
 from masa_mm.models.alignment import MemoryBank
 from masa_mm.models.alignment.gathering import gather_named_rows, gather_rows
+
+from toys.paths import ROOT
+from toys.two_banks import CHANNELS, COUNTS, LENGTH, WORLD, batch
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     """What each of two gloo processes had gathered and banked after each step."""
     folder = tmp_path_factory.mktemp("two")
-    script, root = Path(__file__).with_name("two_banks.py"), Path(__file__).parents[3]
+    script, root = ROOT / "tests/toys/two_banks.py", ROOT
     processes = [
         subprocess.Popen(
             [sys.executable, str(script), str(folder), str(rank)],

@@ -7,7 +7,7 @@ import torch
 from masa_mm.models.backbones import part_network
 from masa_mm.models.backbones.part_network import PartNetwork, SubPartPool, part_adjacency
 from masa_mm.models.layers import TEMPORAL_REACH, neighbour_rows
-from masa_mm.skeleton import BODY, RIGHT_HAND
+from masa_mm.pose.skeleton import BODY, RIGHT_HAND
 
 
 def make(part=RIGHT_HAND, **changes):

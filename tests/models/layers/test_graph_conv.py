@@ -11,7 +11,7 @@ from torch import nn
 from masa_mm.models.backbones.part_network import part_graphs
 from masa_mm.models.layers import GraphBlock, GraphConv
 from masa_mm.models.layers.graph_messages import distinct_messages
-from masa_mm.skeleton import BODY, RIGHT_HAND
+from masa_mm.pose.skeleton import BODY, RIGHT_HAND
 
 
 @settings(max_examples=25, deadline=None)

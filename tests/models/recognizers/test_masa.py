@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from copy import deepcopy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,10 @@ from torch import nn
 
 from masa_mm.datasets.collate import pad_clips
 from masa_mm.errors import UserError
-from masa_mm.models.recognizers.masa import frame_positions, joints_of_parts
+from masa_mm.frame_counts import frame_positions
+from masa_mm.models.recognizers.masa import joints_of_parts
+
+from toys.paths import ROOT
 
 
 def loss(model, batch):
@@ -445,7 +447,7 @@ def halves(cases, tmp_path_factory):
     for name, (model, (inputs, samples)) in cases.items():
         case = dict(model=model, inputs=inputs, labels=samples.labels, clip_ids=samples.clip_ids)
         torch.save(case, folder / f"{name}.case")
-    script, root = Path(__file__).with_name("one_of_two.py"), Path(__file__).parents[3]
+    script, root = ROOT / "tests/toys/one_of_two.py", ROOT
     processes = [
         subprocess.Popen(
             [sys.executable, str(script), str(folder), str(rank)],

@@ -1,13 +1,10 @@
 """The figure is that of the run's own log."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from benchmark_toys import TINY, load, rows_of
+from toys.benchmark_toys import TINY, load, rows_of
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,9 @@
 """The GPU's step benchmark does on a CPU what it says; how fast anything is, is not tested."""
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
-from benchmark_toys import TINY, load
+from toys.benchmark_toys import TINY, load
 
 SMALL = ["--batch-sizes", "4", "--batches", "1", "--compile", "no"]
 

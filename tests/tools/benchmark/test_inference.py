@@ -1,13 +1,9 @@
 """The inference benchmark measures what it says; how fast anything is, is not tested."""
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
-from benchmark_toys import load, rows_of
+from toys.benchmark_toys import load, rows_of
 
 SMALL = ["--batch-sizes", "1", "3", "--train-batch", "2", "--repeats", "1"]
 SMALL += ["--views", "2", "--multi-view-clips", "2", "--networks", "tiny"]

@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from toys.paths import ROOT
+
 pytest.importorskip("pytest_benchmark")
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_every_part_runs():

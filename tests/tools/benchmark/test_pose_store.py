@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "datasets"))
-from pose_toys import make_store
+from toys.paths import ROOT
+from toys.pose_toys import make_store
 
-ROOT = Path(__file__).resolve().parents[3]
 needs_proc = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs /proc")
 
 

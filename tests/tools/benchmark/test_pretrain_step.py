@@ -1,15 +1,13 @@
 """The step benchmark measures what it says; how fast anything is, is not tested."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-sys.path.insert(0, str(Path(__file__).parent))
-from benchmark_toys import TINY, load, rows_of
+from toys.benchmark_toys import TINY, load, rows_of
 
 
 @pytest.fixture(scope="module")

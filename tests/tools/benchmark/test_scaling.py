@@ -1,15 +1,13 @@
 """The scaling benchmark measures what it says; how fast anything is, is not tested."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from masa_mm.datasets import PoseStore
+from masa_mm.pose.store import PoseStore
 
-sys.path.insert(0, str(Path(__file__).parent))
-from benchmark_toys import FOLDER, TINY, load
+from toys.benchmark_toys import FOLDER, TINY, load
 
 TINY_CONFIG = str(FOLDER.parents[1] / "configs" / "wlasl_hands" / "masa_pretrain_tiny.py")
 

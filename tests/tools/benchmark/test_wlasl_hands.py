@@ -1,16 +1,12 @@
 """The study of docs/benchmarks.md: its jobs, and the tables it makes of their results."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
-sys.path.insert(0, str(Path(__file__).parent))
-from benchmark_toys import load
-
-ROOT = Path(__file__).resolve().parents[3]
+from toys.benchmark_toys import load
+from toys.paths import ROOT
 
 
 @pytest.fixture(scope="module")

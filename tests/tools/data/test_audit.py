@@ -2,15 +2,12 @@
 
 import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "audit"))
-from audit_toys import smooth_clip, write
+from toys.audit_toys import smooth_clip, write
+from toys.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 spec = importlib.util.spec_from_file_location("audit_tool", ROOT / "tools/data/audit.py")
 tool = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tool)

@@ -2,19 +2,17 @@
 
 import importlib.util
 import pickle
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "datasets"))
-from pose_toys import GLOSSES, annotations
+from masa_mm.pose.crop import crop_parts, select_joints
+from masa_mm.pose.store import PoseStore
 
-from masa_mm.datasets.crop import crop_parts, select_joints
-from masa_mm.datasets.store import PoseStore
+from toys.paths import ROOT
+from toys.pose_toys import GLOSSES, annotations
 
-ROOT = Path(__file__).resolve().parents[3]
 SHARED = ROOT.parent / "shared" / "data"
 needs_data = pytest.mark.skipif(not SHARED.exists(), reason="../shared/data is not here")
 

@@ -5,22 +5,27 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "extraction"))
-from toy_videos import FPS, SquareEstimator, frame_of, make_empty_video, make_folder, make_video
-
 from masa_mm.datasets import WLASLPose
-from masa_mm.datasets.crop import crop_parts, select_joints
-from masa_mm.datasets.store import PoseStore
-from masa_mm.extraction.extract import extract_clip
-from masa_mm.extraction.plan import ClipJob
+from masa_mm.pose.crop import crop_parts, select_joints
+from masa_mm.pose.store import PoseStore
+from masa_mm.preparation.extraction.extract import extract_clip
+from masa_mm.preparation.extraction.plan import ClipJob
 
-ROOT = Path(__file__).resolve().parents[3]
-TOYS = ROOT / "tests" / "extraction"
+from toys.paths import ROOT
+from toys.toy_videos import (
+    FPS,
+    SquareEstimator,
+    frame_of,
+    make_empty_video,
+    make_folder,
+    make_video,
+)
+
+TOYS = ROOT / "tests" / "toys"
 spec = importlib.util.spec_from_file_location("extract_tool", ROOT / "tools/data/extract_poses.py")
 tool = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tool)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-from masa_mm.datasets.store import PoseStore
+from masa_mm.pose.store import PoseStore
 
-ROOT = Path(__file__).parents[3]
+from toys.paths import ROOT
+
 FEW = ["--num-classes", "3", "--signers", "2", "1", "1", "--repetitions", "1", "1", "2"]
 
 

@@ -1,5 +1,0 @@
-"""A seeded generator of demo data: signs by several signers, seen by a faulty pose detector."""
-
-from .generate import SPLITS, DemoConfig, demo_annotations, glosses, store_path, write_demo_stores
-
-__all__ = ["SPLITS", "DemoConfig", "demo_annotations", "glosses", "store_path", "write_demo_stores"]

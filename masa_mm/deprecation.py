@@ -1,0 +1,140 @@
+"""Old names that keep working for one release: modules, options and where options went."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.abc
+import importlib.util
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, TypeVar
+
+from mmengine.registry import Registry
+
+Class = TypeVar("Class", bound=type)
+
+# Modules of release 0.1 and where they are now; a package stands for all that lies in it.
+MOVED_MODULES = {
+    "masa_mm.audit": "masa_mm.preparation.audit",
+    "masa_mm.beside": "masa_mm.atomic_write",
+    "masa_mm.checkpoints": "masa_mm.models.reference",
+    "masa_mm.datasets.clip_checks": "masa_mm.pose.clip_checks",
+    "masa_mm.datasets.clip_choice": "masa_mm.datasets.clip_selection",
+    "masa_mm.datasets.crop": "masa_mm.pose.crop",
+    "masa_mm.datasets.demo": "masa_mm.preparation.demo",
+    "masa_mm.datasets.pickle_writer": "masa_mm.pose.pickle_writer",
+    "masa_mm.datasets.pose_pickle": "masa_mm.pose.pose_pickle",
+    "masa_mm.datasets.safe_pickle": "masa_mm.pose.safe_pickle",
+    "masa_mm.datasets.sources": "masa_mm.sources",
+    "masa_mm.datasets.store": "masa_mm.pose.store",
+    "masa_mm.datasets.store_format": "masa_mm.pose.store_format",
+    "masa_mm.datasets.store_writer": "masa_mm.pose.store_writer",
+    "masa_mm.extraction": "masa_mm.preparation.extraction",
+    "masa_mm.skeleton": "masa_mm.pose.skeleton",
+}
+
+
+def warn_deprecated(message: str) -> None:
+    """Warn about an old name. ``FutureWarning`` is the category that Python shows to end users."""
+    warnings.warn(f"{message}; the old name goes in the next release", FutureWarning, stacklevel=3)
+
+
+class MovedModuleFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Import hook that gives the module of today for a name of release 0.1."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a module that moved; None for every other name."""
+        if current_name(fullname) is None:
+            return None
+        return importlib.util.spec_from_loader(fullname, self)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Import the module under its name of today."""
+        current = current_name(spec.name)
+        assert current is not None
+        warn_deprecated(f"module {spec.name} is now {current}")
+        module = importlib.import_module(current)
+        self._current_spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the module its own spec back, which the import system has just replaced."""
+        module.__spec__ = self._current_spec
+
+
+def current_name(module: str) -> str | None:
+    """The name of today of a module that moved, or None.
+
+    Example:
+        >>> current_name("masa_mm.datasets.sources.base")
+        'masa_mm.sources.base'
+    """
+    for old, new in MOVED_MODULES.items():
+        if module == old or module.startswith(old + "."):
+            return new + module[len(old) :]
+    return None
+
+
+def install_moved_modules() -> None:
+    """Let old module names be imported. Comes first: a moved package's path holds its modules."""
+    if not any(isinstance(finder, MovedModuleFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, MovedModuleFinder())
+
+
+def renamed_options(**names: str) -> Callable[[Class], Class]:
+    """Let a class take options under their old names.
+
+    Args:
+        **names (str): New name of each old one, ``bank_length="queue_len"``.
+
+    Returns:
+        Callable: A class decorator; put it below ``register_module``.
+    """
+
+    def decorate(cls: Class) -> Class:
+        init = cls.__init__  # type: ignore[misc]
+
+        @functools.wraps(init)
+        def renaming_init(self: Any, *args: Any, **kwargs: Any) -> None:
+            for old, new in names.items():
+                if old in kwargs:
+                    warn_deprecated(f"{cls.__name__}: option {old!r} is now {new!r}")
+                    kwargs[new] = kwargs.pop(old)
+            init(self, *args, **kwargs)
+
+        cls.__init__ = renaming_init  # type: ignore[misc]
+        return cls
+
+    return decorate
+
+
+def moved_options(registry: Registry, target: str, *options: str) -> Callable[[Class], Class]:
+    """Let a class take options that a registered subclass has now, by building that one.
+
+    Args:
+        registry (Registry): Where the subclass is registered.
+        target (str): Its registered name.
+        *options (str): The options it has and the class has no longer.
+
+    Returns:
+        Callable: A class decorator; put it below ``register_module``.
+    """
+
+    def decorate(cls: Class) -> Class:
+        def choose_class(asked: type, *args: Any, **kwargs: Any) -> Any:
+            moved = [option for option in options if option in kwargs]
+            if asked is cls and moved:
+                warn_deprecated(f"{cls.__name__}: {', '.join(moved)} is now of {target}; name it")
+                asked = registry.get(target)
+            return object.__new__(asked)
+
+        cls.__new__ = choose_class  # type: ignore[assignment,method-assign]
+        return cls
+
+    return decorate

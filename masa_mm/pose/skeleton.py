@@ -1,0 +1,267 @@
+"""The 49 joints of a sign pose and how they are grouped, as plain data.
+
+Joint order (MASA, section III-A; layout name ``sign49``): right hand 0..20, left hand 21..41,
+upper body 42..48. Hand joints run wrist, thumb, index, middle, ring, little, four each from
+palm to tip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from masa_mm.errors import MissingKeyError
+
+HAND_JOINTS = (
+    "wrist",
+    *(
+        f"{finger}_{i}"
+        for finger in ("thumb", "index", "middle", "ring", "little")
+        for i in range(1, 5)
+    ),
+)
+BODY_JOINTS = (
+    "nose",
+    "left_shoulder",
+    "left_elbow",
+    "left_wrist",
+    "right_shoulder",
+    "right_elbow",
+    "right_wrist",
+)
+SIGN49_JOINTS = (
+    *(f"right_hand_{name}" for name in HAND_JOINTS),
+    *(f"left_hand_{name}" for name in HAND_JOINTS),
+    *BODY_JOINTS,
+)
+NUM_JOINTS = len(SIGN49_JOINTS)
+
+
+class Part(NamedTuple):
+    """A group of joints with a graph of its own.
+
+    ``edges`` and ``sub_parts`` are in part-local joint numbers; edges point inward, from
+    the tip to the centre.
+    """
+
+    name: str
+    start: int
+    num_joints: int
+    edges: tuple[tuple[int, int], ...]
+    center: int
+    sub_parts: tuple[tuple[int, ...], ...]
+    sub_part_edges: tuple[tuple[int, int], ...]
+    sub_part_center: int
+
+    @property
+    def joints(self) -> slice:
+        """The part's joints within the 49."""
+        return slice(self.start, self.start + self.num_joints)
+
+
+_HAND_EDGES = tuple(
+    (joint, joint - 1 if joint % 4 != 1 else 0) for joint in range(1, len(HAND_JOINTS))
+)
+# Five fingers, then the palm, which holds them together.
+_HAND_SUB_PARTS = (
+    (2, 3, 4),
+    (6, 7, 8),
+    (10, 11, 12),
+    (14, 15, 16),
+    (18, 19, 20),
+    (0, 1, 5, 9, 13, 17),
+)
+_HAND_SUB_PART_EDGES = tuple((finger, 5) for finger in range(5))
+_BODY_EDGES = ((3, 2), (2, 1), (1, 0), (6, 5), (5, 4), (4, 0))
+_BODY_SUB_PARTS = ((1, 2, 3), (4, 5, 6), (0,))
+_BODY_SUB_PART_EDGES = ((0, 2), (1, 2))
+
+
+def _hand(name: str, start: int) -> Part:
+    return Part(name, start, 21, _HAND_EDGES, 0, _HAND_SUB_PARTS, _HAND_SUB_PART_EDGES, 5)
+
+
+PARTS = (
+    _hand("right_hand", 0),
+    _hand("left_hand", 21),
+    Part("body", 42, 7, _BODY_EDGES, 0, _BODY_SUB_PARTS, _BODY_SUB_PART_EDGES, 2),
+)
+RIGHT_HAND, LEFT_HAND, BODY = PARTS
+
+# Wrist of the body and root of the hand are one joint seen twice: the edges that join a
+# whole-skeleton graph.
+WRIST_LINKS = ((RIGHT_HAND.start, BODY.start + 6), (LEFT_HAND.start, BODY.start + 3))
+# Body joints that change places in the mirror image of a signer, in part-local numbers.
+BODY_MIRROR_PAIRS = ((1, 4), (2, 5), (3, 6))
+
+
+def graph_layout() -> dict:
+    """The whole 49-joint graph in the form that ``mmaction.models.utils.Graph`` takes as layout."""
+    inward = [(part.start + i, part.start + j) for part in PARTS for i, j in part.edges] + list(
+        WRIST_LINKS
+    )
+    return dict(num_node=NUM_JOINTS, inward=inward, center=BODY.start)
+
+
+class SourceLayout(NamedTuple):
+    """Where a pose estimator keeps each of the 49 joints, in its own joint numbers.
+
+    ``right_hand`` and ``left_hand`` list 21 numbers in :data:`HAND_JOINTS` order, ``body`` 7 in
+    :data:`BODY_JOINTS` order; None stands for a joint (or a whole part) that the source lacks.
+    """
+
+    num_joints: int
+    right_hand: Sequence[int] | None
+    left_hand: Sequence[int] | None
+    body: Sequence[int | None] | None
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """The source's joint number of each of the 49; -1 = the source lacks it."""
+        parts = (self.right_hand, self.left_hand, self.body)
+        numbers = [
+            number
+            for part, numbers in zip(PARTS, parts)
+            for number in (numbers if numbers is not None else [None] * part.num_joints)
+        ]
+        return tuple(-1 if number is None else number for number in numbers)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of the joints of the 49 that the source lacks."""
+        return tuple(name for name, i in zip(SIGN49_JOINTS, self.indices) if i < 0)
+
+
+# OpenPose's and MediaPipe's body joints that are among the 49, in :data:`BODY_JOINTS` order.
+_BODY_25 = (0, 5, 6, 7, 2, 3, 4)
+_BLAZE_POSE = (0, 11, 13, 15, 12, 14, 16)
+
+# To add a source, add one entry. "Left" and "right" are the signer's own.
+SOURCE_LAYOUTS: dict[str, SourceLayout] = {
+    "sign49": SourceLayout(49, range(0, 21), range(21, 42), range(42, 49)),
+    # MMPose's 133: 17 body, 6 feet, 68 face, left hand, right hand.
+    "coco_wholebody": SourceLayout(133, range(112, 133), range(91, 112), (0, 5, 7, 9, 6, 8, 10)),
+    # Eleven body joints (nose, then left/right shoulder, elbow, wrist, hip, knee), left hand,
+    # right hand.
+    "mediapipe_holistic_upper": SourceLayout(
+        53, range(32, 53), range(11, 32), (0, 1, 3, 5, 2, 4, 6)
+    ),
+    # Two hands, left then right. The hands' own wrists stand for the body's: so the hands keep
+    # their place in the image.
+    "mediapipe_hands": SourceLayout(
+        42, range(21, 42), range(0, 21), (None, None, None, 0, None, None, 21)
+    ),
+    # 33 pose, left hand, right hand.
+    "mediapipe_holistic": SourceLayout(75, range(54, 75), range(33, 54), _BLAZE_POSE),
+    # 33 pose, 468 face, left hand, right hand.
+    "mediapipe_holistic_face": SourceLayout(543, range(522, 543), range(501, 522), _BLAZE_POSE),
+    # 468 face, left hand, 33 pose, right hand: the rows of Kaggle's isolated sign files.
+    "mediapipe_holistic_face_first": SourceLayout(
+        543, range(522, 543), range(468, 489), tuple(489 + joint for joint in _BLAZE_POSE)
+    ),
+    # OpenPose: 25 body, left hand, right hand.
+    "openpose_body25_hands": SourceLayout(67, range(46, 67), range(25, 46), _BODY_25),
+}
+
+
+def source_layout(name: str) -> SourceLayout:
+    """The layout of that name.
+
+    Raises:
+        KeyError: there is none; names those there are.
+    """
+    if name not in SOURCE_LAYOUTS:
+        raise MissingKeyError(f"no joint layout '{name}'; there are {', '.join(SOURCE_LAYOUTS)}")
+    return SOURCE_LAYOUTS[name]
+
+
+class NamedLayout(NamedTuple):
+    """What a source that names its joints calls each of the 49.
+
+    ``right_hand`` and ``left_hand`` are 21 names in :data:`HAND_JOINTS` order, ``body`` 7 in
+    :data:`BODY_JOINTS` order.
+    """
+
+    right_hand: tuple[str, ...]
+    left_hand: tuple[str, ...]
+    body: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The source's name of each of the 49."""
+        return (*self.right_hand, *self.left_hand, *self.body)
+
+
+def _prefixed(prefix: str, *names: str) -> tuple[str, ...]:
+    return tuple(prefix + name for name in names)
+
+
+_MEDIAPIPE_HAND = (
+    "WRIST",
+    *(f"THUMB_{joint}" for joint in ("CMC", "MCP", "IP", "TIP")),
+    *(
+        f"{finger}_{joint}"
+        for finger in ("INDEX_FINGER", "MIDDLE_FINGER", "RING_FINGER", "PINKY")
+        for joint in ("MCP", "PIP", "DIP", "TIP")
+    ),
+)
+_OPENPOSE_HAND = (
+    "BASE",
+    *(f"T_{joint}" for joint in ("STT", "BCMC", "MCP", "IP")),
+    *(f"{finger}_{joint}" for finger in "IMRP" for joint in ("CMC", "MCP", "PIP", "DIP")),
+)
+_SPOTER_HAND = (
+    "wrist",
+    *(f"thumb{joint}" for joint in ("CMC", "MP", "IP", "Tip")),
+    *(
+        f"{finger}{joint}"
+        for finger in ("index", "middle", "ring", "little")
+        for joint in ("MCP", "PIP", "DIP", "Tip")
+    ),
+)
+
+# To add a naming, add one entry. A name of the .pose format is "component/point".
+NAMED_LAYOUTS: dict[str, NamedLayout] = {
+    "pose_format_holistic": NamedLayout(
+        _prefixed("RIGHT_HAND_LANDMARKS/", *_MEDIAPIPE_HAND),
+        _prefixed("LEFT_HAND_LANDMARKS/", *_MEDIAPIPE_HAND),
+        _prefixed("POSE_LANDMARKS/", *(name.upper() for name in BODY_JOINTS)),
+    ),
+    "pose_format_openpose": NamedLayout(
+        _prefixed("hand_right_keypoints_2d/", *_OPENPOSE_HAND),
+        _prefixed("hand_left_keypoints_2d/", *_OPENPOSE_HAND),
+        _prefixed(
+            "pose_keypoints_2d/",
+            *("Nose", "LShoulder", "LElbow", "LWrist", "RShoulder", "RElbow", "RWrist"),
+        ),
+    ),
+    "spoter": NamedLayout(
+        tuple(f"{name}_right" for name in _SPOTER_HAND),
+        tuple(f"{name}_left" for name in _SPOTER_HAND),
+        (
+            *("nose", "leftShoulder", "leftElbow", "leftWrist"),
+            *("rightShoulder", "rightElbow", "rightWrist"),
+        ),
+    ),
+}
+
+
+def describe_joints(names: Sequence[str]) -> str:
+    """Joints of the 49 in words: a part of which all are meant is named as a whole.
+
+    >>> describe_joints([*SIGN49_JOINTS[:21], "nose"])
+    'the whole right_hand, nose'
+    """
+    words, left = [], set(names)
+    for part in PARTS:
+        joints = SIGN49_JOINTS[part.joints]
+        if left.issuperset(joints):
+            words.append(f"the whole {part.name}")
+        else:
+            words += [name for name in joints if name in left]
+    return ", ".join(words)
+
+
+def missing_joints(name: str) -> tuple[str, ...]:
+    """Names of the joints of the 49 that the source layout of that name lacks."""
+    return source_layout(name).missing

@@ -1,0 +1,1 @@
+"""What runs before training: conversion, extraction, audit and demo data."""

@@ -1,0 +1,88 @@
+"""Near-duplicates: what must not matter does not, what must does; pairs against loops."""
+
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from masa_mm.preparation.audit.checks import near_duplicates as find
+from masa_mm.preparation.audit.checks.duplicates import identical_groups
+
+from toys.audit_toys import clips_of, faster, smooth_clip
+
+near = sys.modules["masa_mm.preparation.audit.checks.near_duplicates"]
+HANDS = slice(0, 42)
+
+
+def test_groups_are_what_close_pairs_connect_and_identical_clips_count_once(tmp_path):
+    a, b = smooth_clip(0, 40), smooth_clip(1, 40)
+    clips = clips_of(
+        tmp_path,
+        dict(clips=[a, a, b, b, smooth_clip(2)], labels=[0, 1, 2, 2, 0], signers=[3, 3, 4, 4, 5]),
+        dict(clips=[faster(a, 31)], labels=[0], signers=[3]),
+    )
+    found = find(clips, identical_groups(clips))
+    (group,) = found["groups"]
+    assert [clip["id"] for clip in group] == ["train0", "train1", "val0"]
+    assert found["across_labels"] == found["across_splits"] == 1 == found["num_groups"]
+    assert sum(found["pairs"]["one signer"]) == 1  # a and its faster copy
+    assert sum(found["pairs"]["two signers"]) == 0 and found["closest_of_two_signers"] is None
+    (example,) = found["examples"]
+    assert example["numbers"] == [0, 5] and example["distance"] < near.THRESHOLD
+
+
+def test_the_closest_clips_of_two_signers_are_named(tmp_path):
+    a = smooth_clip(0, 40)
+    clips = clips_of(
+        tmp_path,
+        dict(clips=[a, faster(a, 30), faster(a, 35), smooth_clip(1)], signers=[1, -1, 2, 3]),
+    )
+    found = find(clips, identical_groups(clips))
+    assert [clip["id"] for clip in found["closest_of_two_signers"]["clips"]] == ["train0", "train2"]
+    assert sum(found["pairs"]["signer unknown"]) == 2 and sum(found["pairs"]["two signers"]) == 1
+
+
+def test_clips_without_hands_and_nan_are_not_compared(tmp_path):
+    a = smooth_clip(0, 40)
+    clips = clips_of(tmp_path, dict(clips=[a, faster(a, 30), smooth_clip(1), smooth_clip(2)]))
+    store = clips.stores[0]
+    store.keypoint, store.keypoint_score = store.keypoint.copy(), store.keypoint_score.copy()
+    store.keypoint_score[store.offset[2] : store.offset[3], HANDS] = 0
+    store.keypoint[store.offset[3] :] = np.nan
+    found = find(clips, identical_groups(clips))
+    assert found["not_compared"] == 2 and found["num_groups"] == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 20), st.floats(0.05, 1.0))
+def test_pairs_against_loops(seed, size, up_to):
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(size, 3))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near, "_BLOCK", 4)
+        found = {
+            (i, j): d
+            for block in near._close_pairs(rows, up_to)
+            for i, j, d in zip(*(values.tolist() for values in block))
+        }
+    exact = {
+        (i, j): np.linalg.norm(rows[i].astype(float) - rows[j])
+        for i in range(size)
+        for j in range(i + 1, size)
+    }
+    for pair, distance in exact.items():
+        if abs(distance - up_to) > 1e-3:
+            assert (pair in found) == (distance < up_to)
+    for pair, distance in found.items():
+        assert distance == pytest.approx(exact[pair], abs=1e-3)
+
+
+def test_many_copies_of_one_recording_are_one_group(tmp_path, monkeypatch):
+    monkeypatch.setattr(near, "_BLOCK", 3)
+    a = smooth_clip(0, 40)
+    clips = clips_of(tmp_path, dict(clips=[faster(a, 30 + n) for n in range(11)]))
+    found = find(clips, identical_groups(clips))
+    assert found["num_groups"] == 1 and found["num_clips"] == 11 and len(found["examples"]) == 3

@@ -1,0 +1,72 @@
+"""The files of single clips: a stopped run goes on, and never with other settings."""
+
+import numpy as np
+import pytest
+
+from masa_mm.preparation.extraction.clip_files import ClipFiles, ClipFilesError, ExtractedClip
+
+SETTINGS = dict(estimator="square", options=dict(score=0.5), margin=0.1)
+
+
+def poses(frames=3):
+    rng = np.random.default_rng(0)
+    return ExtractedClip(
+        rng.random((frames, 133, 2), np.float32), rng.random((frames, 133), np.float32), (120, 160)
+    )
+
+
+def test_a_clip_comes_back_as_it_was(tmp_path):
+    files = ClipFiles(tmp_path / "poses", SETTINGS)
+    assert not files.is_done("a")
+    files.save("a", poses())
+    again = ClipFiles(tmp_path / "poses", dict(SETTINGS))
+    assert again.is_done("a") and not again.is_done("b")
+    for found, want in zip(again.load("a"), poses()):
+        np.testing.assert_array_equal(found, want)
+
+
+def test_nothing_half_written_is_left(tmp_path, monkeypatch):
+    files = ClipFiles(tmp_path, SETTINGS)
+
+    def stops(file, **arrays):
+        file.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr("masa_mm.preparation.extraction.clip_files.np.savez_compressed", stops)
+    with pytest.raises(OSError, match="disk full"):
+        files.save("a", poses())
+    assert not files.is_done("a") and {f.name for f in tmp_path.iterdir()} == {"extraction.json"}
+
+
+def test_failures_are_of_one_run_and_forgotten_when_mended(tmp_path):
+    files = ClipFiles(tmp_path, SETTINGS)
+    files.fail("a", "no hands; none", run="one")
+    assert files.failure("a", "one") == "no hands; none"
+    assert files.failure("a", "two") is None and files.failure("b", "one") is None
+    files.save("a", poses())
+    assert files.failure("a", "one") is None
+
+
+def refused(call, match):
+    with pytest.raises(ClipFilesError, match=match) as caught:
+        call()
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_other_settings_are_refused(tmp_path):
+    ClipFiles(tmp_path, SETTINGS)
+    refused(
+        lambda: ClipFiles(tmp_path, SETTINGS | dict(estimator="rtmlib")),
+        "its clips were made with estimator 'square'; go on with that, or give another folder",
+    )
+    (tmp_path / "extraction.json").write_text("[1]")
+    refused(lambda: ClipFiles(tmp_path, SETTINGS), r"extraction\.json: damaged")
+
+
+@pytest.mark.parametrize("keep", [0, 100, -20])
+def test_a_damaged_clip_is_named(tmp_path, keep):
+    files = ClipFiles(tmp_path, SETTINGS)
+    files.save("a", poses())
+    path = tmp_path / "a.npz"
+    path.write_bytes(path.read_bytes()[:keep])
+    refused(lambda: files.load("a"), r"a\.npz: damaged; remove it")

@@ -1,0 +1,82 @@
+"""Frames come out of videos and folders of images, in order, the clip's and no others."""
+
+import cv2
+import numpy as np
+import pytest
+
+from masa_mm.datasets.official_clip import ClipRangeError, FrameRange
+from masa_mm.preparation.extraction.video import VideoError, read_frames
+
+from toys.toy_videos import HEIGHT, WIDTH, find_square, make_folder, make_video, middle
+
+
+def numbers(frames):
+    """Which frames these are, by where the square is."""
+    found = [find_square(frame) for frame in frames]
+    for place in found:
+        assert place[1] == pytest.approx(middle(0)[1], abs=0.5)
+    return [round((place[0] - middle(0)[0]) / 2) for place in found]
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".avi"])
+def test_all_frames_of_a_video(tmp_path, ending):
+    frames = list(read_frames(make_video(tmp_path / f"a{ending}")))
+    assert numbers(frames) == list(range(20))
+    assert frames[0].shape == (HEIGHT, WIDTH, 3) and frames[0].dtype == np.uint8
+
+
+def test_the_frames_of_a_clip(tmp_path):
+    video = make_video(tmp_path / "a.mp4", fps=50)
+    assert numbers(read_frames(video, FrameRange(3, 7))) == [3, 4, 5, 6]
+    assert numbers(read_frames(video, FrameRange(2, 4, fps=25))) == [4, 5, 6, 7]
+    assert numbers(read_frames(video, FrameRange(8, None, fps=25))) == [16, 17, 18, 19]
+    with pytest.raises(ClipRangeError, match="the video has 20"):
+        list(read_frames(video, FrameRange(15, 40)))
+
+
+def test_a_folder_of_images_is_a_video_in_the_order_of_its_numbers(tmp_path):
+    folder = make_folder(tmp_path / "clip")
+    (folder / "notes.txt").write_text("not an image")
+    assert numbers(read_frames(folder)) == list(range(12))  # frame10 after frame9
+    assert numbers(read_frames(folder, FrameRange(1, 2, fps=25), fps=100)) == [4, 5, 6, 7]
+    (folder / "frame3.png").write_bytes(b"no image")
+    with pytest.raises(VideoError, match=r"frame3\.png: not an image"):
+        list(read_frames(folder))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a video", "cut"])
+def test_what_is_no_video_is_named(tmp_path, content):
+    path = tmp_path / "bad.mp4"
+    if content == "cut":
+        content = make_video(tmp_path / "good.mp4").read_bytes()[:-400]
+    path.write_bytes(content)
+    with pytest.raises(VideoError, match=r"bad\.mp4: not a video that can be read"):
+        list(read_frames(path))
+    with pytest.raises(VideoError, match="no such video"):
+        list(read_frames(tmp_path / "gone.mp4"))
+
+
+def test_a_video_that_ends_early_is_named(tmp_path, monkeypatch):
+    """As a download that broke off: the header still promises all frames."""
+
+    class Ends:
+        def __init__(self, *args):
+            self.left = 12
+
+        isOpened = staticmethod(lambda: True)
+        release = staticmethod(lambda: None)
+        get = staticmethod(lambda key: 20 if key == cv2.CAP_PROP_FRAME_COUNT else 25)
+
+        def read(self):
+            self.left -= 1
+            return self.left >= 0, np.zeros((4, 4, 3), np.uint8)
+
+        def grab(self):
+            self.read()
+
+    (tmp_path / "a.mp4").write_bytes(b"")
+    monkeypatch.setattr("masa_mm.preparation.extraction.video.cv2.VideoCapture", Ends)
+    with pytest.raises(VideoError, match=r"a\.mp4: ends after 12 of 20 frames"):
+        list(read_frames(tmp_path / "a.mp4"))
+    with pytest.raises(VideoError, match="ends after 10 of 18 frames"):
+        list(read_frames(tmp_path / "a.mp4", FrameRange(2)))

@@ -1,0 +1,112 @@
+"""rtmlib's arrays in every accepted form."""
+
+import json
+
+import numpy as np
+import pytest
+
+from toys.source_toys import converted, dump, in_layout, pose, refusal, same_clip
+
+SIZES = ("--img-size", 640, 480)
+
+
+def video(frames=5, seed=0):
+    return in_layout(*pose(frames, seed), "coco_wholebody")
+
+
+def ragged(keypoint, score):
+    """A frame's persons as rtmlib returns them: one, or two in odd frames."""
+    return [
+        (
+            np.stack([k * 0.1, k] if t % 2 else [k]),
+            np.stack([s, s] if t % 2 else [s]),
+        )
+        for t, (k, s) in enumerate(zip(keypoint, score))
+    ]
+
+
+def write_npz(path, keypoint, score):
+    np.savez(path / "a.npz", keypoints=keypoint[:, None], scores=score[:, None])
+
+
+def write_npz_alone(path, keypoint, score):
+    np.savez(path / "a.npz", keypoints=keypoint, scores=score, img_shape=np.array([480, 640]))
+
+
+def write_pickle(path, keypoint, score):
+    dump(path / "a.pkl", ragged(keypoint, score))
+
+
+def write_json(path, keypoint, score):
+    frames = [
+        dict(keypoints=k.astype(float).tolist(), scores=s.astype(float).tolist())
+        for k, s in ragged(keypoint, score)
+    ]
+    (path / "a.json").write_text(json.dumps(frames))
+
+
+def write_json_dict(path, keypoint, score):
+    arrays = dict(keypoints=keypoint.astype(float).tolist(), scores=score.astype(float).tolist())
+    (path / "a.json").write_text(json.dumps(arrays))
+
+
+@pytest.mark.parametrize(
+    "write", [write_npz, write_npz_alone, write_pickle, write_json, write_json_dict]
+)
+def test_every_form_makes_the_same_store(tmp_path, write):
+    folder = tmp_path / "poses"
+    folder.mkdir()
+    write(folder, *video())
+    store = converted("rtmlib", folder, tmp_path, *SIZES)
+    assert store.ids == ["a"] and store.source == "rtmlib"
+    same_clip(store, "a", *pose())
+
+
+def test_frames_without_persons_are_absent(tmp_path):
+    frames = ragged(*video(4))
+    frames[2] = (np.zeros((0, 133, 2)), np.zeros((0, 133)))
+    store = converted("rtmlib", dump(tmp_path / "a.pkl", frames), tmp_path, *SIZES)
+    keypoint, score = pose(4)
+    keypoint[2], score[2] = 0, 0
+    same_clip(store, "a", keypoint, score)
+
+
+@pytest.mark.parametrize(
+    "arrays, problem",
+    [
+        (dict(keypoints=np.zeros((4, 1, 133, 2))), "it has no scores"),
+        (dict(points=np.zeros(3)), "it has no keypoints; it has points"),
+        (dict(keypoints=np.zeros((4, 17, 2)), scores=np.zeros((4, 17))), "are [4, 17, 2]"),
+        (dict(keypoints=np.zeros((4, 133, 2)), scores=np.zeros((3, 133))), "scores [3, 133]"),
+        (dict(keypoints=np.zeros((4, 133, 2)), scores=np.zeros((4, 133))), "not one visible hand"),
+        (dict(keypoints=np.array([{}], object)), "not a complete npz file of plain arrays"),
+    ],
+)
+def test_bad_arrays_are_one_line(tmp_path, capsys, arrays, problem):
+    np.savez(tmp_path / "a.npz", **arrays)
+    assert problem in refusal(capsys, "rtmlib", tmp_path / "a.npz", tmp_path, *SIZES)
+
+
+def test_frames_of_different_sizes_are_refused(tmp_path, capsys):
+    frames = [
+        dict(keypoints=k, scores=s, img_shape=(480 + t, 640))
+        for t, (k, s) in enumerate(ragged(*video(2)))
+    ]
+    line = refusal(capsys, "rtmlib", dump(tmp_path / "a.pkl", frames), tmp_path)
+    assert "its frames have different img_shape" in line
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.pkl", "a.json"])
+def test_half_a_file_is_one_line(tmp_path, capsys, name):
+    writers = dict(npz=write_npz, pkl=write_pickle, json=write_json)
+    writers[name[2:]](tmp_path, *video())
+    path = tmp_path / name
+    path.write_bytes(path.read_bytes()[:-80])
+    line = refusal(capsys, "rtmlib", path, tmp_path, *SIZES)
+    assert "clip 'a'" in line and "copy" in line
+
+
+def test_a_file_of_another_kind_is_named(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("")
+    line = refusal(capsys, "rtmlib", tmp_path / "a.txt", tmp_path)
+    assert "not a .npz or .pkl or .json file" in line

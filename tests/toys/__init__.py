@@ -1,0 +1,1 @@
+"""Toy data and references that several test modules share."""
