@@ -97,6 +97,33 @@ def config_formatted_once() -> bool:
     return True
 
 
+@workaround("mmengine takes bases from a fixed list of packages, and only from below a folder")
+def configs_of_this_package() -> bool:
+    """Let ``_base_ = "masa_mm::masa_finetune_wlasl300.py"`` name a config of the installed package.
+
+    ``Config._get_cfg_path`` raises ``AssertionError: mmengine does not support to load masa_mm
+    config`` for packages that ``mmengine.utils`` does not list, and ``ValueError`` for configs that
+    lie in no folder. The result is treated like a local base: mmengine would mark every part of a
+    package's config with a scope, and masa_mm registers in MMAction2's.
+    """
+    from mmengine.config import Config
+
+    get_path = Config._get_cfg_path
+
+    @functools.wraps(get_path)
+    def get_path_with_own(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        package, _, name = cfg_path.partition("::")
+        if package != "masa_mm" or not name:
+            return get_path(cfg_path, filename)
+        path = package_folder("masa_mm") / ".mim" / "configs" / name
+        if not path.is_file():
+            raise FileNotFoundError(f"{filename}: no config {cfg_path} ({path} does not exist)")
+        return str(path), None
+
+    Config._get_cfg_path = staticmethod(get_path_with_own)
+    return True
+
+
 def replace_everywhere(original: Any, replacement: Any) -> None:
     """Replace a function in every loaded module that has imported it by name."""
     for module in list(sys.modules.values()):
