@@ -13,7 +13,7 @@ from masa_mm.pose.store_format import BadClipsError
 from masa_mm.preparation import convert as conversion
 from masa_mm.preparation.convert import convert as convert_source
 from masa_mm.sources import PoseSource, SourceClips
-from masa_mm.sources.catalog import SOURCES
+from masa_mm.sources import SOURCES
 
 from toys.source_toys import (
     SIZE,
@@ -56,11 +56,11 @@ def block(*lengths):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=12), st.integers(1, 40))
-def test_pieces_are_whole_clips_in_order(lengths, chunk):
+def test_chunks_are_whole_clips_in_order(lengths, chunk):
     clips = block(*lengths)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conversion, "_CHUNK", chunk)
-        parts = list(conversion.pieces(clips))
+        parts = list(conversion.split_clips(clips))
     for name in ("keypoint", "score", "num_frames", "img_shape", "label"):
         together = np.concatenate([getattr(part, name) for part in parts])
         np.testing.assert_array_equal(together, getattr(clips, name))

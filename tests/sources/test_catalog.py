@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from masa_mm.pose.skeleton import SOURCE_LAYOUTS
-from masa_mm.sources.catalog import SOURCES
+from masa_mm.sources import SOURCES
 
 from toys.source_toys import ROOT, tool
 

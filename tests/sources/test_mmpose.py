@@ -61,7 +61,7 @@ def test_labels_signers_and_splits_come_from_the_list(tmp_path, capsys):
     assert store.label.tolist() == [1, 0] and store.signer.tolist() == [7, 8]
     assert store.glosses == ["book", "hat"]
     out = capsys.readouterr().out
-    assert "1 of its 3 clips are not there, the first is 'gone'" in out
+    assert "1 of its 3 clips are not in the folder, the first is 'gone'" in out
     assert "2 clips are not in" in out and "the first is 'c'" in out
 
 
@@ -71,7 +71,7 @@ def test_a_list_of_other_clips_is_refused(tmp_path, capsys):
     dump(folder / "a.pkl", video())
     (tmp_path / "list.csv").write_text("id,gloss\nx,hat\n")
     line = refusal(capsys, "mmpose", folder, tmp_path, "--labels", tmp_path / "list.csv", *SIZES)
-    assert "lists none of the clips that are there: it has 'x', there is 'a'" in line
+    assert "lists none of the clips in the folder: the list has 'x', the folder has 'a'" in line
 
 
 def test_scores_of_nothing_seen_are_absent_joints(tmp_path):
@@ -96,13 +96,13 @@ BAD = dict(
         lambda v: dict(keypoints=v[..., :2], scores=v[:2, :, 2]),
         "keypoints are [5, 133, 2] and scores [2, 133]",
     ),
-    words=(lambda v: dict(keypoints="hello"), "its keypoints are no array of numbers"),
-    ragged=(lambda v: dict(keypoints=[[1, 2], [3]]), "its keypoints are no array of numbers"),
+    words=(lambda v: dict(keypoints="hello"), "its keypoints are not an array of numbers"),
+    ragged=(lambda v: dict(keypoints=[[1, 2], [3]]), "its keypoints are not an array of numbers"),
     other=(lambda v: dict(keypoint_name="a", n=1), "it has no keypoints; it has keypoint_name, n"),
     empty=(lambda v: v[:0], "it has no frames"),
     nobody=(lambda v: np.zeros((5, 0, 133, 3)), "nobody in any frame"),
     size=(lambda v: dict(keypoints=v, img_shape=(0, 640)), "its img_shape is (0, 640)"),
-    none=(lambda v: None, "its keypoints are no array of numbers"),
+    none=(lambda v: None, "its keypoints are not an array of numbers"),
 )
 
 
@@ -133,7 +133,7 @@ def test_damaged_and_malicious_pickles_are_bad_clips(tmp_path, capsys):
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 3 and "clip 'evil'" in lines[0] and "more than arrays" in lines[0]
     assert "clip 'short'" in lines[1] and "not a whole pickle" in lines[1]
-    assert lines[2].startswith("error: nothing is written: 2 bad clips; mend them, or leave them")
+    assert lines[2].startswith("error: nothing written: 2 bad clips; fix them")
     assert convert("mmpose", folder, out, *SIZES, "--skip-bad") == 0
     assert PoseStore(out).ids == ["good"] and not (tmp_path / "victim").exists()
 
@@ -156,7 +156,7 @@ def test_the_images_size_is_asked_for(tmp_path, capsys):
 def test_empty_and_missing_folders_are_named(tmp_path, capsys):
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert "holds no .pkl" in refusal(capsys, "mmpose", empty, tmp_path, *SIZES)
+    assert "has no *.pkl" in refusal(capsys, "mmpose", empty, tmp_path, *SIZES)
     assert "no such file or folder" in refusal(capsys, "mmpose", tmp_path / "gone", tmp_path)
     (empty / "list.txt").write_text("book\n")
     line = refusal(capsys, "mmpose", empty, tmp_path, "--class-list", empty / "list.txt")

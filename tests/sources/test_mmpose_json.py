@@ -96,12 +96,12 @@ def twice(frames):
     "spoil, problem",
     [
         (spoil_nan, "NaN or infinite"),
-        (drop_scores, "a person without keypoint_scores"),
-        (body_only, "its keypoints are [17, 2] a person; use a whole-body estimator"),
-        (twice, "its frame_id are not one number a frame"),
+        (drop_scores, "a person has no keypoint_scores"),
+        (body_only, "its keypoints are [17, 2] per person; use a whole-body estimator"),
+        (twice, "its frame_id are not one number per frame"),
         (lambda frames: dict(instances=frames), "no list of frames"),
         (lambda frames: [[1, 2]], "no list of frames"),
-        (lambda frames: [dict(frame_id=0)], "a frame without a list of instances"),
+        (lambda frames: [dict(frame_id=0)], "a frame has no list of instances"),
         (lambda frames: [dict(frame_id=0, instances=[])], "nobody in any frame"),
         (lambda frames: [], "nobody in any frame"),
     ],
@@ -124,5 +124,5 @@ def test_numbers_that_are_no_numbers_are_one_line(tmp_path, capsys):
     frames = frames_of(2)
     frames[0]["instances"][0]["keypoint_scores"][5] = "high"
     line = refusal(capsys, "mmpose-json", write(tmp_path / "a.json", frames), tmp_path, *SIZES)
-    assert "its keypoint_scores are no array of numbers" in line
+    assert "its keypoint_scores are not an array of numbers" in line
     assert np.isfinite(pose()[0]).all()
