@@ -60,8 +60,6 @@ def estimator_clip(content: Any, layout: str) -> RawClip:
             score.reshape(-1, *score.shape[2:]),
             np.full(frames, persons),
         )
-    if keypoint.ndim != 3:
-        raise _wrong_shape(keypoint, layout)
     return RawClip(keypoint, score, image_shape(content.get("img_shape")))
 
 
@@ -122,16 +120,20 @@ def _joints(
         return np.zeros((0, joints, 2), np.float32), np.zeros((0, joints), np.float32)
     if one_frame and keypoint.ndim == 2:
         keypoint = keypoint[None]
-    if keypoint.ndim < 3 or keypoint.shape[-2] != joints or keypoint.shape[-1] not in (2, 3):
-        raise _wrong_shape(keypoint, layout)
+    shape, ndims = keypoint.shape, (3,) if one_frame else (3, 4)
+    if len(shape) not in ndims or shape[-2] != joints or shape[-1] not in (2, 3):
+        raise ClipError(
+            f"its keypoints are {list(shape)}",
+            f"layout '{layout}' needs [T, {joints}, 3], or [T, {joints}, 2] and scores",
+        )
     if any(name in content for name in _SCORE_KEYS):
         score = as_numbers(_first(content, _SCORE_KEYS), "scores")
-    elif keypoint.shape[-1] == 3:
+    elif shape[-1] == 3:
         score = keypoint[..., 2]
     else:
         raise ClipError("it has no scores", f"give {' or '.join(_SCORE_KEYS)}, or x, y, score")
     score = score[None] if one_frame and score.ndim == 1 else score
-    if score.shape != keypoint.shape[:-1]:
+    if score.shape != shape[:-1]:
         raise ClipError(
             f"keypoints are {list(keypoint[..., :2].shape)} and scores {list(score.shape)}",
             "give a score for each joint",
@@ -146,12 +148,4 @@ def _first(content: Mapping[str, Any], names: Sequence[str]) -> Any:
     raise ClipError(
         f"it has no {names[0]}; it has {', '.join(map(str, content)) or 'nothing'}",
         "give the file that docs/data/converters.md describes",
-    )
-
-
-def _wrong_shape(keypoint: np.ndarray, layout: str) -> ClipError:
-    joints = source_layout(layout).num_joints
-    return ClipError(
-        f"its keypoints are {list(keypoint.shape)}",
-        f"layout '{layout}' needs [T, {joints}, 3], or [T, {joints}, 2] and scores",
     )

@@ -72,8 +72,8 @@ def _naming(names: Sequence[str]) -> str:
         components = sorted({name.split("/")[0] for name in names})
         raise ClipError(
             f"its components are {', '.join(components) or 'none'}",
-            "components of MediaPipe Holistic and OpenPose are known; for others add an entry to "
-            "NAMED_LAYOUTS in masa_mm/pose/skeleton.py",
+            "give those of MediaPipe Holistic or OpenPose, or add an entry to NAMED_LAYOUTS in "
+            "masa_mm/pose/skeleton.py",
         )
     return best
 

@@ -103,7 +103,10 @@ def coco(t, people):
         (coco, "its pose_keypoints_2d are 54 numbers per person"),
         (lambda t, people: None, "has no list of people"),
         (lambda t, people: [], "nobody in any frame"),
-        (lambda t, people: [dict(people[0], pose_keypoints_2d=["x"] * 75)], "not an array of numbers"),
+        (
+            lambda t, people: [dict(people[0], pose_keypoints_2d=["x"] * 75)],
+            "not an array of numbers",
+        ),
         (lambda t, people: [dict(people[0], pose_keypoints_2d=[float("nan")] * 75)], "NaN"),
     ],
 )

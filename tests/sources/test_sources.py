@@ -1,11 +1,13 @@
-"""What the page of the converters says is so."""
+"""The sources of masa_mm.sources, and that their page, docs/data/converters.md, is true."""
 
 import re
 import shlex
 
 import pytest
 
+from masa_mm import sources
 from masa_mm.pose.skeleton import SOURCE_LAYOUTS
+from masa_mm.preparation.convert import convert
 from masa_mm.sources import SOURCES
 
 from toys.source_toys import ROOT, tool
@@ -21,6 +23,17 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS)
 def test_documented_commands_are_understood(command):
     tool.parse_args(shlex.split(command))
+
+
+def test_every_source_has_a_name_of_its_own():
+    assert len({source.name for source in SOURCES}) == len(SOURCES)
+
+
+def test_the_old_place_of_convert_works_with_a_warning():
+    with pytest.warns(FutureWarning, match="is now masa_mm.preparation.convert.convert"):
+        assert sources.convert is convert
+    with pytest.raises(AttributeError, match="no attribute 'other'"):
+        sources.other  # noqa: B018
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
