@@ -1,8 +1,10 @@
 """The sources of masa_mm.sources, and that their page, docs/data/converters.md, is true."""
 
+import argparse
 import re
 import shlex
 
+import numpy as np
 import pytest
 
 from masa_mm import sources
@@ -60,3 +62,17 @@ def test_links_within_the_page_lead_somewhere():
     heads = re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
     assert set(re.findall(r"\]\(#([\w-]+)\)", PAGE)) <= anchors
+
+
+def test_the_example_of_a_new_source_reads_a_file(tmp_path):
+    (example,) = re.findall(r"```python\n([^`]*file_source\([^`]*)```", PAGE)
+    names = {}
+    exec(example, names)
+    joints = np.random.default_rng(0).uniform(0.2, 1, (4, 133, 3))
+    np.save(tmp_path / "a.npy", joints)
+    parser = argparse.ArgumentParser()
+    names["SOURCE"].add_options(parser)
+    args = parser.parse_args(["--img-size", "1", "1"])
+    vars(args).update(input=tmp_path, source="mine", source_name=None, split=None)
+    report = convert(names["SOURCE"].open(args), tmp_path / "out.safetensors")
+    assert (report.num_clips, report.num_frames) == (1, 4)
