@@ -64,11 +64,7 @@ def estimator_clip(content: Any, layout: str) -> RawClip:
 
 
 def as_numbers(value: Any, name: str) -> np.ndarray:
-    """Convert anything a file may hold to a float32 array.
-
-    Raises:
-        ClipError: If it has something else than numbers, or rows of different lengths.
-    """
+    """Convert file content to a float32 array; a ClipError unless it is an array of numbers."""
     try:
         array = np.asarray(value)
     except (ValueError, TypeError):
@@ -78,12 +74,23 @@ def as_numbers(value: Any, name: str) -> np.ndarray:
     return array.astype(np.float32)
 
 
-def image_shape(value: Any) -> tuple[int, int] | None:
-    """Check the (h, w) in pixels that a file gives, if any.
+def stack_persons(
+    persons: Sequence[Mapping[str, Any]], key: str, shape: tuple[int, ...], remedy: str
+) -> np.ndarray:
+    """Stack a field of all persons [M, *shape]; a ClipError if missing or of another shape."""
+    if not persons:
+        return np.zeros((0, *shape), np.float32)
+    if not all(key in person for person in persons):
+        raise ClipError(f"a person has no {key}", remedy)
+    values = as_numbers([person[key] for person in persons], key)
+    if values.shape[1:] != shape:
+        given, expected = list(values.shape[1:]), list(shape)
+        raise ClipError(f"its {key} are {given} per person, expected {expected}", remedy)
+    return values
 
-    Raises:
-        ClipError: If it is not two positive numbers.
-    """
+
+def image_shape(value: Any) -> tuple[int, int] | None:
+    """Return the (h, w) in pixels that a file gives, if any; a ClipError if not positive."""
     if value is None:
         return None
     sides = as_numbers(value, "img_shape").reshape(-1)

@@ -18,14 +18,7 @@ import numpy as np
 from masa_mm.errors import UserError
 from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.files import SourceError, has_array, read_arrays
-from masa_mm.sources.base import (
-    ClipError,
-    Option,
-    PoseSource,
-    Source,
-    SourceClips,
-    bad_clip,
-)
+from masa_mm.sources.base import ClipError, Option, PoseSource, Source, SourceClips, bad_clip
 from masa_mm.sources.clip_list import ClipList, ListedClip, read_clip_list
 
 Arrays = Mapping[str, np.ndarray]
@@ -56,10 +49,8 @@ class Entry(NamedTuple):
 
 
 # Options that several sources share.
-CLASS_LIST: Option = (
-    "--class-list",
-    dict(help="class names, one per line, in the order of labels"),
-)
+_CLASS_LIST_HELP = "class names, one per line, in the order of labels"
+CLASS_LIST: Option = ("--class-list", dict(help=_CLASS_LIST_HELP))
 _FIRST_LABEL_HELP = "label of the first class in the list or file"
 FIRST_LABEL: Option = ("--first-label", dict(type=int, default=0, help=_FIRST_LABEL_HELP))
 _IMG_SIZE_HELP = "image size in pixels, where the source does not tell"
@@ -113,6 +104,7 @@ def folder_source(
     layout: str | None = None,
     options: Sequence[Option] = (),
     partial: bool = False,
+    glosses: Callable[[argparse.Namespace], Sequence[str]] = lambda args: (),
 ) -> Source:
     """Declare a source with the options ``--labels``, ``--class-list``, ... and ``--img-size``.
 
@@ -123,6 +115,7 @@ def folder_source(
         layout (str | None): Joint layout of all clips. None: the source has an option ``--layout``.
         options (Sequence[Option]): The source's own options.
         partial (bool): See :class:`masa_mm.sources.PoseSource`.
+        glosses (Callable): Class names of the entries' labels, without ``--labels``.
     """
 
     def open_source(args: argparse.Namespace) -> PoseSource:
@@ -136,7 +129,7 @@ def folder_source(
             name=args.source_name or args.source,
             layout=layout or args.layout,
             blocks=clip_blocks(entries(args), img_size, listed, notes),
-            glosses=() if listed is None else listed.glosses,
+            glosses=glosses(args) if listed is None else listed.glosses,
             split=args.split or "",
             partial=partial,
             notes=notes,
@@ -197,28 +190,35 @@ def _read_array_file(file: Path, array_name: str, read: Callable[[Arrays], RawCl
 def _packed_entries(file: Path, read: Callable[[Arrays], RawClip]) -> Iterator[Entry]:
     arrays = read_arrays(file)
     assert isinstance(arrays, dict)  # it has an array 'num_frames'
-    num_frames = check_num_frames(file, arrays.pop("num_frames"))
-    names = arrays.pop("id", np.empty(0))
-    for key, array in {"id": names, **arrays}.items():
-        expected = len(num_frames) if key in ("id", "img_shape") else int(num_frames.sum())
-        if array.shape[:1] != (expected,):
-            raise SourceError(
-                f"{file}: {key} has {list(array.shape)} entries, num_frames needs {expected}; "
-                "save it again"
-            )
-    for index, (name, stop) in enumerate(zip(names.astype(str).tolist(), num_frames.cumsum())):
+    arrays.setdefault("id", np.empty(0))
+    num_frames = check_packed(file, arrays, ("num_frames", "id", "img_shape"))
+    names = arrays.pop("id").astype(str).tolist()
+    del arrays["num_frames"]
+    for index, (name, stop) in enumerate(zip(names, num_frames.cumsum())):
         clip = {key: array[stop - num_frames[index] : stop] for key, array in arrays.items()}
         if "img_shape" in arrays:
             clip["img_shape"] = arrays["img_shape"][index]
         yield Entry(name, functools.partial(read, clip))
 
 
-def check_num_frames(path: str | os.PathLike, num_frames: np.ndarray) -> np.ndarray:
-    """Check the clips' numbers of frames in a packed file; return them as int64 [clips]."""
+def check_packed(path: str | os.PathLike, arrays: Arrays, per_clip: Sequence[str]) -> np.ndarray:
+    """Check the lengths of packed arrays (clips if ``per_clip``, else frames); return num_frames.
+
+    Raises:
+        SourceError: If an array does not fit; the message names it.
+    """
+    num_frames = arrays["num_frames"]
     if num_frames.ndim != 1 or num_frames.dtype.kind not in "iu" or (num_frames < 0).any():
         raise SourceError(
             f"{path}: num_frames must be whole numbers [clips]; save or copy it again"
         )
+    for name, array in arrays.items():
+        expected = len(num_frames) if name in per_clip else int(num_frames.sum())
+        if array.shape[:1] != (expected,):
+            raise SourceError(
+                f"{path}: {name} has {list(array.shape)} entries, num_frames needs {expected}; "
+                "save or copy it again"
+            )
     return num_frames.astype(np.int64)
 
 

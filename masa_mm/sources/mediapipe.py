@@ -93,10 +93,8 @@ def read_hands(
     present = np.isfinite(hands).all((2, 3)) & (hands != 0).any((2, 3))
     size = image_shape(arrays.get("img_shape")) or img_size
     if size is None and not normalized:
-        raise ClipError(
-            "the handedness of hands in pixels needs the image width",
-            "give --img-size WIDTH HEIGHT",
-        )
+        problem = "the handedness of hands in pixels needs the image width"
+        raise ClipError(problem, "give --img-size WIDTH HEIGHT")
     swap = must_swap(hands, present, 0.5 if normalized or size is None else size[1] / 2)
     hands = np.where(swap[:, None, None, None], hands[:, ::-1], hands)
     return _clip([hands[:, 1], hands[:, 0]], arrays, normalized)
@@ -114,9 +112,8 @@ def _parts(arrays: Arrays, parts: Mapping[str, int], allow_missing: bool) -> lis
     frames = len(next(iter(given.values())))
     if any(len(part) != frames for part in given.values()):
         lengths = ", ".join(f"{name} {len(part)}" for name, part in given.items())
-        raise ClipError(
-            f"its parts have different numbers of frames ({lengths})", "give all frames"
-        )
+        problem = f"its parts have different numbers of frames ({lengths})"
+        raise ClipError(problem, "give all frames")
     return [
         given[name] if name in given else np.full((frames, joints, 2), np.nan, np.float32)
         for name, joints in parts.items()
@@ -125,15 +122,10 @@ def _parts(arrays: Arrays, parts: Mapping[str, int], allow_missing: bool) -> lis
 
 def _landmarks(arrays: Arrays, name: str, joints: int) -> np.ndarray:
     array = arrays[name]
-    if (
-        array.dtype.kind not in "fiu"
-        or array.ndim != 3
-        or array.shape[1] != joints
-        or array.shape[2] < 2
-    ):
-        raise ClipError(
-            f"{name} is {array.dtype} {list(array.shape)}", f"give numbers [T, {joints}, 2 or more]"
-        )
+    shape, is_number = list(array.shape), array.dtype.kind in "fiu"
+    if not is_number or len(shape) != 3 or shape[1] != joints or shape[2] < 2:
+        remedy = f"give numbers [T, {joints}, 2 or more]"
+        raise ClipError(f"{name} is {array.dtype} {shape}", remedy)
     return array.astype(np.float32)
 
 

@@ -23,7 +23,11 @@ from masa_mm.pose.files import read_json
 from masa_mm.pose.safe_pickle import load_pickle
 from masa_mm.pose.skeleton import source_layout
 from masa_mm.sources.base import ClipError
-from masa_mm.sources.estimator_arrays import as_numbers, estimator_clip, read_estimator_file
+from masa_mm.sources.estimator_arrays import (
+    estimator_clip,
+    read_estimator_file,
+    stack_persons,
+)
 from masa_mm.sources.folder import Entry, RawClip, file_source, files_below, folder_source
 from masa_mm.sources.signer_selection import signer_clip
 
@@ -61,9 +65,10 @@ def read_mmpose_json(path: str | os.PathLike) -> RawClip:
     persons = [person for frame in frames for person in frame]
     num_persons = np.array([len(frame) for frame in frames], int)
     joints = source_layout(LAYOUT).num_joints
-    keypoint = _stack(persons, "keypoints", (joints, 2))
-    score = np.maximum(_stack(persons, "keypoint_scores", (joints,)), 0)
-    return RawClip(*signer_clip(keypoint, score, num_persons, _tracks(persons)))
+    remedy = f"use a whole-body estimator of {joints} joints"
+    keypoint = stack_persons(persons, "keypoints", (joints, 2), remedy)
+    score = stack_persons(persons, "keypoint_scores", (joints,), remedy)
+    return RawClip(*signer_clip(keypoint, np.maximum(score, 0), num_persons, _tracks(persons)))
 
 
 def _frames(content: Any) -> list[Sequence[Mapping[str, Any]]]:
@@ -79,21 +84,6 @@ def _frames(content: Any) -> list[Sequence[Mapping[str, Any]]]:
     if not all(isinstance(f, list) and all(isinstance(p, Mapping) for p in f) for f in frames):
         raise ClipError("a frame has no list of instances", "extract its poses again")
     return frames
-
-
-def _stack(persons: Sequence[Mapping[str, Any]], key: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Stack a key of all persons [M, *shape]."""
-    if not persons:
-        return np.zeros((0, *shape), np.float32)
-    if not all(key in person for person in persons):
-        raise ClipError(f"a person has no {key}", "extract its poses again")
-    values = as_numbers([person[key] for person in persons], key)
-    if values.shape[1:] != shape:
-        raise ClipError(
-            f"its {key} are {list(values.shape[1:])} per person",
-            f"use a whole-body estimator: layout '{LAYOUT}' needs {list(shape)}",
-        )
-    return values
 
 
 def _tracks(persons: Sequence[Mapping[str, Any]]) -> np.ndarray | None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from masa_mm.pose.files import read_json
 from masa_mm.sources.base import ClipError
-from masa_mm.sources.estimator_arrays import as_numbers
+from masa_mm.sources.estimator_arrays import stack_persons
 from masa_mm.sources.folder import Entry, RawClip, files_below, folder_source
 from masa_mm.sources.signer_selection import signer_clip
 
@@ -73,12 +73,8 @@ def _part(
             )
         return np.zeros((len(people), joints, 3), np.float32)
     # A person whose hands were not estimated has an empty list.
-    values = as_numbers([row or [0] * (3 * joints) for row in rows], key)
-    if values.shape[1:] != (3 * joints,):
-        raise ClipError(
-            f"its {key} are {values.shape[1]} numbers per person",
-            f"{LAYOUT} needs {3 * joints}: run OpenPose with BODY_25 and --hand",
-        )
+    filled = [{key: row or [0] * (3 * joints)} for row in rows]
+    values = stack_persons(filled, key, (3 * joints,), "run OpenPose with BODY_25 and --hand")
     return values.reshape(-1, joints, 3)
 
 

@@ -16,7 +16,7 @@ from masa_mm.pose.files import SourceError, read_class_list, read_npz
 from masa_mm.pose.skeleton import source_layout
 from masa_mm.sources.base import Option, PoseSource, Source, SourceClips
 from masa_mm.sources.clip_list import refuse_off_by_one
-from masa_mm.sources.folder import CLASS_LIST, check_num_frames
+from masa_mm.sources.folder import CLASS_LIST, check_packed
 
 ABSENT = -32768
 UNIT = 1e-4
@@ -81,8 +81,8 @@ def _read(
         raise UserError(f"--aspect is width over height and above 0, got {aspect}")
     visibility = ("pose_visibility",) if layout == UPPER_BODY else ()
     arrays = read_npz(path, ("keypoint", "num_frames", *visibility, *_PER_CLIP))
-    num_frames = check_num_frames(path, arrays["num_frames"])
-    _check_shapes(path, arrays, layout, int(num_frames.sum()))
+    num_frames = check_packed(path, arrays, ("num_frames", *_PER_CLIP))
+    _check_joints(path, arrays, layout)
     keypoint, label = arrays["keypoint"], arrays["label"].astype(np.int64)
     score = (keypoint != ABSENT).any(-1).astype(np.float32)
     if visibility:
@@ -106,20 +106,16 @@ def _read(
     return PoseSource(source, layout, [clips], classes, split, partial=layout == HANDS)
 
 
-def _check_shapes(
-    path: str | os.PathLike, arrays: dict[str, np.ndarray], layout: str, frames: int
-) -> None:
-    if arrays["keypoint"].dtype.kind not in "iuf":
-        raise SourceError(f"{path}: keypoint is {arrays['keypoint'].dtype}, expected numbers")
-    clips = arrays["num_frames"].shape
-    expected = dict.fromkeys(_PER_CLIP, clips)
-    expected["keypoint"] = (frames, source_layout(layout).num_joints, 2)
-    expected["pose_visibility"] = (frames, BODY_JOINTS)
-    for name, array in arrays.items():
-        if array.shape != expected.get(name, clips):
+def _check_joints(path: str | os.PathLike, arrays: dict[str, np.ndarray], layout: str) -> None:
+    keypoint, joints = arrays["keypoint"], source_layout(layout).num_joints
+    if keypoint.dtype.kind not in "iuf":
+        raise SourceError(f"{path}: keypoint is {keypoint.dtype}, expected numbers")
+    shapes = {"keypoint": (joints, 2), "pose_visibility": (BODY_JOINTS,)}
+    for name, shape in shapes.items():
+        if name in arrays and arrays[name].shape[1:] != shape:
             raise SourceError(
-                f"{path}: {name} is {list(array.shape)}, but num_frames and the layout '{layout}' "
-                f"need {list(expected[name])}; is it another source, or damaged? copy it again"
+                f"{path}: {name} is {list(arrays[name].shape)}, but the layout '{layout}' needs "
+                f"{[len(keypoint), *shape]}; is it another source?"
             )
 
 

@@ -255,7 +255,10 @@ def twice(frames):
     [
         (spoil_nan, "NaN or infinite"),
         (drop_scores, "a person has no keypoint_scores"),
-        (body_only, "its keypoints are [17, 2] per person; use a whole-body estimator"),
+        (
+            body_only,
+            "its keypoints are [17, 2] per person, expected [133, 2]; use a whole-body estimator",
+        ),
         (twice, "its frame_id are not one number per frame"),
         (lambda frames: dict(instances=frames), "no list of frames"),
         (lambda frames: [[1, 2]], "no list of frames"),

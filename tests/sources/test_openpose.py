@@ -100,7 +100,7 @@ def coco(t, people):
 @pytest.mark.parametrize(
     "change, problem",
     [
-        (coco, "its pose_keypoints_2d are 54 numbers per person"),
+        (coco, "its pose_keypoints_2d are [54] per person, expected [75]"),
         (lambda t, people: None, "has no list of people"),
         (lambda t, people: [], "nobody in any frame"),
         (

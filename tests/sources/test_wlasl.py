@@ -156,7 +156,7 @@ def pickled(arrays):
     "spoil, problem",
     [
         (drop_signer, "no array signer"),
-        (too_few_labels, "label is"),
+        (too_few_labels, "label has"),
         (other_joints, "is it another source"),
         (pickled, "not a complete npz file"),
     ],
