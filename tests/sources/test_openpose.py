@@ -1,4 +1,4 @@
-"""OpenPose's JSON, a file a frame."""
+"""OpenPose's JSON, one file per frame."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""SPOTER's CSV: a clip a row, a list in each field."""
+"""SPOTER's CSV: one clip per row, a list in each field."""
 
 import csv
 
