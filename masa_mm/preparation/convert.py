@@ -1,23 +1,29 @@
-"""The one way from a source to a pose store and, on request, to a pose pickle."""
+"""Conversion of a source to a pose store and, on request, to a pose pickle."""
 
 from __future__ import annotations
 
+import argparse
+import csv
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from masa_mm.atomic_write import atomic_write
 from masa_mm.pose.clip_checks import BadClip
-from masa_mm.pose.crop import crop_parts, select_joints
+from masa_mm.pose.crop import CLAMPS, FALLBACKS, crop_parts, select_joints
 from masa_mm.pose.files import SourceError
 from masa_mm.pose.pickle_writer import PosePickleWriter
 from masa_mm.pose.skeleton import describe_joints, source_layout
 from masa_mm.pose.store_writer import PoseStoreWriter, WriteReport
 from masa_mm.sources.base import PoseSource, SourceClips
 
-# Frames converted at a time: small enough to stay in the processor's cache and out of memory's way.
+# Frames converted at a time: they fit into the CPU's cache.
 _CHUNK = 16384
+_PER_CLIP = ("num_frames", "ids", "img_shape", "label", "signer", "size")
 
 
 def convert(
@@ -29,135 +35,162 @@ def convert(
     allow_missing: bool = False,
     pickle: str | os.PathLike | None = None,
 ) -> WriteReport:
-    """Bring a source's clips into part coordinates and write them as a pose store.
+    """Crop the parts of a source's clips and write them as a pose store.
 
     Args:
-        source: what a reader of this package returned.
-        out: the ``.safetensors`` file to make.
-        dtype: 'float16' or 'float32'.
-        skip_bad: leave bad clips out and report them instead of refusing.
-        crop: keywords of :func:`masa_mm.pose.crop.crop_parts`, where its own rules are not
-            wanted: ``fallback``, ``clamp``, ...
-        allow_missing: mark the joints that the source lacks as absent, instead of refusing.
-        pickle: also write the same clips here, as MMAction2's pose annotations of the 49 joints,
-            not cropped.
+        source (PoseSource): The source, from a reader of :mod:`masa_mm.sources`.
+        out (str | os.PathLike): The ``.safetensors`` file to write.
+        dtype (str): 'float16' or 'float32'.
+        skip_bad (bool): Whether to leave out bad clips and report them, instead of an error.
+        crop (Mapping | None): Keyword arguments of :func:`masa_mm.pose.crop.crop_parts`.
+        allow_missing (bool): Whether joints that the source lacks are absent, instead of an error.
+        pickle (str | os.PathLike | None): If given, write the same clips here too, as MMAction2's
+            pose annotations of the 49 joints, not cropped.
+
+    Returns:
+        WriteReport: What was written and which clips were left out.
 
     Raises:
-        SourceError: the source lacks joints and ``allow_missing`` is off; names them.
-        PoseStoreError: as :func:`masa_mm.pose.store.write_store`; nothing is written then.
+        SourceError: If the source lacks joints and ``allow_missing`` is False.
+        PoseStoreError: If the store cannot be written, see :func:`masa_mm.pose.store.write_store`.
     """
     check_joints(source, allow_missing)
-    pickles = None if pickle is None else PosePickleWriter(pickle, **_identity(source))
+    identity: dict[str, Any] = dict(source=source.name, split=source.split, glosses=source.glosses)
+    pickles = None if pickle is None else PosePickleWriter(pickle, **identity)
     with (
-        PoseStoreWriter(out, dtype=dtype, skip_bad=skip_bad, **_identity(source)) as store,
-        # What is not finite, or too large, is named by the writer.
+        PoseStoreWriter(out, dtype=dtype, skip_bad=skip_bad, **identity) as store,
+        # The writer names clips with values that are not finite or too large.
         np.errstate(over="ignore", invalid="ignore"),
     ):
-        for block in _pieces(source, store):
-            joints, score = joints_in_image(block, source.layout)
-            keep = _store(store, block, joints, score, source.cropped, crop or {})
+        for clips in _read_chunks(source, store):
+            joints = joints_in_image(clips, source.layout)
+            parts = joints if source.cropped else _crop(clips, *joints, crop or {})
+            good = store.add_clips(
+                *parts, clips.num_frames, clips.ids, clips.label, clips.signer, clips.size
+            )
             if pickles is not None:
-                _pickle(pickles, block, joints, score, source.cropped, keep)
+                _add_to_pickle(pickles, clips, *joints, source.cropped, good)
     if pickles is not None:
         pickles.close()
+    assert store.report is not None  # the block above ended well
     return store.report
 
 
 def check_joints(source: PoseSource, allow_missing: bool) -> None:
-    """Refuse a source that lacks some of the 49 joints unless that is known and wanted.
+    """Refuse a source that lacks some of the 49 joints unless that is expected or allowed.
 
     Raises:
-        SourceError: names the joints and the option.
+        SourceError: If joints are missing; the message names them and the option.
     """
     missing = source_layout(source.layout).missing
     if missing and not (allow_missing or source.partial):
         raise SourceError(
             f"the layout '{source.layout}' lacks {describe_joints(missing)} of the 49 joints; give "
-            "--allow-missing to mark them absent in every frame, or poses of a fuller estimator"
+            "--allow-missing to mark them absent in every frame, or use a more complete estimator"
         )
 
 
 def joints_in_image(clips: SourceClips, layout: str) -> tuple[np.ndarray, np.ndarray]:
-    """The 49 joints of clips, in the units of their ``img_shape``.
-
-    Returns:
-        float32 ``keypoint`` [F, 49, 2] and ``score`` [F, 49].
-    """
-    raw = clips.keypoint
-    keypoint = raw * np.array(clips.scale, np.float32)
+    """Return the 49 joints in units of ``img_shape``: float32 [F, 49, 2] and scores [F, 49]."""
+    keypoint = clips.keypoint * np.array(clips.scale, np.float32)
     if clips.absent is not None:
-        keypoint[raw == clips.absent] = np.nan
+        keypoint[clips.keypoint == clips.absent] = np.nan
     return select_joints(keypoint, clips.score.astype(np.float32), layout)
 
 
-def _identity(source: PoseSource) -> dict:
-    return dict(source=source.name, split=source.split, glosses=source.glosses)
-
-
-def _pieces(source: PoseSource, store: PoseStoreWriter) -> Iterator[SourceClips]:
-    for block in source.blocks:
-        if isinstance(block, BadClip):
-            store.refuse(block)
-        else:
-            yield from pieces(block)
-
-
-def pieces(clips: SourceClips) -> Iterator[SourceClips]:
-    """Whole clips in blocks of about :data:`_CHUNK` frames, in order."""
+def split_clips(clips: SourceClips) -> Iterator[SourceClips]:
+    """Split a block into blocks of whole clips of about :data:`_CHUNK` frames, in order."""
     ends = np.asarray(clips.num_frames).cumsum()
     cuts = np.flatnonzero(np.diff(ends // _CHUNK)) + 1
     starts = np.concatenate([[0], ends])
     for first, last in zip([0, *cuts], [*cuts, len(ends)]):
-        frames, some = slice(starts[first], starts[last]), slice(first, last)
-        per_clip = {
-            name: None if getattr(clips, name) is None else getattr(clips, name)[some]
-            for name in ("num_frames", "ids", "img_shape", "label", "signer", "size")
+        frames = slice(starts[first], starts[last])
+        per_clip = {name: getattr(clips, name) for name in _PER_CLIP}
+        selected = {
+            name: values[first:last] for name, values in per_clip.items() if values is not None
         }
-        yield SourceClips(
-            keypoint=clips.keypoint[frames],
-            score=clips.score[frames],
-            scale=clips.scale,
-            absent=clips.absent,
-            **per_clip,
-        )
+        yield replace(clips, keypoint=clips.keypoint[frames], score=clips.score[frames], **selected)
 
 
-def _store(
-    store: PoseStoreWriter,
-    clips: SourceClips,
-    joints: np.ndarray,
-    score: np.ndarray,
-    cropped: bool,
-    crop: Mapping[str, Any],
-) -> np.ndarray:
-    """Crop a block's parts and give it to the store; returns which clips are good."""
-    if not cropped:
-        img_shape = np.repeat(np.asarray(clips.img_shape, np.float32), clips.num_frames, axis=0)
-        joints, score = crop_parts(joints, score, img_shape, **crop)
-    return store.add_clips(
-        joints, score, clips.num_frames, clips.ids, clips.label, clips.signer, clips.size
-    )
+def _read_chunks(source: PoseSource, store: PoseStoreWriter) -> Iterator[SourceClips]:
+    for block in source.blocks:
+        if isinstance(block, BadClip):
+            store.refuse(block)
+        else:
+            yield from split_clips(block)
 
 
-def _pickle(
+def _crop(
+    clips: SourceClips, keypoint: np.ndarray, score: np.ndarray, crop: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    img_shape = np.repeat(np.asarray(clips.img_shape, np.float32), clips.num_frames, axis=0)
+    return crop_parts(keypoint, score, img_shape, **crop)
+
+
+def _add_to_pickle(
     pickles: PosePickleWriter,
     clips: SourceClips,
-    joints: np.ndarray,
+    keypoint: np.ndarray,
     score: np.ndarray,
     cropped: bool,
-    keep: np.ndarray,
+    good: np.ndarray,
 ) -> None:
-    joints = np.where(score[..., None] == 0, 0, joints)
+    keypoint = np.where(score[..., None] == 0, 0, keypoint)
     ends = np.asarray(clips.num_frames).cumsum()
-    for index in np.flatnonzero(keep).tolist():
+    for index in np.flatnonzero(good).tolist():
         frames = slice(ends[index] - clips.num_frames[index], ends[index])
-        size = None if clips.size is None else clips.size[index]
+        extra: dict[str, Any] = {}
+        if cropped:
+            size = None if clips.size is None else clips.size[index]
+            extra = dict(normalization="part_crop", original_shape=size)
         pickles.add(
             clips.ids[index],
-            joints[frames],
+            keypoint[frames],
             score[frames],
             img_shape=clips.img_shape[index],
             label=-1 if clips.label is None else clips.label[index],
             signer=-1 if clips.signer is None else clips.signer[index],
-            **(dict(normalization="part_crop", original_shape=size) if cropped else {}),
+            **extra,
         )
+
+
+def report_path(out: str | os.PathLike) -> Path:
+    """Return the path of a store's report: ``train.skipped.csv`` for ``train.safetensors``."""
+    return Path(out).with_suffix(".skipped.csv")
+
+
+def write_report(path: str | os.PathLike, skipped: Sequence[BadClip]) -> None:
+    """Write the clips that were left out as CSV with the columns id, problem and remedy."""
+    with atomic_write(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(BadClip._fields)
+        writer.writerows(skipped)
+
+
+def add_crop_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--few-joints``, ``--clamp`` and ``--zero-left-above`` to a command that crops."""
+    parser.add_argument(
+        "--few-joints",
+        choices=FALLBACKS,
+        default="absent",
+        help="a hand with fewer than 10 visible joints is absent, or its box is derived from elbow "
+        "and wrist",
+    )
+    parser.add_argument(
+        "--clamp",
+        choices=CLAMPS,
+        default="joints",
+        help="a hand's box ends at the image border but contains its visible joints; 'image': it "
+        "always ends there",
+    )
+    parser.add_argument(
+        "--zero-left-above",
+        type=float,
+        metavar="PIXELS",
+        help="set left-hand values above this to 0, as the reference code does with 255",
+    )
+
+
+def crop_rules(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the keyword arguments of ``crop_parts`` that the options ask for."""
+    return dict(fallback=args.few_joints, clamp=args.clamp, zero_left_above=args.zero_left_above)

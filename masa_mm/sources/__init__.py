@@ -1,6 +1,45 @@
-"""Readers of pose sources, one file a source, and the way from them to a pose store."""
+"""Readers of the pose files of other tools, one tool per module.
 
+To add a source, write a module with a :class:`Source` and add it to :data:`SOURCES`.
+"""
+
+import importlib
+from typing import Any
+
+from masa_mm.deprecation import warn_deprecated
 from masa_mm.pose.files import SourceError
+from masa_mm.sources import (
+    mediapipe,
+    mmaction,
+    mmpose,
+    openpose,
+    pose_format,
+    rtmlib,
+    spoter,
+    wlasl,
+)
 from masa_mm.sources.base import ClipError, PoseSource, Source, SourceClips
 
-__all__ = ["ClipError", "PoseSource", "Source", "SourceClips", "SourceError"]
+__all__ = ["SOURCES", "ClipError", "PoseSource", "Source", "SourceClips", "SourceError"]
+
+# The subcommands of tools/data/convert.py, in the order of its help text.
+SOURCES: tuple[Source, ...] = (
+    mmpose.SOURCE,
+    mmpose.JSON_SOURCE,
+    mmaction.SOURCE,
+    openpose.SOURCE,
+    mediapipe.HOLISTIC_SOURCE,
+    mediapipe.HANDS_SOURCE,
+    pose_format.SOURCE,
+    rtmlib.SOURCE,
+    spoter.SOURCE,
+    wlasl.HANDS_SOURCE,
+    wlasl.UPPER_BODY_SOURCE,
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name != "convert":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warn_deprecated("masa_mm.sources.convert is now masa_mm.preparation.convert.convert")
+    return importlib.import_module("masa_mm.preparation.convert").convert

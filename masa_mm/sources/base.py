@@ -1,35 +1,26 @@
-"""What every source of poses gives: clips in blocks, and who they are."""
+"""The interface of all pose sources: what a reader gives and how the command knows it."""
 
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from masa_mm.errors import UserError
 from masa_mm.pose.clip_checks import BadClip
-from masa_mm.pose.files import SourceError, read_class_list, read_npz
-from masa_mm.pose.skeleton import source_layout
-
-__all__ = [
-    "ClipError",
-    "PoseSource",
-    "Source",
-    "SourceClips",
-    "SourceError",
-    "bad_clip",
-    "check_clip_arrays",
-    "read_class_list",
-    "read_npz",
-]
+from masa_mm.pose.skeleton import NAMED_LAYOUTS, SIGN49_JOINTS, describe_joints
 
 
 class ClipError(UserError):
-    """A clip that cannot be read: what is wrong with it, and what mends it."""
+    """A clip that cannot be read.
+
+    Args:
+        problem (str): What is wrong with the clip.
+        remedy (str): What the user can do.
+    """
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(f"{problem}; {remedy}")
@@ -40,27 +31,29 @@ class ClipError(UserError):
 
 
 def bad_clip(name: str, error: Exception) -> BadClip:
-    """What an error says of a clip, whatever raised it while the clip was read."""
+    """Turn any error raised while a clip is read into an entry of the report."""
     problem, _, remedy = str(error).rpartition("; ")
     return BadClip(name, problem or remedy, remedy if problem else "give the file again")
 
 
 @dataclass(frozen=True)
 class SourceClips:
-    """Some clips of a source, end to end, in the source's own joints and units.
+    """One or more clips of a source, concatenated along time, in the source's joints and units.
 
     Args:
-        keypoint: [F, V, 2] in the source's numbers.
-        score: [F, V], 0 = absent.
-        num_frames: frames of each clip [clips].
-        ids: a name a clip.
-        img_shape: (h, w) of each clip's image [clips, 2], in the units that ``scale`` brings
-            ``keypoint`` to.
-        scale: factors (x, y) from the source's numbers to the units of ``img_shape``.
-        absent: the number that stands for a missing coordinate, if the source has one. A joint of
-            which only one coordinate is missing is damaged, and becomes NaN.
-        label, signer: [clips], -1 = none.
-        size: (h, w) of each clip's video in pixels [clips, 2], to be stored, where known.
+        keypoint (np.ndarray): [F, V, 2] in the source's units.
+        score (np.ndarray): [F, V], 0 = absent.
+        num_frames (np.ndarray): Frames of each clip [clips].
+        ids (Sequence[str]): Name of each clip.
+        img_shape (np.ndarray): (h, w) of each clip's image [clips, 2], in the units of
+            ``keypoint * scale``.
+        scale (tuple[float, float]): Factors (x, y) from the source's units to those of
+            ``img_shape``.
+        absent (int | None): Value of a missing coordinate. A joint with only one missing coordinate
+            is damaged and becomes NaN.
+        label (np.ndarray | None): [clips], -1 = unlabelled.
+        signer (np.ndarray | None): [clips], -1 = unknown.
+        size (np.ndarray | None): (h, w) of each video in pixels [clips, 2], stored where known.
     """
 
     keypoint: np.ndarray
@@ -77,17 +70,18 @@ class SourceClips:
 
 @dataclass
 class PoseSource:
-    """A source, opened: its clips are read as ``blocks`` is gone through, once.
+    """An opened source. Its clips are read while ``blocks`` is iterated, which works once.
 
     Args:
-        name: of the data set; with a clip's id it is the clip's identity.
-        layout: of all clips, a name in :data:`masa_mm.pose.skeleton.SOURCE_LAYOUTS`.
-        blocks: the clips, and those that cannot be read.
-        glosses: class names.
-        split: name of the split.
-        cropped: whether the clips are in part coordinates already (layout 'sign49').
-        partial: whether the source is known to lack joints of the 49, and chosen for what it has.
-        notes: lines for the user; complete when the blocks have been read.
+        name (str): Name of the dataset. Together with a clip's id it identifies the clip.
+        layout (str): Joint layout, a name in :data:`masa_mm.pose.skeleton.SOURCE_LAYOUTS`.
+        blocks (Iterable[SourceClips | BadClip]): The clips, and those that cannot be read.
+        glosses (Sequence[str]): Class names.
+        split (str): Name of the split.
+        cropped (bool): Whether the clips are in part coordinates already (layout 'sign49').
+        partial (bool): Whether the source always lacks some of the 49 joints, so that the user
+            need not allow it.
+        notes (list[str]): Messages for the user, complete once all blocks are read.
     """
 
     name: str
@@ -100,38 +94,51 @@ class PoseSource:
     notes: list[str] = field(default_factory=list)
 
 
-class Source(NamedTuple):
-    """An entry of ``tools/data/convert.py``: its name, what it reads, its options, its reader."""
+# Flag and settings of an option, the arguments of ``ArgumentParser.add_argument``.
+Option = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A subcommand of ``tools/data/convert.py``.
+
+    Args:
+        name (str): Name of the subcommand.
+        text (str): Help text.
+        open (Callable): Opens the source, given the parsed options.
+        options (Sequence[Option]): Options beyond those of all sources.
+    """
 
     name: str
     text: str
-    add_options: Callable[[argparse.ArgumentParser], None]
     open: Callable[[argparse.Namespace], PoseSource]
+    options: Sequence[Option] = ()
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options to a parser."""
+        for flag, settings in self.options:
+            parser.add_argument(flag, **settings)
 
 
-def check_clip_arrays(
-    path: str | os.PathLike, arrays: dict[str, np.ndarray], layout: str, per_clip: Iterable[str]
-) -> None:
-    """Refuse arrays that do not fit each other.
+def named_joint_indices(naming: str, names: Collection[str], allow_missing: bool) -> np.ndarray:
+    """Return the index of each of the 49 joints [49] among a source's names; case is ignored.
+
+    With ``allow_missing`` a missing joint has index -1.
 
     Raises:
-        SourceError: names the file and the array.
+        ClipError: If joints are missing; the message names them.
     """
-    joints = source_layout(layout).num_joints
-    num_frames = arrays["num_frames"]
-    if num_frames.ndim != 1 or num_frames.dtype.kind not in "iu" or (num_frames < 0).any():
-        raise SourceError(f"{path}: num_frames must be whole numbers [clips]; copy it again")
-    frames = int(num_frames.sum())
-    if arrays["keypoint"].dtype.kind not in "iuf":
-        raise SourceError(f"{path}: keypoint is {arrays['keypoint'].dtype}, expected numbers")
-    if arrays["keypoint"].shape != (frames, joints, 2):
-        raise SourceError(
-            f"{path}: keypoint is {list(arrays['keypoint'].shape)}, but num_frames and the layout "
-            f"'{layout}' need {[frames, joints, 2]}; is it another source?"
+    index_of = {name.lower(): index for index, name in enumerate(names)}
+    indices = np.array([index_of.get(name.lower(), -1) for name in NAMED_LAYOUTS[naming].names])
+    if (indices < 0).any() and not allow_missing:
+        missing = [joint for joint, index in zip(SIGN49_JOINTS, indices) if index < 0]
+        raise ClipError(
+            f"it lacks {describe_joints(missing)} of the 49 joints",
+            "give --allow-missing to mark them absent, or use a more complete estimator",
         )
-    for name in per_clip:
-        if arrays[name].shape != num_frames.shape:
-            raise SourceError(
-                f"{path}: {name} has {list(arrays[name].shape)} entries for {len(num_frames)} "
-                "clips; copy it again"
-            )
+    return indices
+
+
+def take_joints(joints: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Gather the 49 joints from [..., V, C]; a joint with index -1 is 0."""
+    return np.where((indices >= 0)[:, None], joints[..., indices, :], 0)

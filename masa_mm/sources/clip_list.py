@@ -1,19 +1,21 @@
-"""Who is who in a folder of poses: a CSV or JSON list of labels, signers, splits and sizes."""
+"""CSV or JSON lists of the clips in a folder: labels, signers, splits and image sizes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from masa_mm.pose.files import SourceError, read_class_list, read_json, read_table
 
 COLUMNS = ("id", "label", "gloss", "signer", "split", "width", "height")
+PathLike = str | os.PathLike
+Row = Mapping[str, str]
 
 
 class ListedClip(NamedTuple):
-    """What a list says of a clip; -1 and None where it says nothing. ``size`` is (h, w)."""
+    """A clip's label, signer, split and size (h, w); -1 and None where the list does not tell."""
 
     label: int = -1
     signer: int = -1
@@ -22,7 +24,7 @@ class ListedClip(NamedTuple):
 
 
 class ClipList(NamedTuple):
-    """The clips of a list by their ids, and the class names."""
+    """The clips of a list by id, and the class names."""
 
     path: str
     clips: dict[str, ListedClip]
@@ -30,63 +32,153 @@ class ClipList(NamedTuple):
 
 
 def read_clip_list(
-    path: str | os.PathLike,
-    class_list: str | os.PathLike | None = None,
+    path: PathLike,
+    class_list: PathLike | None = None,
     first_label: int = 0,
     split: str | None = None,
 ) -> ClipList:
     """Read a list of clips.
 
-    A ``.csv`` file has a line of column names, a ``.json`` file is a list of objects or an object
-    of objects by id. Of the columns :data:`COLUMNS` only ``id`` is needed; others are ignored.
-    Class names come from the class list; without one from the list's own pairs of label and gloss,
-    from its glosses in alphabetical order, or from the labels' numbers. Signers that are no whole
-    numbers are numbered in alphabetical order.
+    A ``.csv`` file has a line of column names. A ``.json`` file is a list of objects, or an object
+    of objects by id. Of the columns :data:`COLUMNS` only ``id`` is required; others are ignored.
+    Signers that are not whole numbers are numbered in alphabetical order.
 
     Args:
-        path: the list.
-        class_list: class names in the order of their labels.
-        first_label: the label of the first class in this list: 1 for labels counted from one.
-        split: take only the clips of that split.
+        path (str | os.PathLike): The list.
+        class_list (str | os.PathLike | None): Class names in the order of labels. Without it they
+            are the list's own pairs of label and gloss, else its glosses in alphabetical order,
+            else the labels' numbers.
+        first_label (int): Label of the first class in this list: 1 if labels count from 1.
+        split (str | None): If given, only the clips of this split are returned.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        SourceError: it cannot be read, lists a clip twice, or its labels, glosses and the class
-            list contradict each other; names the first such clip.
+        FileNotFoundError: If there is no such file.
+        SourceError: If the list cannot be read or has a clip twice, or if labels, glosses and class
+            list contradict each other; the message names the first such clip.
     """
     rows = _rows(path)
-    labels, glosses = settle_labels(path, rows, class_list, first_label)
-    signers = _signers(path, rows)
+    labels, glosses = resolve_labels(path, rows, class_list, first_label)
     clips: dict[str, ListedClip] = {}
-    for row, label, signer in zip(rows, labels, signers):
+    for row, label, signer in zip(rows, labels, _signers(rows)):
         if row["id"] in clips:
             raise SourceError(f"{path}: lists clip '{row['id']}' twice; list each once")
         clips[row["id"]] = ListedClip(label, signer, row.get("split"), _size(path, row))
-    return ClipList(str(path), _of_split(path, clips, split), glosses)
+    return ClipList(str(path), _select_split(path, clips, split), glosses)
 
 
-def _rows(path: str | os.PathLike) -> list[dict[str, str]]:
-    """The list's rows, what is empty left out; all values as text."""
+def resolve_labels(
+    path: PathLike, rows: Sequence[Row], class_list: PathLike | None, first_label: int
+) -> tuple[list[int], list[str]]:
+    """Return the label of each row, counted from 0, and the class names.
+
+    A row has ``id`` and ``label``, ``gloss``, both or neither. Other arguments and errors are those
+    of :func:`read_clip_list`.
+    """
+    numbers = [_whole(path, row, "label") - first_label if "label" in row else None for row in rows]
+    names = read_class_list(class_list) if class_list is not None else _class_names(rows, numbers)
+    _check_range(path, numbers, names, class_list)
+    label_of = {name: label for label, name in enumerate(names)}
+    labels = []
+    for row, number in zip(rows, numbers):
+        gloss = row.get("gloss")
+        label = number if gloss is None else label_of.get(gloss)
+        if label is None and gloss is not None:
+            raise SourceError(
+                f"{path}: clip '{row['id']}' has gloss '{gloss}', which is not in "
+                f"{class_list or 'the list of labels'}; give the class list it was labelled with"
+            )
+        if label is not None and number not in (None, label):
+            raise SourceError(
+                f"{path}: clip '{row['id']}' has label {row['label']} and gloss '{gloss}', but "
+                f"'{gloss}' is number {label + first_label} of "
+                f"{class_list or 'the glosses of the other clips'}; "
+                f"{_order_remedy(numbers, rows, label_of)}"
+            )
+        labels.append(-1 if label is None else label)
+    return labels, names
+
+
+def _class_names(rows: Sequence[Row], numbers: Sequence[int | None]) -> list[str]:
+    """Return the class names that a list implies."""
+    known = [number for number in numbers if number is not None]
+    if not known:
+        return sorted({row["gloss"] for row in rows if "gloss" in row})
+    # The limit saves memory: _check_range refuses a larger label.
+    names = [str(number) for number in range(min(max(known), 100_000) + 1)]
+    for row, number in zip(rows, numbers):
+        if number is not None and 0 <= number < len(names) and "gloss" in row:
+            names[number] = row["gloss"]
+    return names
+
+
+def _check_range(
+    path: PathLike, numbers: Sequence[int | None], names: Sequence[str], class_list: PathLike | None
+) -> None:
+    known = {number for number in numbers if number is not None}
+    if not known or (min(known) >= 0 and max(known) < len(names)):
+        return
+    list_name = class_list or "a class list"
+    refuse_off_by_one(path, known, len(names), list_name, "give --first-label 1")
+    raise SourceError(
+        f"{path}: its labels, counted from 0, run from {min(known)} to {max(known)}, but "
+        f"{list_name} has {len(names)} classes; give the class list it was labelled with, and "
+        "--first-label"
+    )
+
+
+def _order_remedy(
+    numbers: Sequence[int | None], rows: Sequence[Row], label_of: Mapping[str, int]
+) -> str:
+    """Tell labels that count from 1 from a class list in another order."""
+    offsets = {
+        number - label_of[row["gloss"]]
+        for number, row in zip(numbers, rows)
+        if number is not None and row.get("gloss") in label_of
+    }
+    if offsets == {1}:
+        return "all labels are off by one: give --first-label 1"
+    return "the class list is in another order: give the one it was labelled with"
+
+
+def refuse_off_by_one(
+    path: PathLike,
+    labels: Iterable[int],
+    num_classes: int,
+    class_list: PathLike = "the class list",
+    remedy: str = "subtract 1 from them",
+) -> None:
+    """Raise a SourceError if labels run from 1 to the number of classes; -1 is ignored.
+
+    The message names the labels' file ``path``, the ``class_list`` and the ``remedy``.
+    """
+    known = {label for label in labels if label != -1}
+    if known and min(known) == 1 and max(known) == num_classes:
+        raise SourceError(
+            f"{path}: its labels run from 1 to {num_classes}, off by one: {class_list} has "
+            f"{num_classes} classes, from 0; {remedy}"
+        )
+
+
+def _rows(path: PathLike) -> list[dict[str, str]]:
+    """Read the known columns of all rows as text, without empty fields."""
     suffix = Path(path).suffix.lower()
     if suffix not in (".csv", ".json"):
         raise SourceError(f"{path}: a list of clips is a .csv or a .json file; give one")
-    rows = list(read_table(path)) if suffix == ".csv" else _objects(path, read_json(path))
+    rows = list(read_table(path)) if suffix == ".csv" else _json_rows(path)
     if not all("id" in row for row in rows):
         raise SourceError(f"{path}: has rows without 'id'; its columns are {', '.join(COLUMNS)}")
-    known = [
-        {key: str(row[key]).strip() for key in COLUMNS if _given(row.get(key))} for row in rows
+    texts = [
+        {key: str(row[key]).strip() for key in COLUMNS if row.get(key) is not None} for row in rows
     ]
-    for number, row in enumerate(known):
+    filled = [{key: text for key, text in row.items() if text} for row in texts]
+    for number, row in enumerate(filled):
         if "id" not in row:
             raise SourceError(f"{path}: entry {number + 1} has an empty id; name every clip")
-    return known
+    return filled
 
 
-def _given(value: Any) -> bool:
-    return value is not None and str(value).strip() != ""
-
-
-def _objects(path: str | os.PathLike, content: Any) -> list[dict[str, Any]]:
+def _json_rows(path: PathLike) -> list[dict[str, Any]]:
+    content = read_json(path)
     if isinstance(content, dict) and all(isinstance(row, dict) for row in content.values()):
         content = [{"id": name, **row} for name, row in content.items()]
     if not (isinstance(content, list) and content and all(isinstance(r, dict) for r in content)):
@@ -97,123 +189,7 @@ def _objects(path: str | os.PathLike, content: Any) -> list[dict[str, Any]]:
     return content
 
 
-def settle_labels(
-    path: str | os.PathLike,
-    rows: Sequence[Mapping[str, str]],
-    class_list: str | os.PathLike | None,
-    first_label: int,
-) -> tuple[list[int], list[str]]:
-    """The label of each row, counted from 0, and the class names.
-
-    Args:
-        path: where the rows are from, for messages.
-        rows: of ``id`` and ``label``, ``gloss`` or neither.
-        class_list, first_label: as of :func:`read_clip_list`.
-
-    Raises:
-        FileNotFoundError: there is no such class list.
-        SourceError: labels, glosses and class list contradict each other; names the first clip.
-    """
-    numbers = [
-        None if "label" not in row else _whole(path, row, "label") - first_label for row in rows
-    ]
-    names = read_class_list(class_list) if class_list is not None else _own_classes(rows, numbers)
-    _check_count(path, numbers, names, class_list)
-    labels_of = {name: label for label, name in enumerate(names)}
-    labels = []
-    for row, number in zip(rows, numbers):
-        gloss = row.get("gloss")
-        named = labels_of.get(gloss) if gloss is not None else number
-        if named is None and gloss is not None:
-            raise SourceError(
-                f"{path}: clip '{row['id']}' has gloss '{gloss}', which is not in "
-                f"{class_list or 'the list of labels'}; give the class list it was labelled with"
-            )
-        if number is not None and number != named:
-            raise SourceError(
-                f"{path}: clip '{row['id']}' has label {row['label']} and gloss '{gloss}', but "
-                f"'{gloss}' is number {named + first_label} of "
-                f"{class_list or 'the glosses of the other clips'}; "
-                f"{_mend(numbers, rows, labels_of)}"
-            )
-        labels.append(-1 if named is None else named)
-    return labels, names
-
-
-def _own_classes(rows: Sequence[Mapping[str, str]], numbers: Sequence[int | None]) -> list[str]:
-    """Class names that a list implies."""
-    glosses = {row["gloss"] for row in rows if "gloss" in row}
-    known = [number for number in numbers if number is not None]
-    if not known:
-        return sorted(glosses)
-    # No class list is that long; a wild label is refused below and must not fill the memory here.
-    names = [str(number) for number in range(min(max(known), 100_000) + 1)]
-    for row, number in zip(rows, numbers):
-        if number is not None and 0 <= number < len(names) and "gloss" in row:
-            names[number] = row["gloss"]
-    return names
-
-
-def _check_count(
-    path: str | os.PathLike,
-    numbers: Sequence[int | None],
-    names: Sequence[str],
-    class_list: str | os.PathLike | None,
-) -> None:
-    """Labels that run from 1 to the number of classes are counted from one."""
-    known = {number for number in numbers if number is not None}
-    if not known or (min(known) >= 0 and max(known) < len(names)):
-        return
-    what = class_list or "a class list"
-    refuse_off_by_one(path, known, len(names), what, "give --first-label 1")
-    raise SourceError(
-        f"{path}: its labels, counted from 0, run from {min(known)} to {max(known)}, but {what} "
-        f"has {len(names)} classes; give the class list it was labelled with, and --first-label"
-    )
-
-
-def refuse_off_by_one(
-    path: str | os.PathLike,
-    labels: Collection[int],
-    classes: int,
-    what: str | os.PathLike = "the class list",
-    remedy: str = "subtract 1 from them",
-) -> None:
-    """Refuse labels that run from 1 to the number of classes, -1 aside.
-
-    Args:
-        path: where they are from.
-        labels: all labels.
-        classes: how many there are.
-        what: names the class list.
-        remedy: what mends them.
-
-    Raises:
-        SourceError: they do.
-    """
-    known = {label for label in labels if label != -1}
-    if known and min(known) == 1 and max(known) == classes:
-        raise SourceError(
-            f"{path}: its labels run from 1 to {classes}, off by one: {what} has {classes} "
-            f"classes, from 0; {remedy}"
-        )
-
-
-def _mend(
-    numbers: Sequence[int | None], rows: Sequence[Mapping[str, str]], labels_of: Mapping[str, int]
-) -> str:
-    """Off by one everywhere, or another order?"""
-    steps = {
-        number - labels_of[row["gloss"]]
-        for number, row in zip(numbers, rows)
-        if number is not None and row.get("gloss") in labels_of
-    }
-    if steps == {1}:
-        return "all labels are off by one: give --first-label 1"
-    return "the class list is in another order: give the one it was labelled with"
-
-
-def _signers(path: str | os.PathLike, rows: Sequence[Mapping[str, str]]) -> list[int]:
+def _signers(rows: Sequence[Row]) -> list[int]:
     names = {row["signer"] for row in rows if "signer" in row}
     if all(name.removeprefix("-").isdigit() for name in names):
         return [int(row.get("signer", -1)) for row in rows]
@@ -221,7 +197,7 @@ def _signers(path: str | os.PathLike, rows: Sequence[Mapping[str, str]]) -> list
     return [number_of[row["signer"]] if "signer" in row else -1 for row in rows]
 
 
-def _whole(path: str | os.PathLike, row: Mapping[str, str], key: str) -> int:
+def _whole(path: PathLike, row: Row, key: str) -> int:
     try:
         value = float(row[key])
         if not value.is_integer():
@@ -233,25 +209,25 @@ def _whole(path: str | os.PathLike, row: Mapping[str, str], key: str) -> int:
     return int(value)
 
 
-def _size(path: str | os.PathLike, row: Mapping[str, str]) -> tuple[int, int] | None:
+def _size(path: PathLike, row: Row) -> tuple[int, int] | None:
     if "width" not in row and "height" not in row:
         return None
-    sides = tuple(_whole(path, row, key) if key in row else 0 for key in ("height", "width"))
-    if min(sides) <= 0:
+    height, width = (_whole(path, row, key) if key in row else 0 for key in ("height", "width"))
+    if min(height, width) <= 0:
         raise SourceError(
             f"{path}: clip '{row['id']}' needs a width and a height above 0; give both"
         )
-    return sides
+    return height, width
 
 
-def _of_split(
-    path: str | os.PathLike, clips: dict[str, ListedClip], split: str | None
+def _select_split(
+    path: PathLike, clips: dict[str, ListedClip], split: str | None
 ) -> dict[str, ListedClip]:
     splits = {clip.split for clip in clips.values()}
     if split is None or splits == {None}:
         return clips
-    chosen = {name: clip for name, clip in clips.items() if clip.split == split}
-    if not chosen:
+    selected = {name: clip for name, clip in clips.items() if clip.split == split}
+    if not selected:
         names = ", ".join(sorted(filter(None, splits)))
         raise SourceError(f"{path}: has no clips of split '{split}'; it has {names}")
-    return chosen
+    return selected

@@ -1,10 +1,15 @@
-"""Sources of a file or a folder a clip: what they have in common."""
+"""Sources of one clip per file or folder: their options, files, labels and image sizes.
+
+:func:`file_source` declares a source whose clips are one file each, :func:`folder_source` one that
+finds its clips in another way.
+"""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,198 +17,285 @@ import numpy as np
 
 from masa_mm.errors import UserError
 from masa_mm.pose.clip_checks import BadClip
-from masa_mm.pose.files import SourceError
-from masa_mm.sources.base import ClipError, PoseSource, SourceClips, bad_clip
+from masa_mm.pose.files import SourceError, has_array, read_arrays
+from masa_mm.sources.base import ClipError, Option, PoseSource, Source, SourceClips, bad_clip
 from masa_mm.sources.clip_list import ClipList, ListedClip, read_clip_list
+
+Arrays = Mapping[str, np.ndarray]
 
 
 class RawClip(NamedTuple):
-    """A clip as a reader found it.
+    """A clip as its reader gives it, in the joints of the source's layout.
 
-    ``keypoint`` [T, V, 2] and ``score`` [T, V] in the joints of the source's layout; ``img_shape``
-    (h, w) in pixels if the file knows it; ``normalized`` if the coordinates are divided by it.
+    Args:
+        keypoint (np.ndarray): [T, V, 2].
+        score (np.ndarray): [T, V], 0 = absent.
+        img_shape (tuple[int, int] | None): (h, w) in pixels, if the file tells.
+        normalized (bool): Whether x and y are divided by the image's width and height.
     """
 
     keypoint: np.ndarray
     score: np.ndarray
-    img_shape: Sequence[int] | None = None
+    img_shape: tuple[int, int] | None = None
     normalized: bool = False
 
 
-# A clip's name, and what reads it when its turn comes.
-Entry = tuple[str, Callable[[], RawClip]]
+class Entry(NamedTuple):
+    """A clip to be read: its name, the function that reads it, and its label without a list."""
+
+    name: str
+    read: Callable[[], RawClip]
+    label: int = -1
 
 
-def add_folder_options(parser: argparse.ArgumentParser) -> None:
-    """The options of all folder sources."""
-    parser.add_argument(
-        "--labels", metavar="FILE", help="list of id, label, gloss, signer, split: .csv or .json"
-    )
-    parser.add_argument("--class-list", help="class names, a line each, in the order of the labels")
-    parser.add_argument(
-        "--first-label", type=int, default=0, help="the first class's label in the list"
-    )
-    add_img_size(parser)
+# Options that several sources share.
+_CLASS_LIST_HELP = "class names, one per line, in the order of labels"
+CLASS_LIST: Option = ("--class-list", dict(help=_CLASS_LIST_HELP))
+_FIRST_LABEL_HELP = "label of the first class in the list or file"
+FIRST_LABEL: Option = ("--first-label", dict(type=int, default=0, help=_FIRST_LABEL_HELP))
+_IMG_SIZE_HELP = "image size in pixels, where the source does not tell"
+IMG_SIZE: Option = (
+    "--img-size",
+    dict(nargs=2, type=int, metavar=("WIDTH", "HEIGHT"), help=_IMG_SIZE_HELP),
+)
+_UNITS_HELP = "whether x and y are divided by the image's width and height"
+UNITS: Option = (
+    "--units",
+    dict(choices=("normalized", "pixels"), default="normalized", help=_UNITS_HELP),
+)
+_LABELS_HELP = "list of id, label, gloss, signer, split: .csv or .json"
+_LABELS: Option = ("--labels", dict(metavar="FILE", help=_LABELS_HELP))
 
 
-def add_units(parser: argparse.ArgumentParser) -> None:
-    """The option for sources that divide coordinates by the image's size, as a rule."""
-    parser.add_argument(
-        "--units",
-        choices=("normalized", "pixels"),
-        default="normalized",
-        help="whether x and y are divided by the image's width and height",
-    )
+def option_img_size(args: argparse.Namespace) -> tuple[int, int] | None:
+    """Return ``--img-size`` as (h, w); a SourceError if a side is not positive."""
+    if args.img_size is None:
+        return None
+    width, height = args.img_size
+    if min(width, height) <= 0:
+        raise SourceError(f"--img-size is WIDTH HEIGHT, both above 0; got {args.img_size}")
+    return height, width
 
 
-def add_img_size(parser: argparse.ArgumentParser) -> None:
-    """The option for sources that may not know the images' size."""
-    parser.add_argument(
-        "--img-size",
-        nargs=2,
-        type=int,
-        metavar=("WIDTH", "HEIGHT"),
-        help="pixels of the images, where the source does not say",
-    )
+def file_source(
+    name: str,
+    text: str,
+    layout: str,
+    read: Callable[[Path, argparse.Namespace], RawClip],
+    *suffixes: str,
+) -> Source:
+    """Declare a source whose clips are one file each, named like the file.
+
+    ``read`` makes a clip of a file with one of the suffixes, given the parsed options. The other
+    arguments are those of :func:`folder_source`.
+    """
+
+    def entries(args: argparse.Namespace) -> Iterator[Entry]:
+        for file in files_below(args.input, *suffixes):
+            yield Entry(file.stem, functools.partial(read, file, args))
+
+    return folder_source(name, text, entries, layout)
+
+
+def folder_source(
+    name: str,
+    text: str,
+    entries: Callable[[argparse.Namespace], Iterable[Entry]],
+    layout: str | None = None,
+    options: Sequence[Option] = (),
+    partial: bool = False,
+    glosses: Callable[[argparse.Namespace], Sequence[str]] = lambda args: (),
+) -> Source:
+    """Declare a source with the options ``--labels``, ``--class-list``, ... and ``--img-size``.
+
+    Args:
+        name (str): Name on the command line.
+        text (str): Help text.
+        entries (Callable): Finds the clips, given the parsed options.
+        layout (str | None): Joint layout of all clips. None: the source has an option ``--layout``.
+        options (Sequence[Option]): The source's own options.
+        partial (bool): See :class:`masa_mm.sources.PoseSource`.
+        glosses (Callable): Class names of the entries' labels, without ``--labels``.
+    """
+
+    def open_source(args: argparse.Namespace) -> PoseSource:
+        img_size, listed = option_img_size(args), None
+        if args.labels is not None:
+            listed = read_clip_list(args.labels, args.class_list, args.first_label, args.split)
+        elif args.class_list is not None:
+            raise SourceError(f"{args.class_list}: a class list without labels; give --labels too")
+        notes: list[str] = []
+        return PoseSource(
+            name=args.source_name or args.source,
+            layout=layout or args.layout,
+            blocks=clip_blocks(entries(args), img_size, listed, notes),
+            glosses=glosses(args) if listed is None else listed.glosses,
+            split=args.split or "",
+            partial=partial,
+            notes=notes,
+        )
+
+    return Source(name, text, open_source, (_LABELS, CLASS_LIST, FIRST_LABEL, IMG_SIZE, *options))
 
 
 def files_below(path: str | os.PathLike, *suffixes: str) -> Iterator[Path]:
-    """A file, or the files of a folder and its folders that end so, in order of their paths.
+    """Yield a file, or all files below a folder that have one of the endings, sorted by path.
 
     Raises:
-        FileNotFoundError: there is no such file or folder.
-        SourceError: there is no such file in the folder.
+        FileNotFoundError: If there is no such file or folder.
+        SourceError: If no file has one of the endings.
     """
-    path = Path(path)
+    path, kinds = Path(path), " or ".join(f"*{suffix}" for suffix in suffixes)
     if path.is_file():
         if not path.name.endswith(suffixes):
-            raise SourceError(f"{path}: not a {' or '.join(suffixes)} file; give one, or a folder")
+            raise SourceError(f"{path}: not a {kinds} file; give one, or a folder of them")
         yield path
         return
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: no such file or folder")
-    found = False
+    empty = True
     for folder, folders, names in os.walk(path):
         folders.sort()
         for name in sorted(names):
             if name.endswith(suffixes):
-                found = True
+                empty = False
                 yield Path(folder, name)
-    if not found:
-        raise SourceError(f"{path}: holds no {' or '.join(suffixes)} file; give a folder of them")
+    if empty:
+        raise SourceError(f"{path}: has no {kinds} file; give a folder of them")
 
 
-def open_folder(
-    args: argparse.Namespace, layout: str, entries: Iterable[Entry], partial: bool = False
-) -> PoseSource:
-    """A source of one entry a clip, with the labels of ``--labels``.
+def array_entries(path: str, array_name: str, read: Callable[[Arrays], RawClip]) -> Iterator[Entry]:
+    """Yield the clips of ``.npy`` and ``.npz`` files: one per file, or many packed in one.
 
-    Args:
-        args: of :func:`add_folder_options`, and ``source``, ``source_name``, ``split``.
-        layout: of all clips.
-        entries: the clips, read one after the other.
-        partial: see :class:`PoseSource`.
+    An ``.npz`` with ``num_frames`` and ``id`` [clips] packs many clips. All its other arrays are
+    then concatenated along time, except ``img_shape`` [clips, 2]. ``read`` makes a clip of its
+    arrays; the array of an ``.npy`` file gets the name ``array_name``.
 
     Raises:
-        FileNotFoundError, SourceError: the list cannot be read; while the blocks are read also
-            that no clip of the list is there, or that an image's size is not known.
+        FileNotFoundError: If there is no such file or folder.
+        SourceError: If there are no such files, or packed arrays do not fit each other.
     """
-    img_size = image_size(args.img_size)
-    listed = None
-    if args.labels is not None:
-        listed = read_clip_list(args.labels, args.class_list, args.first_label, args.split)
-    elif args.class_list is not None:
-        raise SourceError(f"{args.class_list}: a class list without labels; give --labels too")
-    notes: list[str] = []
-    return PoseSource(
-        name=args.source_name or args.source,
-        layout=layout,
-        blocks=_blocks(entries, listed, img_size, notes),
-        glosses=() if listed is None else listed.glosses,
-        split=args.split or "",
-        partial=partial,
-        notes=notes,
-    )
+    for file in files_below(path, ".npy", ".npz"):
+        if has_array(file, "num_frames"):
+            yield from _packed_entries(file, read)
+        else:
+            yield Entry(file.stem, functools.partial(_read_array_file, file, array_name, read))
 
 
-def image_size(sides: Sequence[int] | None) -> tuple[int, int] | None:
-    """(h, w) from the option's width and height."""
-    if sides is None:
-        return None
-    if min(sides) <= 0:
-        raise SourceError(f"--img-size is WIDTH HEIGHT in pixels, above 0, got {sides}; mend it")
-    return sides[1], sides[0]
+def _read_array_file(file: Path, array_name: str, read: Callable[[Arrays], RawClip]) -> RawClip:
+    content = read_arrays(file)
+    return read(content if isinstance(content, dict) else {array_name: content})
 
 
-def _blocks(
+def _packed_entries(file: Path, read: Callable[[Arrays], RawClip]) -> Iterator[Entry]:
+    arrays = read_arrays(file)
+    assert isinstance(arrays, dict)  # it has an array 'num_frames'
+    arrays.setdefault("id", np.empty(0))
+    num_frames = check_packed(file, arrays, ("num_frames", "id", "img_shape"))
+    names = arrays.pop("id").astype(str).tolist()
+    del arrays["num_frames"]
+    for index, (name, stop) in enumerate(zip(names, num_frames.cumsum())):
+        clip = {key: array[stop - num_frames[index] : stop] for key, array in arrays.items()}
+        if "img_shape" in arrays:
+            clip["img_shape"] = arrays["img_shape"][index]
+        yield Entry(name, functools.partial(read, clip))
+
+
+def check_packed(path: str | os.PathLike, arrays: Arrays, per_clip: Sequence[str]) -> np.ndarray:
+    """Check the lengths of packed arrays (clips if ``per_clip``, else frames); return num_frames.
+
+    Raises:
+        SourceError: If an array does not fit; the message names it.
+    """
+    num_frames = arrays["num_frames"]
+    if num_frames.ndim != 1 or num_frames.dtype.kind not in "iu" or (num_frames < 0).any():
+        raise SourceError(
+            f"{path}: num_frames must be whole numbers [clips]; save or copy it again"
+        )
+    for name, array in arrays.items():
+        expected = len(num_frames) if name in per_clip else int(num_frames.sum())
+        if array.shape[:1] != (expected,):
+            raise SourceError(
+                f"{path}: {name} has {list(array.shape)} entries, num_frames needs {expected}; "
+                "save or copy it again"
+            )
+    return num_frames.astype(np.int64)
+
+
+def clip_blocks(
     entries: Iterable[Entry],
-    listed: ClipList | None,
-    img_size: tuple[int, int] | None,
-    notes: list[str],
+    img_size: tuple[int, int] | None = None,
+    listed: ClipList | None = None,
+    notes: list[str] | None = None,
 ) -> Iterator[SourceClips | BadClip]:
+    """Read clips one after the other; a clip that cannot be read becomes a :class:`BadClip`.
+
+    Args:
+        entries (Iterable[Entry]): The clips.
+        img_size (tuple[int, int] | None): (h, w) of the images, where no file or list tells.
+        listed (ClipList | None): If given, only its clips are read, with its labels.
+        notes (list[str] | None): Receives how many clips list and folder do not share.
+
+    Raises:
+        SourceError: If no listed clip is there, or if a clip's image size is not known.
+    """
     seen, unlisted = set(), []
-    for name, read in entries:
-        if listed is not None and name not in listed.clips:
-            unlisted.append(name)
+    for entry in entries:
+        if listed is not None and entry.name not in listed.clips:
+            unlisted.append(entry.name)
             continue
-        seen.add(name)
-        about = ListedClip() if listed is None else listed.clips[name]
+        seen.add(entry.name)
+        info = ListedClip(entry.label) if listed is None else listed.clips[entry.name]
         try:
-            clip = read()
-            _check_shapes(clip)
+            clip = entry.read()
+            _check_arrays(clip)
         except (UserError, OSError) as error:
-            yield bad_clip(name, error)
+            yield bad_clip(entry.name, error)
             continue
-        yield _block(name, clip, about, img_size)
-    if listed is not None:
-        notes += _coverage(listed, seen, unlisted)
+        size = clip.img_shape or info.size or img_size
+        if size is None:
+            raise SourceError(
+                f"clip '{entry.name}': its image size is not known; give --img-size WIDTH HEIGHT, "
+                "or columns width and height in --labels"
+            )
+        scale = (float(size[1]), float(size[0])) if clip.normalized else (1.0, 1.0)
+        yield SourceClips(
+            keypoint=clip.keypoint,
+            score=clip.score,
+            num_frames=np.array([len(clip.keypoint)]),
+            ids=[entry.name],
+            img_shape=np.array([size], np.float32),
+            scale=scale,
+            label=np.array([info.label]),
+            signer=np.array([info.signer]),
+            size=np.array([size]),
+        )
+    if listed is not None and notes is not None:
+        notes += _coverage_notes(listed, seen, unlisted)
 
 
-def _check_shapes(clip: RawClip) -> None:
-    """Scores for each joint, numbers throughout."""
-    shapes = f"keypoint is {list(clip.keypoint.shape)} and score {list(clip.score.shape)}"
+def _check_arrays(clip: RawClip) -> None:
     if clip.keypoint.shape[-1:] != (2,) or clip.score.shape != clip.keypoint.shape[:-1]:
+        shapes = f"keypoint is {list(clip.keypoint.shape)} and score {list(clip.score.shape)}"
         raise ClipError(shapes, "each joint needs x, y and a score")
     if not all(array.dtype.kind in "fiu" for array in (clip.keypoint, clip.score)):
-        raise ClipError("its joints are no numbers", "give arrays of numbers")
+        raise ClipError("its joints are not numbers", "give arrays of numbers")
 
 
-def _block(
-    name: str, clip: RawClip, about: ListedClip, img_size: tuple[int, int] | None
-) -> SourceClips:
-    size = clip.img_shape or about.size or img_size
-    if size is None:
-        raise SourceError(
-            f"clip '{name}': its image size is not known; give --img-size WIDTH HEIGHT, or columns "
-            "width and height in --labels"
-        )
-    return SourceClips(
-        keypoint=clip.keypoint,
-        score=clip.score,
-        num_frames=np.array([len(clip.keypoint)]),
-        ids=[name],
-        img_shape=np.array([size], np.float32),
-        scale=(float(size[1]), float(size[0])) if clip.normalized else (1.0, 1.0),
-        label=np.array([about.label]),
-        signer=np.array([about.signer]),
-        size=np.array([size]),
-    )
-
-
-def _coverage(listed: ClipList, seen: set[str], unlisted: Sequence[str]) -> list[str]:
-    """How list and folder fit each other."""
+def _coverage_notes(listed: ClipList, seen: set[str], unlisted: Sequence[str]) -> list[str]:
+    """Say how many clips only the list or only the folder has."""
     if not seen:
         raise SourceError(
-            f"{listed.path}: lists none of the clips that are there: it has "
-            f"'{next(iter(listed.clips))}', there is '{unlisted[0]}'; an id is a file's name "
-            "without folder and ending"
+            f"{listed.path}: lists none of the clips in the folder: the list has "
+            f"'{next(iter(listed.clips))}', the folder has '{unlisted[0]}'; an id is a file name "
+            "without folder and suffix"
         )
     notes = []
     if len(seen) < len(listed.clips):
-        absent = next(name for name in listed.clips if name not in seen)
+        missing = next(name for name in listed.clips if name not in seen)
         notes.append(
             f"{listed.path}: {len(listed.clips) - len(seen)} of its {len(listed.clips)} clips are "
-            f"not there, the first is '{absent}'"
+            f"not in the folder, the first is '{missing}'"
         )
     if unlisted:
         notes.append(

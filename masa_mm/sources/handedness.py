@@ -1,19 +1,18 @@
-"""Which of two unnamed hands is the right one, consistently over a clip.
+"""Handedness of detected hands: which is the right hand, consistently over a clip.
 
-A detector of hands that does not know their sides gives up to two a frame, in any order. Of all
-ways to name them, frame by frame, the one with the least cost is taken (a shortest path over the
-frames, two states each), in units of the clip's mean hand size:
+A detector that does not tell handedness gives up to two hands per frame in any order. Of all
+assignments, frame by frame, the cheapest is taken (a shortest path with two states per frame).
+Distances are in units of the clip's mean hand size:
 
-- a hand that goes on costs the way of its wrist since the last frame with a hand;
-- a hand that appears or disappears costs 3: so a lone hand keeps its side unless it jumps far;
-- a signer faces the camera: a right hand to the right of the left one in the image costs half of
-  their distance, a lone hand in the other side's half of the image half of its distance from the
-  middle. Of real signs the hands lie so in 95 % of frames, lone ones in 90 %.
+- a hand that stays costs the distance of its wrist from the previous frame with a hand;
+- a hand that appears or disappears costs 3, so that a lone hand keeps its side unless it jumps far;
+- the signer faces the camera. A right hand to the right of the left one in the image costs half
+  their distance, a lone hand in the other half of the image half its distance from the middle. In
+  real signs 95 % of frames with two hands and 90 % of those with one satisfy this.
 
-The two costs were chosen on the clips of WLASL-hands, so how often they are right there
-(docs/data/converters.md) says little of other signers and cameras.
-So single crossings of the hands are followed, and the long run decides which track is the right
-hand.
+So hands may cross briefly, and the majority of frames decides which track is the right hand. The
+two costs were tuned on the clips of WLASL-hands; the accuracy measured there
+(docs/data/converters.md) does not carry over to other signers and cameras.
 """
 
 from __future__ import annotations
@@ -27,78 +26,76 @@ SIDE_COST = 0.5
 
 
 def must_swap(hands: np.ndarray, present: np.ndarray, middle: float) -> np.ndarray:
-    """Whether each frame's first hand is the signer's left one, so that the two must be exchanged.
+    """Decide in which frames the first hand is the signer's left one.
 
     Args:
-        hands: [T, 2, 21, 2], joints in the image, wrist first; x grows to the right.
-        present: [T, 2], whether there is such a hand.
-        middle: x of the image's middle.
+        hands (np.ndarray): [T, 2, 21, 2] in the image, wrist first; x grows to the right.
+        present (np.ndarray): bool [T, 2], whether there is such a hand.
+        middle (float): x of the image's middle.
 
     Returns:
-        bool [T], True = exchange; frames without hands are False.
+        np.ndarray: bool [T], True = swap the two; False for frames without hands.
     """
     swap = np.zeros(len(hands), bool)
-    seen = np.flatnonzero(present.any(1))
-    if not len(seen):
+    frames = np.flatnonzero(present.any(1))
+    if not len(frames):
         return swap
-    hands, present = hands[seen], present[seen]
+    hands, present = hands[frames], present[frames]
     size = _hand_size(hands[present])
     wrist = np.where(present[..., None], hands[:, :, 0], np.nan) / size
-    place = _side_costs(wrist[..., 0], present, middle / size)
-    steps = _step_costs(wrist, present)
-    swap[seen] = _cheapest(place, steps) == 1
+    side_costs = _side_costs(wrist[..., 0], present, middle / size)
+    swap[frames] = _cheapest_path(side_costs, _step_costs(wrist, present))
     return swap
 
 
 def _hand_size(hands: np.ndarray) -> float:
-    """The mean over hands of the larger extent of their joints; 1 if they have none."""
+    """Mean over hands of the larger extent of their joints; 1 if all extents are 0."""
     extent = (hands.max(1) - hands.min(1)).max(1)
     return float(extent.mean()) or 1.0
 
 
 def _side_costs(x: np.ndarray, present: np.ndarray, middle: float) -> np.ndarray:
-    """What each frame's two states cost by the hands' places [T, 2]; state 1 exchanges them."""
+    """Cost of each frame's two states by the position of the hands [T, 2]; state 1 swaps them."""
     both = present.all(1)
-    # How far the first hand, if it is the right one, lies on the wrong side; and the second.
-    beyond = np.where(both, x[:, 0] - x[:, 1], np.where(present[:, 0], x[:, 0] - middle, 0))
-    beyond = np.where(both | present[:, 0], beyond, middle - x[:, 1])
-    return SIDE_COST * np.maximum(np.stack([beyond, -beyond], axis=1), 0)
+    # Distance on the wrong side if the first hand is the right one; negated for the other state.
+    excess = np.where(both, x[:, 0] - x[:, 1], np.where(present[:, 0], x[:, 0] - middle, 0))
+    excess = np.where(both | present[:, 0], excess, middle - x[:, 1])
+    return SIDE_COST * np.maximum(np.stack([excess, -excess], axis=1), 0)
 
 
 def _step_costs(wrist: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """What going from one state to another costs between frames [T - 1, 2, 2]."""
+    """Cost of each transition between consecutive frames [T - 1, from 2, to 2]."""
 
     def cost(before: slice | list[int], after: slice | list[int]) -> np.ndarray:
         had, has = present[:-1, before], present[1:, after]
-        way = np.linalg.norm(wrist[1:, after] - wrist[:-1, before], axis=-1)
-        return np.where(had & has, way, CHANGE_COST * (had ^ has)).sum(1)
+        distance = np.linalg.norm(wrist[1:, after] - wrist[:-1, before], axis=-1)
+        return np.where(had & has, distance, CHANGE_COST * (had ^ has)).sum(1)
 
-    straight, crossed = cost([0, 1], [0, 1]), cost([0, 1], [1, 0])
-    return np.stack([straight, crossed, crossed, straight], axis=1).reshape(-1, 2, 2)
+    same, crossed = cost([0, 1], [0, 1]), cost([0, 1], [1, 0])
+    return np.stack([same, crossed, crossed, same], axis=1).reshape(-1, 2, 2)
 
 
-def _cheapest(place: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """The states [T] of the cheapest path, given the costs of states [T, 2] and steps.
+def _cheapest_path(side_costs: np.ndarray, step_costs: np.ndarray) -> np.ndarray:
+    """Whether the cheapest path is in state 1, bool [T], given the costs [T, 2], [T - 1, 2, 2].
 
-    The cost of the best path through each state is that of the best path to it and from it; both
-    are running sums of 2 x 2 matrices in which addition is the minimum and multiplication the sum.
+    The best path through a state costs the best path to it plus the best path from it. Both are
+    cumulative products of 2 x 2 matrices in the (min, +) semiring.
     """
-    start = np.repeat(place[:1, None], 2, axis=1)  # as if either state came before, at no cost
-    forward = _running(np.concatenate([start, steps + place[1:, None]]), _min_plus)[:, 0]
-    backwards = (steps + place[1:, None]).transpose(0, 2, 1)[::-1]
-    end = np.zeros((1, 2, 2))
-    backward = _running(np.concatenate([end, backwards]), _min_plus).min(1)[::-1]
-    total = forward + backward
-    # Where both states are as good, up to rounding, the given order stays.
-    return (total[:, 1] < total[:, 0] - 1e-9).astype(np.int64)
+    start = np.repeat(side_costs[:1, None], 2, axis=1)  # either state may come first
+    steps = step_costs + side_costs[1:, None]
+    forward = _cumulative(np.concatenate([start, steps]), _min_plus)[:, 0]
+    reverse = np.concatenate([np.zeros((1, 2, 2)), steps.transpose(0, 2, 1)[::-1]])
+    total = forward + _cumulative(reverse, _min_plus).min(1)[::-1]
+    # On ties, up to rounding, the given order stays.
+    return total[:, 1] < total[:, 0] - 1e-9
 
 
 def _min_plus(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return (left[:, :, :, None] + right[:, None]).min(2)
 
 
-def _running(matrices: np.ndarray, product: Callable) -> np.ndarray:
-    """All products of the first n matrices, in log2(n) rounds over whole arrays."""
+def _cumulative(matrices: np.ndarray, product: Callable) -> np.ndarray:
+    """Products of the first n matrices for every n, in log2(N) rounds over whole arrays."""
     out, shift = matrices.copy(), 1
     while shift < len(out):
         out[shift:] = product(out[:-shift], out[shift:])

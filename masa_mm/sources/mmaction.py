@@ -1,4 +1,4 @@
-"""MMAction2's pose pickles as a source of clips."""
+"""MMAction2's pose pickles, see :mod:`masa_mm.pose.annotations`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from masa_mm.pose.annotations import annotation_problems, is_label, read_annotat
 from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.files import SourceError, read_class_list
 from masa_mm.pose.skeleton import SOURCE_LAYOUTS, source_layout
-from masa_mm.sources.base import PoseSource, Source, SourceClips
+from masa_mm.sources.base import Option, PoseSource, Source, SourceClips
 from masa_mm.sources.clip_list import refuse_off_by_one
+from masa_mm.sources.folder import CLASS_LIST
 
 
 def read_mmaction(
@@ -24,27 +25,34 @@ def read_mmaction(
     classes: Sequence[str] | None = None,
     source: str | None = None,
 ) -> PoseSource:
-    """Open a pose pickle; its bad annotations are among the blocks.
+    """Open a pose pickle. Its bad annotations are among the blocks.
 
     Args:
-        path: the pickle.
-        layout: a name in :data:`masa_mm.pose.skeleton.SOURCE_LAYOUTS`; None: the first's.
-        split: one of the file's splits; None: all annotations.
-        classes: class names; without them those of the file or of the annotations' ``gloss``, else
-            the labels.
-        source: name of the data set; None: the file's, else 'mmaction'.
+        path (str | os.PathLike): The pickle.
+        layout (str | None): A name in :data:`masa_mm.pose.skeleton.SOURCE_LAYOUTS`. None: the first
+            annotation's.
+        split (str | None): One of the file's splits. None: all annotations.
+        classes (Sequence[str] | None): Class names. None: the file's, else the annotations'
+            ``gloss``, else the labels.
+        source (str | None): Name of the dataset. None: the file's, else 'mmaction'.
 
     Raises:
-        FileNotFoundError, UnsafePickleError, SourceError: as :func:`read_annotations`; also when
-            neither the file nor ``layout`` names the joints, or when ``classes`` contradict the
-            annotations' glosses or labels.
-        KeyError: there is no such layout.
+        FileNotFoundError: If there is no such file.
+        UnsafePickleError: If the pickle is damaged or holds more than data.
+        SourceError: If it holds something else than annotations or has no such split, if nothing
+            names its joints, or if ``classes`` contradict its glosses or labels.
+        MissingKeyError: If there is no such layout.
     """
     if layout is not None:
         source_layout(layout)
     annotations, glosses, name, cropped = read_annotations(path, split)
     if layout is None:
-        layout = _first_layout(path, annotations)
+        layout = str(annotations[0].get("layout"))
+        if layout not in SOURCE_LAYOUTS:
+            raise SourceError(
+                f"{path}: its annotations do not name their joints ('layout'); give --layout, one "
+                f"of {', '.join(SOURCE_LAYOUTS)}"
+            )
     if classes is not None:
         _check_classes(path, annotations, classes)
     return PoseSource(
@@ -60,26 +68,17 @@ def read_mmaction(
 def _check_classes(
     path: str | os.PathLike, annotations: Sequence[dict[str, Any]], classes: Sequence[str]
 ) -> None:
-    """Refuse a class list that contradicts the annotations' glosses, or labels counted from one."""
-    labelled = [(a["label"], a.get("gloss"), a) for a in annotations if is_label(a.get("label"))]
-    refuse_off_by_one(path, {int(label) for label, _, _ in labelled}, len(classes))
-    for label, gloss, annotation in labelled:
+    """Refuse a class list that contradicts the glosses, and labels that count from 1."""
+    labelled = [a for a in annotations if is_label(a.get("label"))]
+    refuse_off_by_one(path, {int(a["label"]) for a in labelled}, len(classes))
+    for annotation in labelled:
+        label, gloss = annotation["label"], annotation.get("gloss")
         if gloss and label < len(classes) and gloss != classes[label]:
             raise SourceError(
                 f"{path}: clip '{annotation['frame_dir']}' has label {label} and gloss '{gloss}', "
                 f"but class {label} of the class list is '{classes[label]}'; give the class list "
-                "that it was labelled with, in the order of the labels"
+                "that it was labelled with, in the order of labels"
             )
-
-
-def _first_layout(path: str | os.PathLike, annotations: Sequence[dict[str, Any]]) -> str:
-    layout = str(annotations[0].get("layout"))
-    if layout not in SOURCE_LAYOUTS:
-        raise SourceError(
-            f"{path}: its annotations do not name their joints ('layout'); give --layout, one of "
-            f"{', '.join(SOURCE_LAYOUTS)}"
-        )
-    return layout
 
 
 def _blocks(
@@ -105,17 +104,10 @@ def _clip(annotation: dict[str, Any], cropped: bool) -> SourceClips:
 
 
 def _pixels(size: Sequence[float] | None) -> np.ndarray | None:
-    """A video's size, unless it is only the ratio of its sides."""
+    """Return a video's size; None if it is only the ratio of its sides."""
     if size is None or not all(float(side).is_integer() and side > 1 for side in size):
         return None
     return np.array([size]).astype(np.int64)
-
-
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--layout", choices=SOURCE_LAYOUTS, help="its joints, where its annotations do not say"
-    )
-    parser.add_argument("--class-list", help="lines of class names, in the order of the labels")
 
 
 def _open(args: argparse.Namespace) -> PoseSource:
@@ -123,4 +115,8 @@ def _open(args: argparse.Namespace) -> PoseSource:
     return read_mmaction(args.input, args.layout, args.split, classes, args.source_name)
 
 
-SOURCE = Source("mmaction", "MMAction2's pose annotations, .pkl", _add_options, _open)
+_LAYOUT: Option = (
+    "--layout",
+    dict(choices=SOURCE_LAYOUTS, help="joint layout, where the annotations do not tell"),
+)
+SOURCE = Source("mmaction", "MMAction2's pose annotations, .pkl", _open, (_LAYOUT, CLASS_LIST))

@@ -1,57 +1,104 @@
-"""MMPose's whole-body poses as per-video pickles of ``keypoints`` [T, 133, 3].
+"""Whole-body poses of MMPose: pickles of arrays, and the JSON of the MMPose 1.x inferencer.
 
-A file holds the array itself, or a dict of ``keypoints`` [T, 133, 3] (x, y in pixels, score), or of
-``keypoints`` [T, 133, 2] and ``keypoint_scores`` [T, 133]; optionally ``img_shape`` (h, w). Several
-persons [T, N, 133, ...] are told apart as :mod:`.signer` says. One file may also hold many videos,
-as a dict of such entries by the videos' names.
+Pickles: one per video, see :func:`masa_mm.sources.estimator_arrays.estimator_clip`, or one with
+many videos, a dict of such entries by name.
+
+JSON: one file per video. The inferencer writes a list of frames, ``{"frame_id", "instances"}``; the
+demos' ``--save-predictions`` writes ``{"meta_info", "instance_info": [frames]}``. An instance is a
+person: ``keypoints`` [133][2] in pixels, ``keypoint_scores`` [133], with tracking ``track_id``. The
+image size is in neither.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from masa_mm.pose.files import read_json
 from masa_mm.pose.safe_pickle import load_pickle
-from masa_mm.sources.base import PoseSource, Source
-from masa_mm.sources.folder import Entry, RawClip, add_folder_options, files_below, open_folder
-from masa_mm.sources.persons import one_clip
+from masa_mm.pose.skeleton import source_layout
+from masa_mm.sources.base import ClipError
+from masa_mm.sources.estimator_arrays import (
+    estimator_clip,
+    read_estimator_file,
+    stack_persons,
+)
+from masa_mm.sources.folder import Entry, RawClip, file_source, files_below, folder_source
+from masa_mm.sources.signer_selection import signer_clip
 
 LAYOUT = "coco_wholebody"
 
 
-def read_mmpose(path: str) -> RawClip:
-    """A clip of a per-video pickle.
-
-    Raises:
-        FileNotFoundError, UnsafePickleError: the file is missing, damaged or holds more than data.
-        ClipError: it holds something else than a clip of 133 joints.
-    """
-    return one_clip(load_pickle(path), LAYOUT)
-
-
-def _entries(path: str) -> Iterator[Entry]:
-    files = list(files_below(path, ".pkl", ".pickle"))
+def _pickle_entries(args: argparse.Namespace) -> Iterator[Entry]:
+    files = list(files_below(args.input, ".pkl", ".pickle"))
     videos = _videos(load_pickle(files[0])) if len(files) == 1 else None
     if videos is not None:
-        yield from ((str(name), partial(one_clip, clip, LAYOUT)) for name, clip in videos.items())
+        for name, clip in videos.items():
+            yield Entry(str(name), partial(estimator_clip, clip, LAYOUT))
     else:
-        yield from ((file.stem, partial(read_mmpose, file)) for file in files)
+        for file in files:
+            yield Entry(file.stem, partial(read_estimator_file, file, LAYOUT))
 
 
 def _videos(content: Any) -> Mapping[Any, Any] | None:
-    """The videos of a file that holds several; None if it holds one."""
+    """Return the clips of a pickle by name; None if it holds a single clip."""
     if not isinstance(content, Mapping) or {"keypoints", "keypoint"} & set(content):
         return None
     several = all(isinstance(clip, (Mapping, np.ndarray)) for clip in content.values())
     return content if content and several else None
 
 
-def _open(args: argparse.Namespace) -> PoseSource:
-    return open_folder(args, LAYOUT, _entries(args.input))
+def read_mmpose_json(path: str | os.PathLike) -> RawClip:
+    """Read the signer from the predictions of a video.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        SourceError: If it is not JSON.
+        ClipError: If it holds something else, or if there is nobody in any frame.
+    """
+    frames = _frames(read_json(path))
+    persons = [person for frame in frames for person in frame]
+    num_persons = np.array([len(frame) for frame in frames], int)
+    joints = source_layout(LAYOUT).num_joints
+    remedy = f"use a whole-body estimator of {joints} joints"
+    keypoint = stack_persons(persons, "keypoints", (joints, 2), remedy)
+    score = stack_persons(persons, "keypoint_scores", (joints,), remedy)
+    return RawClip(*signer_clip(keypoint, np.maximum(score, 0), num_persons, _tracks(persons)))
 
 
-SOURCE = Source("mmpose", "MMPose's per-video pickles [T, 133, 3]", add_folder_options, _open)
+def _frames(content: Any) -> list[Sequence[Mapping[str, Any]]]:
+    """Return the persons of each frame, sorted by frame number."""
+    if isinstance(content, Mapping):
+        content = content.get("instance_info")
+    if not isinstance(content, list) or not all(isinstance(frame, Mapping) for frame in content):
+        raise ClipError("no list of frames", "give the JSON that MMPose's inferencer wrote")
+    numbers = [frame.get("frame_id", index) for index, frame in enumerate(content)]
+    if not all(isinstance(number, int) for number in numbers) or len(set(numbers)) < len(numbers):
+        raise ClipError("its frame_id are not one number per frame", "extract its poses again")
+    frames = [content[index].get("instances") for index in np.argsort(numbers, kind="stable")]
+    if not all(isinstance(f, list) and all(isinstance(p, Mapping) for p in f) for f in frames):
+        raise ClipError("a frame has no list of instances", "extract its poses again")
+    return frames
+
+
+def _tracks(persons: Sequence[Mapping[str, Any]]) -> np.ndarray | None:
+    """Return MMPose's track numbers [M]; None unless every person has one."""
+    tracks = [person.get("track_id", -1) for person in persons]
+    if all(isinstance(track, int) and track >= 0 for track in tracks):
+        return np.array(tracks, int)
+    return None
+
+
+SOURCE = folder_source("mmpose", "MMPose's per-video pickles [T, 133, 3]", _pickle_entries, LAYOUT)
+JSON_SOURCE = file_source(
+    "mmpose-json",
+    "the MMPose 1.x inferencer's JSON, one per video",
+    LAYOUT,
+    lambda path, args: read_mmpose_json(path),
+    ".json",
+)

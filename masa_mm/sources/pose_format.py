@@ -1,15 +1,13 @@
-"""``.pose`` files, one a clip, through the optional ``pose-format`` library.
+"""``.pose`` files, one per clip, read with the optional library ``pose-format``.
 
-The file names its components and points; known are those of MediaPipe Holistic and of OpenPose, as
-in :data:`masa_mm.pose.skeleton.NAMED_LAYOUTS`. It knows its image's size and a confidence a joint.
+A file names its components and points, and has the image size and a confidence per joint. The names
+of MediaPipe Holistic and OpenPose are known (:data:`masa_mm.pose.skeleton.NAMED_LAYOUTS`).
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,77 +16,72 @@ import numpy as np
 from masa_mm.errors import in_one_line
 from masa_mm.pose.files import SourceError
 from masa_mm.pose.skeleton import NAMED_LAYOUTS
-from masa_mm.sources.base import ClipError, PoseSource, Source
-from masa_mm.sources.folder import Entry, RawClip, add_folder_options, files_below, open_folder
-from masa_mm.sources.named_joints import places_of, take
+from masa_mm.sources.base import ClipError, named_joint_indices, take_joints
+from masa_mm.sources.folder import RawClip, file_source
 from masa_mm.sources.signer_selection import signer_clip
 
-LAYOUT = "sign49"
 _NAMINGS = tuple(name for name in NAMED_LAYOUTS if name.startswith("pose_format_"))
 
 
-def read_dot_pose(path: str | os.PathLike, allow_missing: bool = False) -> RawClip:
-    """The signer of a ``.pose`` file, in the 49 joints.
+def read_pose_format(path: str | os.PathLike, allow_missing: bool = False) -> RawClip:
+    """Read the signer's 49 joints from a ``.pose`` file.
 
     Args:
-        path: the file.
-        allow_missing: joints that it lacks are absent, instead of an error.
+        path (str | os.PathLike): The file.
+        allow_missing (bool): Whether missing joints are absent instead of an error.
 
     Raises:
-        SourceError: ``pose-format`` is not installed, or cannot read the file.
-        ClipError: joints are missing; names them.
+        SourceError: If ``pose-format`` is not installed or cannot read the file.
+        ClipError: If joints are missing; the message names them.
     """
-    pose = _read(path)
+    pose = _load(path)
     names = [f"{part.name}/{point}" for part in pose.header.components for point in part.points]
-    places = places_of(_naming(names), names, allow_missing)
+    indices = named_joint_indices(_naming(names), names, allow_missing)
     data, score = np.ma.filled(pose.body.data, 0), np.asarray(pose.body.confidence)
-    joints = take(np.concatenate([data[..., :2], score[..., None]], axis=-1), places)
-    counts = np.full(joints.shape[0], joints.shape[1])
+    joints = take_joints(np.concatenate([data[..., :2], score[..., None]], axis=-1), indices)
+    num_persons = np.full(joints.shape[0], joints.shape[1])
     joints = joints.reshape(-1, *joints.shape[2:]).astype(np.float32)
     size = pose.header.dimensions
     return RawClip(
-        *signer_clip(joints[..., :2], joints[..., 2], counts),
-        (size.height, size.width) if size.height and size.width else None,
+        *signer_clip(joints[..., :2], joints[..., 2], num_persons),
+        img_shape=(size.height, size.width) if size.height and size.width else None,
     )
 
 
-def _read(path: str | os.PathLike) -> Any:
+def _load(path: str | os.PathLike) -> Any:
     try:
         from pose_format import Pose
     except ImportError:
         raise SourceError(
-            f"{path}: .pose files are read by the package pose-format; pip install pose-format"
+            f"{path}: reading .pose files needs the package pose-format; pip install pose-format"
         ) from None
     data = Path(path).read_bytes()
     try:
         return Pose.read(data)
-    except Exception as error:  # whatever the library meets in a damaged file
+    except Exception as error:  # the library raises many kinds for a damaged file
         raise SourceError(
             f"{path}: not a complete .pose file ({in_one_line(error)}); copy it again"
         ) from None
 
 
 def _naming(names: Sequence[str]) -> str:
-    """The naming that has most of the file's names."""
-    found = {naming: len(set(NAMED_LAYOUTS[naming].names) & set(names)) for naming in _NAMINGS}
-    best = max(found, key=found.get)
-    if not found[best]:
-        parts = sorted({name.split("/")[0] for name in names})
+    """Return the naming that shares most names with the file."""
+    shared = {naming: len(set(NAMED_LAYOUTS[naming].names) & set(names)) for naming in _NAMINGS}
+    best = max(_NAMINGS, key=lambda naming: shared[naming])
+    if not shared[best]:
+        components = sorted({name.split("/")[0] for name in names})
         raise ClipError(
-            f"its components are {', '.join(parts) or 'none'}",
-            "known are those of MediaPipe Holistic and OpenPose; others are one entry in "
-            "masa_mm/skeleton.py",
+            f"its components are {', '.join(components) or 'none'}",
+            "give those of MediaPipe Holistic or OpenPose, or add an entry to NAMED_LAYOUTS in "
+            "masa_mm/pose/skeleton.py",
         )
     return best
 
 
-def _entries(path: str, allow_missing: bool) -> Iterator[Entry]:
-    files = files_below(path, ".pose")
-    return ((file.stem, partial(read_dot_pose, file, allow_missing)) for file in files)
-
-
-def _open(args: argparse.Namespace) -> PoseSource:
-    return open_folder(args, LAYOUT, _entries(args.input, args.allow_missing))
-
-
-SOURCE = Source("pose-format", ".pose files, one a clip", add_folder_options, _open)
+SOURCE = file_source(
+    "pose-format",
+    ".pose files, one per clip",
+    "sign49",
+    lambda path, args: read_pose_format(path, args.allow_missing),
+    ".pose",
+)

@@ -13,7 +13,7 @@ from masa_mm.datasets.benchmarks import slr500_signer
 from masa_mm.datasets.clip_selection import DatasetError
 from masa_mm.datasets.official_lists import ListError, file_id, msasl_id
 from masa_mm.preparation.convert import convert
-from masa_mm.sources.wlasl_hands import read_wlasl_hands
+from masa_mm.sources.wlasl import read_wlasl_hands
 
 from toys.paths import SHARED
 from toys.pose_toys import arrays, make_store

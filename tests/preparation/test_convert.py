@@ -1,4 +1,4 @@
-"""From a source to a store: in blocks, with what is missing said, all or nothing."""
+"""Conversion of a source to a store: in blocks, missing joints named, all or nothing."""
 
 import numpy as np
 import pytest
@@ -13,31 +13,17 @@ from masa_mm.pose.store_format import BadClipsError
 from masa_mm.preparation import convert as conversion
 from masa_mm.preparation.convert import convert as convert_source
 from masa_mm.sources import PoseSource, SourceClips
-from masa_mm.sources.catalog import SOURCES
 
 from toys.source_toys import (
     SIZE,
+    annotation,
     convert,
     converted,
     dump,
-    in_layout,
     pose,
     refusal,
     same_clip,
-    tool,
 )
-
-
-def annotation(layout, frames=5, seed=0):
-    keypoint, score = in_layout(*pose(frames, seed), layout)
-    return dict(
-        frame_dir=f"clip{seed}",
-        total_frames=frames,
-        img_shape=SIZE,
-        label=-1,
-        keypoint=keypoint[None],
-        keypoint_score=score[None],
-    )
 
 
 def block(*lengths):
@@ -56,11 +42,11 @@ def block(*lengths):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=12), st.integers(1, 40))
-def test_pieces_are_whole_clips_in_order(lengths, chunk):
+def test_chunks_are_whole_clips_in_order(lengths, chunk):
     clips = block(*lengths)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conversion, "_CHUNK", chunk)
-        parts = list(conversion.pieces(clips))
+        parts = list(conversion.split_clips(clips))
     for name in ("keypoint", "score", "num_frames", "img_shape", "label"):
         together = np.concatenate([getattr(part, name) for part in parts])
         np.testing.assert_array_equal(together, getattr(clips, name))
@@ -139,40 +125,6 @@ def test_the_pickle_has_the_clips_of_the_store(tmp_path):
     assert again.ids == PoseStore(out).ids == ["clip0", "clip2"]
 
 
-def test_all_clips_bad_is_an_error_with_skip_bad_too(tmp_path, capsys):
-    clips = [annotation("sign49") | dict(total_frames=7)]
-    path = dump(tmp_path / "in.pkl", clips)
-    line = refusal(capsys, "mmaction", path, tmp_path, "--layout", "sign49", "--skip-bad")
-    assert "clip 'clip0'" in line and "total_frames 7" in line
-
-
-def test_a_class_list_in_another_order_or_labels_from_one_are_refused(tmp_path, capsys):
-    names = ["book", "drink", "hat"]
-    clips = [
-        annotation("sign49", seed=seed) | dict(label=seed, gloss=names[seed]) for seed in range(3)
-    ]
-    (tmp_path / "other.txt").write_text("book\nhat\ndrink\n")
-    (tmp_path / "classes.txt").write_text("\n".join(names))
-    path = dump(tmp_path / "in.pkl", clips)
-    options = ("--layout", "sign49", "--skip-bad", "--class-list")
-    line = refusal(capsys, "mmaction", path, tmp_path, *options, tmp_path / "other.txt")
-    assert "clip 'clip1' has label 1 and gloss 'drink', but class 1 of the class list is" in line
-    assert converted("mmaction", path, tmp_path, *options, tmp_path / "classes.txt")
-    late = dump(tmp_path / "late.pkl", [a | dict(label=a["label"] + 1, gloss="") for a in clips])
-    line = refusal(capsys, "mmaction", late, tmp_path, *options, tmp_path / "classes.txt")
-    assert "labels run from 1 to 3, off by one" in line
-
-
-def test_every_source_has_a_help_text_and_a_name_of_its_own(capsys):
-    names = [source.name for source in SOURCES]
-    assert len(set(names)) == len(names)
-    for name in [*names, "store"]:
-        with pytest.raises(SystemExit) as stop:
-            tool.main([name, "--help"])
-        assert stop.value.code == 0
-    assert "--skip-bad" in capsys.readouterr().out
-
-
 def test_the_crops_of_the_reference_code_on_request(tmp_path):
     rng = np.random.default_rng(3)
     clip = annotation("coco_wholebody", frames=30)
@@ -189,12 +141,3 @@ def test_the_crops_of_the_reference_code_on_request(tmp_path):
     np.testing.assert_array_equal(store.clip(0)[0], want)
     own = converted("mmaction", path, tmp_path, *layout)
     assert not np.array_equal(own.clip(0)[0], want)
-
-
-@pytest.mark.parametrize(("labels", "said"), [((1, 2), True), ((0, 2), False), ((-1, -1), False)])
-def test_labels_without_names_that_may_count_from_one_are_mentioned(tmp_path, capsys, labels, said):
-    clips = [
-        annotation("sign49", seed=seed) | dict(label=label) for seed, label in enumerate(labels)
-    ]
-    converted("mmaction", dump(tmp_path / "in.pkl", clips), tmp_path, "--layout", "sign49")
-    assert ("no clip has label 0: if the labels count from 1" in capsys.readouterr().out) == said

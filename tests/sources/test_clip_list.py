@@ -1,4 +1,4 @@
-"""Lists of labels: what they say arrives, and what contradicts itself is refused in one line."""
+"""Lists of clips: contents are returned, contradictions are one-line errors."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Sides of unnamed hands: the cheapest naming of all, consistent over the clip."""
+"""Handedness of detected hands: the cheapest assignment, consistent over the clip."""
 
 from itertools import product
 

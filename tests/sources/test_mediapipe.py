@@ -216,7 +216,7 @@ def test_one_hand_a_frame_is_enough(tmp_path):
 @pytest.mark.parametrize(
     "hands, problem",
     [
-        (np.zeros((4, 3, 21, 2)), "give up to two hands a frame"),
+        (np.zeros((4, 3, 21, 2)), "give one or two hands per frame"),
         (np.zeros((4, 2, 20, 2)), "give [T, 2, 21, 2 or more]"),
         (np.zeros((4, 42, 2)), "give [T, 2, 21, 2 or more]"),
         (np.zeros((4, 2, 21, 2)), "not one visible hand"),
@@ -231,4 +231,4 @@ def test_unknown_sides_in_pixels_need_the_images_width(tmp_path, capsys):
     np.save(tmp_path / "a.npy", np.ones((4, 2, 21, 2)))
     options = ("--units", "pixels")
     line = refusal(capsys, "mediapipe-hands", tmp_path / "a.npy", tmp_path, *options)
-    assert "need the image's width" in line and "--img-size" in line
+    assert "needs the image width" in line and "--img-size" in line

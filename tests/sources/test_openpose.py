@@ -1,4 +1,4 @@
-"""OpenPose's JSON, a file a frame."""
+"""OpenPose's JSON, one file per frame."""
 
 import json
 
@@ -100,10 +100,13 @@ def coco(t, people):
 @pytest.mark.parametrize(
     "change, problem",
     [
-        (coco, "its pose_keypoints_2d are 54 numbers a person"),
+        (coco, "its pose_keypoints_2d are [54] per person, expected [75]"),
         (lambda t, people: None, "has no list of people"),
         (lambda t, people: [], "nobody in any frame"),
-        (lambda t, people: [dict(people[0], pose_keypoints_2d=["x"] * 75)], "no array of numbers"),
+        (
+            lambda t, people: [dict(people[0], pose_keypoints_2d=["x"] * 75)],
+            "not an array of numbers",
+        ),
         (lambda t, people: [dict(people[0], pose_keypoints_2d=[float("nan")] * 75)], "NaN"),
     ],
 )
@@ -133,4 +136,4 @@ def test_folders_without_such_files_are_named(tmp_path, capsys):
     assert "no such folder" in refusal(capsys, "openpose", tmp_path / "gone", tmp_path, *SIZES)
     (tmp_path / "empty").mkdir()
     line = refusal(capsys, "openpose", tmp_path / "empty", tmp_path, *SIZES)
-    assert "holds no *_keypoints.json" in line
+    assert "has no *_keypoints.json" in line

@@ -109,4 +109,4 @@ def test_half_a_file_is_one_line(tmp_path, capsys, name):
 def test_a_file_of_another_kind_is_named(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("")
     line = refusal(capsys, "rtmlib", tmp_path / "a.txt", tmp_path)
-    assert "not a .npz or .pkl or .json file" in line
+    assert "not a *.npz or *.pkl or *.json file" in line

@@ -1,4 +1,4 @@
-"""Of several persons the signer is chosen, and followed through frames where others come and go."""
+"""Selection of the signer among several persons, followed through gaps."""
 
 import numpy as np
 import pytest

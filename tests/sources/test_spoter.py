@@ -1,4 +1,4 @@
-"""SPOTER's CSV: a clip a row, a list in each field."""
+"""SPOTER's CSV: one clip per row, a list in each field."""
 
 import csv
 
@@ -88,18 +88,18 @@ def test_missing_columns_are_named_and_allowed_on_request(tmp_path, capsys):
     keypoint[:, 21:43], score[:, 21:43] = 0, 0
     same_clip(store, "a_00000", keypoint, score, tolerance=1e-5)
     path.write_text("labels,video\n1,a\n")
-    assert "not one joint" in refusal(capsys, "spoter", path, tmp_path, "--allow-missing")
+    assert "none of the 49 joints" in refusal(capsys, "spoter", path, tmp_path, "--allow-missing")
 
 
 @pytest.mark.parametrize(
     "change, problem",
     [
-        (dict(nose_X="[0.1, 0.2"), "its nose_X is no list of numbers"),
-        (dict(nose_X="__import__('os')"), "its nose_X is no list of numbers"),
-        (dict(nose_X="[0.1, [0.2]]"), "its nose_X is no list of numbers"),
-        (dict(nose_X="[0.1]"), "its lists are not of one length"),
+        (dict(nose_X="[0.1, 0.2"), "its nose_X is not a list of numbers"),
+        (dict(nose_X="__import__('os')"), "its nose_X is not a list of numbers"),
+        (dict(nose_X="[0.1, [0.2]]"), "its nose_X is not a list of numbers"),
+        (dict(nose_X="[0.1]"), "its lists have different lengths"),
         (dict(nose_X="[nan, 0.1, 0.1, 0.1, 0.1]"), "NaN or infinite"),
-        (dict(video_size_width="wide"), "its video_size is no pair"),
+        (dict(video_size_width="wide"), "its video_size is not two numbers"),
     ],
 )
 def test_bad_rows_are_named_or_left_out(tmp_path, capsys, change, problem):

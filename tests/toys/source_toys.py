@@ -1,4 +1,4 @@
-"""Clips as estimators would see them, and the command that converts them."""
+"""Synthetic clips in the layouts of estimators, and the command that converts them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _spec.loader.exec_module(tool)
 
 
 def pose(frames=5, seed=0, size=SIZE):
-    """The 49 joints of a signer in pixels [T, 49, 2] and scores [T, 49]; one hand is lost once."""
+    """The 49 joints in pixels [T, 49, 2] and scores [T, 49]; one frame lacks the left hand."""
     rng = np.random.default_rng(seed)
     centers = np.array([[0.3, 0.6], [0.7, 0.6], [0.5, 0.4]]).repeat([21, 21, 7], axis=0)
     way = rng.normal(0, 0.005, (frames, 1, 2)).cumsum(0)
@@ -36,7 +36,7 @@ def pose(frames=5, seed=0, size=SIZE):
 
 
 def in_layout(keypoint, score, layout):
-    """The 49 joints where a layout keeps them [T, V, 2], [T, V]; its other joints are noise."""
+    """Put the 49 joints into a layout [T, V, 2], [T, V]; its other joints are noise."""
     layout = source_layout(layout)
     frames = len(keypoint)
     rng = np.random.default_rng(9)
@@ -48,25 +48,33 @@ def in_layout(keypoint, score, layout):
     return out, out_score
 
 
-def cropped(keypoint, score, size=SIZE):
-    """What a store is to hold."""
-    return crop_parts(keypoint, score, size)
+def annotation(layout="sign49", frames=5, seed=0):
+    """MMAction2's pose annotation of a clip."""
+    keypoint, score = in_layout(*pose(frames, seed), layout)
+    return dict(
+        frame_dir=f"clip{seed}",
+        total_frames=frames,
+        img_shape=SIZE,
+        label=-1,
+        keypoint=keypoint[None],
+        keypoint_score=score[None],
+    )
 
 
 def convert(source, given, out, *options):
-    """Run the command; its exit code."""
+    """Run the command; return its exit code."""
     return tool.main([source, str(given), str(out), *map(str, options)])
 
 
 def converted(source, given, folder, *options):
-    """The float32 store that the command makes."""
+    """Return the float32 store that the command makes."""
     out = Path(folder) / "out.safetensors"
     assert convert(source, given, out, "--dtype", "float32", *options) == 0
     return PoseStore(out)
 
 
 def refusal(capsys, source, given, folder, *options):
-    """The one line by which the command refuses; nothing is left behind."""
+    """Return the one line by which the command refuses; nothing is left behind."""
     out = Path(folder) / "made" / "out.safetensors"
     capsys.readouterr()
     assert convert(source, given, out, *options) == 1
@@ -77,20 +85,26 @@ def refusal(capsys, source, given, folder, *options):
 
 
 def same_clip(store, name, keypoint, score, size=SIZE, tolerance=2e-6):
-    """A store's clip is the crop of these joints."""
+    """Assert that a store's clip is the crop of these joints."""
     got, got_score = store.clip(store.ids.index(name))
-    want, want_score = cropped(keypoint, score, size)
+    want, want_score = crop_parts(keypoint, score, size)
     np.testing.assert_allclose(got, want, atol=tolerance, rtol=tolerance)
     np.testing.assert_allclose(got_score, want_score, atol=1e-6)
 
 
+def left_behind(folder):
+    """Names of the files in a folder, class lists aside."""
+    return sorted(p.name for p in folder.iterdir() if p.suffix != ".txt")
+
+
 def dump(path, content):
+    """Pickle the content; return the path."""
     path.write_bytes(pickle.dumps(content))
     return path
 
 
 class Evil:
-    """Unpickled, it would make a file."""
+    """Would create a file when unpickled."""
 
     def __init__(self, path):
         self.path = path

@@ -30,8 +30,8 @@ from masa_mm.datasets import SignPoseDataset
 from masa_mm.errors import UserError
 from masa_mm.pose.crop import BOX_SCALE, MIN_VISIBLE, VISIBLE_THR, crop_parts
 from masa_mm.pose.store import PoseStore
-from masa_mm.preparation.convert import joints_in_image, pieces
-from masa_mm.sources.wlasl_hands import read_wlasl_hands
+from masa_mm.preparation.convert import joints_in_image, split_clips
+from masa_mm.sources.wlasl import read_wlasl_hands
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -230,7 +230,7 @@ def cropping(data: Path, repeats: int) -> Row:
     from toys.crop_loop import loop_crop
 
     source = read_wlasl_hands(data / "wlasl_hands_val.npz")
-    clips = next(pieces(next(iter(source.blocks))))
+    clips = next(split_clips(next(iter(source.blocks))))
     joints, score = (array[:CROPPED_FRAMES] for array in joints_in_image(clips, source.layout))
     joints[score == 0] = 0
     rules = dict(

@@ -1,11 +1,11 @@
-"""Make a pose store from a source of poses, or a pose pickle from a store.
+"""Convert the poses of other tools to a pose store, or a pose store to a pose pickle.
 
     python tools/data/convert.py SOURCE INPUT OUTPUT.safetensors [options]
     python tools/data/convert.py store INPUT.safetensors OUTPUT.pkl
 
-Each source has its own options: convert.py SOURCE --help; docs/data/converters.md has an example
-of each. Bad clips are named, one a line, and nothing is written; with --skip-bad they are left out,
-the rest is written, and OUTPUT.skipped.csv says which and why.
+Each source has its own options, see convert.py SOURCE --help; docs/data/converters.md has examples.
+Bad clips are named, one per line, and nothing is written. With --skip-bad they are left out, and
+OUTPUT.skipped.csv says which and why.
 """
 
 from __future__ import annotations
@@ -20,24 +20,28 @@ from masa_mm.pose.skeleton import describe_joints, missing_joints
 from masa_mm.pose.store import PoseStore
 from masa_mm.pose.store_format import DTYPES, BadClipsError
 from masa_mm.pose.store_writer import WriteReport
-from masa_mm.preparation.convert import convert
-from masa_mm.preparation.crop_options import add_crop_options, crop_rules
-from masa_mm.preparation.report import report_path, write_report
-from masa_mm.sources import PoseSource
-from masa_mm.sources.catalog import SOURCES
+from masa_mm.preparation.convert import (
+    add_crop_options,
+    convert,
+    crop_rules,
+    report_path,
+    write_report,
+)
+from masa_mm.sources import SOURCES, PoseSource
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; each source is a subcommand."""
     parser = argparse.ArgumentParser(
-        description="Make a pose store from a source of poses, or a pose pickle from a store"
+        description="Convert poses of other tools to a pose store, or a store to a pose pickle"
     )
     sources = parser.add_subparsers(dest="source", required=True, metavar="SOURCE")
     for source in SOURCES:
-        entry = _entry(sources, source.name, source.text, "the .safetensors file to make")
+        entry = _entry(sources, source.name, source.text, "the .safetensors file to write")
         _add_common(entry)
         source.add_options(entry)
         entry.set_defaults(run=_convert, open=source.open)
-    store = _entry(sources, "store", "a pose store, into MMAction2's pickle", "the .pkl to make")
+    store = _entry(sources, "store", "a pose store, to MMAction2's pickle", "the .pkl to write")
     store.set_defaults(run=_pickle)
     return parser.parse_args(argv)
 
@@ -50,12 +54,16 @@ def _entry(sources, name: str, text: str, output: str) -> argparse.ArgumentParse
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--split", help="name of the split; of a list or a pickle: which to take")
-    parser.add_argument("--source-name", metavar="NAME", help="name of the data set")
-    parser.add_argument("--dtype", choices=DTYPES, default="float16")
-    parser.add_argument("--skip-bad", action="store_true", help="leave bad clips out and say which")
     parser.add_argument(
-        "--allow-missing", action="store_true", help="mark joints that the source lacks as absent"
+        "--split", help="name of the split, and which one to take of a list or pickle"
+    )
+    parser.add_argument("--source-name", metavar="NAME", help="name of the dataset")
+    parser.add_argument("--dtype", choices=DTYPES, default="float16")
+    parser.add_argument(
+        "--skip-bad", action="store_true", help="leave out bad clips and report them"
+    )
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="mark joints that the source lacks absent"
     )
     add_crop_options(parser)
     parser.add_argument(
@@ -65,21 +73,14 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 def _convert(args: argparse.Namespace) -> None:
     source = args.open(args)
-    report = convert(
-        source,
-        args.output,
-        args.dtype,
-        args.skip_bad,
-        crop_rules(args),
-        args.allow_missing,
-        args.pickle,
-    )
+    crop, options = crop_rules(args), (args.allow_missing, args.pickle)
+    report = convert(source, args.output, args.dtype, args.skip_bad, crop, *options)
     if args.skip_bad:
         write_report(report_path(args.output), report.skipped)
-    _tell(args, source, report)
+    _print_report(args, source, report)
 
 
-def _tell(args: argparse.Namespace, source: PoseSource, report: WriteReport) -> None:
+def _print_report(args: argparse.Namespace, source: PoseSource, report: WriteReport) -> None:
     for clip in report.skipped:
         print(f"skipped: {clip}")
     for note in source.notes:
@@ -87,7 +88,7 @@ def _tell(args: argparse.Namespace, source: PoseSource, report: WriteReport) -> 
     if _may_count_from_one(args.output, source):
         print(
             "no clip has label 0: if the labels count from 1, all of them are off by one; "
-            "count them from 0, or give --first-label 1 where the source has it"
+            "count them from 0, or give --first-label 1 if the source has this option"
         )
     missing = missing_joints(source.layout)
     if missing:
@@ -102,7 +103,7 @@ def _tell(args: argparse.Namespace, source: PoseSource, report: WriteReport) -> 
 
 
 def _may_count_from_one(path: str, source: PoseSource) -> bool:
-    """Whether class 0 has neither a clip nor a name, while others have."""
+    """Whether classes have no names and class 0 has no clip, while others have."""
     label = PoseStore(path).label
     return source.glosses[:1] == ["0"] and label.max() > 0 and not (label == 0).any()
 
@@ -112,13 +113,8 @@ def _pickle(args: argparse.Namespace) -> None:
     print(f"{args.output}: {clips} clips in part coordinates")
 
 
-def _why_nothing(bad: int, skip_bad: bool) -> str:
-    if skip_bad:
-        return f"nothing is written: {bad} bad clips and not one that is good"
-    return f"nothing is written: {bad} bad clips; mend them, or leave them out with --skip-bad"
-
-
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
     args = parse_args(argv)
     try:
         args.run(args)
@@ -126,7 +122,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         if isinstance(error, BadClipsError) and len(error.bad) > 1:
-            print(f"error: {_why_nothing(len(error.bad), args.skip_bad)}", file=sys.stderr)
+            remedy = " and no good one" if args.skip_bad else "; fix them, or give --skip-bad"
+            print(f"error: nothing written: {len(error.bad)} bad clips{remedy}", file=sys.stderr)
         return 1
     return 0
 

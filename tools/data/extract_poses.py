@@ -24,7 +24,7 @@ from mmengine.config import DictAction
 from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.errors import UserError
 from masa_mm.pose.store_format import DTYPES
-from masa_mm.preparation.crop_options import add_crop_options, crop_rules
+from masa_mm.preparation.convert import add_crop_options, crop_rules
 from masa_mm.preparation.extraction.clip_files import ClipFiles
 from masa_mm.preparation.extraction.estimators import ESTIMATORS, PoseEstimator, build
 from masa_mm.preparation.extraction.extract import (

@@ -1,325 +1,68 @@
-"""tools/data/convert.py: sources become stores, bad input becomes one line and no file."""
+"""tools/data/convert.py: subcommands, exit codes, report and notes. Readers: tests/sources."""
 
-import importlib.util
-import pickle
-from pathlib import Path
-
-import numpy as np
 import pytest
 
-from masa_mm.pose.crop import crop_parts, select_joints
 from masa_mm.pose.store import PoseStore
-
-from toys.paths import ROOT
-from toys.pose_toys import GLOSSES, annotations
-
-SHARED = ROOT.parent / "shared" / "data"
-needs_data = pytest.mark.skipif(not SHARED.exists(), reason="../shared/data is not here")
-
-spec = importlib.util.spec_from_file_location("convert_tool", ROOT / "tools/data/convert.py")
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
-
-ABSENT = -32768
-
-
-def hands_arrays(seed=0):
-    """Three clips in the format of wlasl_hands; some frames lack a hand, frame 1 both."""
-    rng = np.random.default_rng(seed)
-    keypoint = rng.integers(2000, 8000, (9, 42, 2)).astype(np.int16)
-    keypoint[1] = ABSENT
-    keypoint[4, :21] = ABSENT
-    keypoint[6, 21:] = ABSENT
-    return dict(
-        keypoint=keypoint,
-        num_frames=np.array([4, 2, 3], np.int32),
-        video_id=np.array(["00011", "00022", "00033"]),
-        label=np.array([0, 2, 1], np.int32),
-        signer=np.array([4, -1, 5], np.int32),
-    )
-
-
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "list.txt").write_text("0\tbook\n1\tdrink\n2\tcomputer\n")
-    (tmp_path / "classes.txt").write_text("book\ndrink\ncomputer\n")
-    return tmp_path
-
-
-def convert(folder, source, content, *options, name="out.safetensors"):
-    """Run the tool on arrays (npz) or on an object (pickle); returns its exit code."""
-    path = folder / ("in.pkl" if source == "mmaction" else "in.npz")
-    if source == "mmaction":
-        path.write_bytes(pickle.dumps(content))
-    else:
-        np.savez(path, **content)
-    return tool.main([source, str(path), str(folder / name), *map(str, options)])
-
-
-def left_behind(folder):
-    return sorted(p.name for p in folder.iterdir() if p.name not in ("list.txt", "classes.txt"))
-
-
-# ---- WLASL hands -------------------------------------------------------------------------------
-
-
-def test_wlasl_hands(folder, capsys):
-    arrays = hands_arrays()
-    options = ("--class-list", folder / "list.txt", "--split", "val", "--dtype", "float32")
-    assert convert(folder, "wlasl-hands", arrays, *options) == 0
-    out = capsys.readouterr().out
-    assert "3 clips, 9 frames, 3 classes" in out and "no nose, left_shoulder" in out
-    store = PoseStore(folder / "out.safetensors")
-    assert store.ids == ["00011", "00022", "00033"] and store.split == "val"
-    assert store.glosses == GLOSSES and store.label.tolist() == [0, 2, 1]
-    assert store.signer.tolist() == [4, -1, 5] and store.num_frames.tolist() == [4, 2, 3]
-    score = store.keypoint_score
-    assert (score[1] == 0).all()  # a frame without a hand is kept, as absent
-    assert (score[4, 21:42] == 0).all() and (score[4, :21] == 1).all()
-    assert (score[6, :21] == 0).all() and (score[6, 21:42] == 1).all()
-    # The hands' place: body wrists are the hands' wrists, divided by the image; nothing else.
-    body = store.keypoint[0, 42:]
-    np.testing.assert_allclose(body[3], arrays["keypoint"][0, 0] / 1e4, atol=1e-6)
-    np.testing.assert_allclose(body[6], arrays["keypoint"][0, 21] / 1e4, atol=1e-6)
-    assert score[0, 42:].tolist() == [0, 0, 0, 1, 0, 0, 1]
-    assert score[4, 45] == 0 and score[4, 48] == 1
-    # Hands: the same as cropping what select_joints gives.
-    joints = np.where(arrays["keypoint"] == ABSENT, 0, arrays["keypoint"] / 1e4)
-    seen = (arrays["keypoint"] != ABSENT).all(-1).astype(np.float32)
-    want, want_score = crop_parts(*select_joints(joints, seen, "mediapipe_hands"), (1, 1))
-    np.testing.assert_allclose(store.keypoint, want, atol=1e-5)
-    np.testing.assert_array_equal(score, want_score)
-
-
-def test_the_aspect_widens_the_image(folder):
-    arrays = hands_arrays()
-    options = ("--dtype", "float32")
-    assert convert(folder, "wlasl-hands", arrays, *options, name="a.safetensors") == 0
-    assert (
-        convert(folder, "wlasl-hands", arrays, "--aspect", 2, *options, name="b.safetensors") == 0
-    )
-    square, wide = PoseStore(folder / "a.safetensors"), PoseStore(folder / "b.safetensors")
-    np.testing.assert_allclose(square.keypoint[:, 42:], wide.keypoint[:, 42:], atol=1e-6)
-    want, _ = crop_parts(
-        *select_joints(arrays["keypoint"][:1] / 1e4 * [2, 1], np.ones((1, 42)), "mediapipe_hands"),
-        (1, 2),
-    )
-    np.testing.assert_allclose(wide.keypoint[0], want[0], atol=1e-5)
-    assert square.glosses == ["0", "1", "2"]  # no class list was given
-
-
-def no_hand(arrays):
-    arrays["keypoint"][4:6] = ABSENT
-
-
-def half_a_joint(arrays):
-    arrays["keypoint"][5, 3, 0] = ABSENT
-
-
-def empty(arrays):
-    arrays["num_frames"][:] = [6, 0, 3]
-
-
-def wild_label(arrays):
-    arrays["label"][1] = 3
-
-
-def repeated(arrays):
-    arrays["video_id"][1] = "00011"
-
-
-@pytest.mark.parametrize(
-    "spoil, problem",
-    [
-        (no_hand, "not one visible hand"),
-        (half_a_joint, "NaN or infinite"),
-        (empty, "no frames"),
-        (wild_label, "outside the class list of 3"),
-        (repeated, "same id"),
-    ],
-)
-def test_bad_clips_are_named_or_skipped(folder, capsys, spoil, problem):
-    arrays = hands_arrays()
-    spoil(arrays)
-    options = ("--class-list", folder / "list.txt")
-    assert convert(folder, "wlasl-hands", arrays, *options) == 1
-    error = capsys.readouterr().err.strip()
-    name = arrays["video_id"][1]
-    assert len(error.splitlines()) == 1 and f"clip '{name}'" in error and problem in error
-    assert left_behind(folder) == ["in.npz"]
-
-    assert convert(folder, "wlasl-hands", arrays, *options, "--skip-bad") == 0
-    out = capsys.readouterr().out
-    assert f"skipped: clip '{name}'" in out and problem in out and "1 skipped" in out
-    assert PoseStore(folder / "out.safetensors").ids == ["00011", "00033"]
-
-
-def drop_signer(arrays):
-    del arrays["signer"]
-
-
-def too_few_labels(arrays):
-    arrays["label"] = arrays["label"][:2]
-
-
-def other_joints(arrays):
-    arrays["keypoint"] = arrays["keypoint"][:, :21]
-
-
-def pickled(arrays):
-    arrays["keypoint"] = np.array([{}, []], dtype=object)
-
-
-@pytest.mark.parametrize(
-    "spoil, problem",
-    [
-        (drop_signer, "no array signer"),
-        (too_few_labels, "label has"),
-        (other_joints, "is it another source?"),
-        (pickled, "not a complete npz file"),
-    ],
-)
-def test_files_of_another_form_are_refused(folder, capsys, spoil, problem):
-    arrays = hands_arrays()
-    spoil(arrays)
-    assert convert(folder, "wlasl-hands", arrays, "--skip-bad") == 1
-    error = capsys.readouterr().err.strip()
-    assert len(error.splitlines()) == 1 and problem in error and "in.npz" in error
-    assert left_behind(folder) == ["in.npz"]
-
-
-@pytest.mark.parametrize("keep", [0, 100, 1000, -30])
-def test_a_truncated_source_is_refused(folder, capsys, keep):
-    np.savez_compressed(folder / "in.npz", **hands_arrays())
-    data = (folder / "in.npz").read_bytes()
-    (folder / "in.npz").write_bytes(data[:keep])
-    out = folder / "out.safetensors"
-    assert tool.main(["wlasl-hands", str(folder / "in.npz"), str(out)]) == 1
-    assert "not a complete npz file" in capsys.readouterr().err
-    assert left_behind(folder) == ["in.npz"]
-
-
-def test_missing_files_and_bad_class_lists_are_refused(folder, capsys):
-    out = str(folder / "out.safetensors")
-    assert tool.main(["wlasl-hands", str(folder / "gone.npz"), out]) == 1
-    assert "gone.npz: no such file" in capsys.readouterr().err
-    (folder / "list.txt").write_text("1\tbook\n0\tdrink\n")
-    for name, problem in (("list.txt", "sort the class list"), ("gone.txt", "no such class list")):
-        code = convert(folder, "wlasl-hands", hands_arrays(), "--class-list", folder / name)
-        assert code == 1 and problem in capsys.readouterr().err
-    assert convert(folder, "wlasl-hands", hands_arrays(), "--aspect", "-1") == 1
-    assert "aspect" in capsys.readouterr().err
-    assert left_behind(folder) == ["in.npz"]
-
-
-def test_labels_counted_from_one_are_refused(folder, capsys):
-    arrays = hands_arrays() | dict(label=np.array([1, 3, 2]))
-    assert convert(folder, "wlasl-hands", arrays, "--class-list", folder / "list.txt") == 1
-    assert "its labels run from 1 to 3, off by one" in capsys.readouterr().err
-    assert left_behind(folder) == ["in.npz"]
-
-
-# ---- WLASL upper body --------------------------------------------------------------------------
-
-
-def upper_body_arrays():
-    rng = np.random.default_rng(1)
-    arrays = hands_arrays()
-    keypoint = rng.integers(1000, 9000, (9, 53, 2)).astype(np.int16)
-    keypoint[2, 11:32] = ABSENT
-    visibility = rng.random((9, 11)).astype(np.float16)
-    return {**arrays, "keypoint": keypoint, "pose_visibility": visibility}
-
-
-def test_wlasl_upper_body(folder, capsys):
-    arrays = upper_body_arrays()
-    assert convert(folder, "wlasl-upper-body", arrays, "--classes", folder / "classes.txt") == 0
-    assert "the source has no" not in capsys.readouterr().out
-    store = PoseStore(folder / "out.safetensors")
-    order = [0, 1, 3, 5, 2, 4, 6]  # nose, left shoulder, elbow, wrist, right ...
-    np.testing.assert_allclose(
-        store.keypoint[:, 42:], arrays["keypoint"][:, order] / 1e4, atol=1e-3
-    )
-    np.testing.assert_array_equal(store.keypoint_score[:, 42:], arrays["pose_visibility"][:, order])
-    assert (store.keypoint_score[2, 21:42] == 0).all()  # 11..31 is the left hand
-    assert (store.keypoint_score[2, :21] == 1).all()
-    arrays["pose_visibility"] = arrays["pose_visibility"][:, :7]
-    assert convert(folder, "wlasl-upper-body", arrays, "--classes", folder / "classes.txt") == 1
-    assert "pose_visibility" in capsys.readouterr().err
-
-
-# ---- MMAction2 ---------------------------------------------------------------------------------
-
-
-def test_mmaction(folder):
-    clips = annotations(4)
-    content = dict(split=dict(train=["clip0", "clip2"], val=["clip1"]), annotations=clips)
-    options = ("--layout", "coco_wholebody", "--split", "train", "--dtype", "float32")
-    assert convert(folder, "mmaction", content, *options) == 0
-    store = PoseStore(folder / "out.safetensors")
-    assert store.ids == ["clip0", "clip2"] and store.img_shape.tolist() == [[480, 640]] * 2
-    want, want_score = crop_parts(
-        *select_joints(clips[2]["keypoint"][0], clips[2]["keypoint_score"][0], "coco_wholebody"),
-        (480, 640),
-    )
-    np.testing.assert_array_equal(store.clip(1)[0], want)
-    np.testing.assert_array_equal(store.clip(1)[1], want_score)
-
-
-def test_mmaction_names_bad_annotations_or_skips_them(folder, capsys):
-    clips = annotations(4)
-    del clips[1]["img_shape"]
-    clips[2]["keypoint"][0, 0, 100] = np.nan
-    options = ("--layout", "coco_wholebody", "--class-list", folder / "classes.txt")
-    assert convert(folder, "mmaction", clips, *options) == 1
-    assert "clip 'clip1': it has no img_shape" in capsys.readouterr().err
-    assert left_behind(folder) == ["in.pkl"]
-    assert convert(folder, "mmaction", clips, *options, "--skip-bad") == 0
-    out = capsys.readouterr().out
-    assert "skipped: clip 'clip1'" in out and "skipped: clip 'clip2'" in out and "2 skipped" in out
-    store = PoseStore(folder / "out.safetensors")
-    assert store.ids == ["clip0", "clip3"] and store.glosses == GLOSSES
-
-
-class Evil:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
-
-
-def test_a_malicious_pickle_is_refused(folder, capsys):
-    evil = [Evil(folder / "victim")]
-    assert convert(folder, "mmaction", evil, "--layout", "coco_wholebody") == 1
-    error = capsys.readouterr().err.strip()
-    assert "more than arrays" in error and len(error.splitlines()) == 1
-    assert left_behind(folder) == ["in.pkl"]
-
-
-# ---- real data ---------------------------------------------------------------------------------
-
-
-@needs_data
-@pytest.mark.parametrize("split, clips, frames", [("val", 65, 1508), ("train", 315, 7557)])
-def test_real_upper_body_clips(tmp_path, capsys, split, clips, frames):
-    source = SHARED / "wlasl50_upper_body"
-    arguments = [str(source / f"wlasl50_upper_body_{split}.npz"), str(tmp_path / "a.safetensors")]
-    options = ["--classes", str(source / "classes.txt")]
-    assert tool.main(["wlasl-upper-body", *arguments, *options]) == 0
-    assert f"{clips} clips, {frames} frames, 50 classes" in capsys.readouterr().out
-
-
-@needs_data
-def test_real_hands_keep_their_place_and_fill_their_crops(tmp_path):
-    source = SHARED / "wlasl_hands"
-    out = tmp_path / "a.safetensors"
-    assert tool.main(["wlasl-hands", str(source / "wlasl_hands_val.npz"), str(out)]) == 0
-    store = PoseStore(out)
-    assert len(store) == 2253 and len(store.keypoint) == 154_145
-    hands = store.keypoint_score[:, [0, 21]] > 0
-    assert 0.6 < hands.any(1).mean() < 0.75 and 0.3 < hands.all(1).mean() < 0.45
-    np.testing.assert_array_equal(store.keypoint_score[:, [48, 45]] > 0, hands)
-    seen = store.keypoint[:, :42][store.keypoint_score[:, :42] > 0].astype(np.float32)
-    assert seen.min() >= -1e-3 and seen.max() <= 1 + 1e-3
-    assert np.median(seen) == pytest.approx(0.5, abs=0.05)
+from masa_mm.sources import SOURCES
+
+from toys.source_toys import annotation, convert, converted, dump, left_behind, refusal, tool
+
+LAYOUT = ("--layout", "sign49")
+
+
+@pytest.mark.parametrize("name", [*(source.name for source in SOURCES), "store"])
+def test_every_subcommand_has_a_help_text(capsys, name):
+    with pytest.raises(SystemExit) as stop:
+        tool.main([name, "--help"])
+    assert stop.value.code == 0
+    assert ("--skip-bad" in capsys.readouterr().out) == (name != "store")
+
+
+def test_bad_clips_are_counted_and_reported_on_request(tmp_path, capsys):
+    clips = [annotation(seed=seed) for seed in range(3)]
+    clips[1]["total_frames"] = clips[2]["total_frames"] = 7
+    path, out = dump(tmp_path / "in.pkl", clips), tmp_path / "out.safetensors"
+    assert convert("mmaction", path, out, *LAYOUT) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert "clip 'clip1'" in lines[0] and "clip 'clip2'" in lines[1] and len(lines) == 3
+    assert lines[2] == "error: nothing written: 2 bad clips; fix them, or give --skip-bad"
+    assert left_behind(tmp_path) == ["in.pkl"]
+    assert convert("mmaction", path, out, *LAYOUT, "--skip-bad") == 0
+    told = capsys.readouterr().out
+    assert "skipped: clip 'clip1'" in told and "1 clips, 5 frames" in told and "2 skipped" in told
+    assert PoseStore(out).ids == ["clip0"]
+    report = (tmp_path / "out.skipped.csv").read_text().splitlines()
+    assert report[0] == "id,problem,remedy" and report[1].startswith("clip1,") and len(report) == 3
+
+
+def test_the_report_is_empty_where_nothing_was_left_out(tmp_path):
+    path, out = dump(tmp_path / "in.pkl", [annotation()]), tmp_path / "out.safetensors"
+    assert convert("mmaction", path, out, *LAYOUT, "--skip-bad") == 0
+    assert (tmp_path / "out.skipped.csv").read_text().splitlines() == ["id,problem,remedy"]
+
+
+def test_all_clips_bad_is_an_error_with_skip_bad_too(tmp_path, capsys):
+    path = dump(tmp_path / "in.pkl", [annotation() | dict(total_frames=7)])
+    line = refusal(capsys, "mmaction", path, tmp_path, *LAYOUT, "--skip-bad")
+    assert "clip 'clip0'" in line and "total_frames 7" in line
+    path = dump(tmp_path / "in.pkl", [annotation(seed=i) | dict(total_frames=7) for i in range(2)])
+    assert convert("mmaction", path, tmp_path / "out.safetensors", *LAYOUT, "--skip-bad") == 1
+    assert "nothing written: 2 bad clips and no good one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("labels", "told"), [((1, 2), True), ((0, 2), False), ((-1, -1), False)])
+def test_labels_without_names_that_may_count_from_one_are_mentioned(tmp_path, capsys, labels, told):
+    clips = [annotation(seed=seed) | dict(label=label) for seed, label in enumerate(labels)]
+    converted("mmaction", dump(tmp_path / "in.pkl", clips), tmp_path, *LAYOUT)
+    assert ("no clip has label 0: if the labels count from 1" in capsys.readouterr().out) == told
+
+
+def test_the_store_subcommand_checks_its_input_and_output(tmp_path, capsys):
+    store, out = tmp_path / "a.safetensors", tmp_path / "out.pkl"
+    assert convert("mmaction", dump(tmp_path / "in.pkl", [annotation()]), store, *LAYOUT) == 0
+    assert convert("store", store, out) == 0
+    assert "1 clips in part coordinates" in capsys.readouterr().out
+    assert convert("store", store, tmp_path / "out.safetensors") == 1
+    assert "ends in .pkl" in capsys.readouterr().err
+    assert convert("store", out, out) == 1
+    assert "not a complete safetensors file" in capsys.readouterr().err

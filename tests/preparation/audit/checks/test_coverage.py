@@ -118,7 +118,7 @@ SHARED_DATA = SHARED / "data" / "wlasl_hands"
 def test_the_real_lists_of_wlasl(tmp_path):
     """Of WLASL100's 338 validation clips 165 are in the data; 89 of its classes have one."""
     from masa_mm.preparation.convert import convert
-    from masa_mm.sources.wlasl_hands import read_wlasl_hands
+    from masa_mm.sources.wlasl import read_wlasl_hands
 
     names = SHARED_DATA / "wlasl_class_list.txt"
     source = read_wlasl_hands(SHARED_DATA / "wlasl_hands_val.npz", names, 1, "val")

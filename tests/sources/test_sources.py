@@ -1,12 +1,16 @@
-"""What the page of the converters says is so."""
+"""The sources of masa_mm.sources, and that their page, docs/data/converters.md, is true."""
 
+import argparse
 import re
 import shlex
 
+import numpy as np
 import pytest
 
+from masa_mm import sources
 from masa_mm.pose.skeleton import SOURCE_LAYOUTS
-from masa_mm.sources.catalog import SOURCES
+from masa_mm.preparation.convert import convert
+from masa_mm.sources import SOURCES
 
 from toys.source_toys import ROOT, tool
 
@@ -21,6 +25,17 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS)
 def test_documented_commands_are_understood(command):
     tool.parse_args(shlex.split(command))
+
+
+def test_every_source_has_a_name_of_its_own():
+    assert len({source.name for source in SOURCES}) == len(SOURCES)
+
+
+def test_the_old_place_of_convert_works_with_a_warning():
+    with pytest.warns(FutureWarning, match="is now masa_mm.preparation.convert.convert"):
+        assert sources.convert is convert
+    with pytest.raises(AttributeError, match="no attribute 'other'"):
+        sources.other  # noqa: B018
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
@@ -47,3 +62,17 @@ def test_links_within_the_page_lead_somewhere():
     heads = re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
     assert set(re.findall(r"\]\(#([\w-]+)\)", PAGE)) <= anchors
+
+
+def test_the_example_of_a_new_source_reads_a_file(tmp_path):
+    (example,) = re.findall(r"```python\n([^`]*file_source\([^`]*)```", PAGE)
+    names = {}
+    exec(example, names)
+    joints = np.random.default_rng(0).uniform(0.2, 1, (4, 133, 3))
+    np.save(tmp_path / "a.npy", joints)
+    parser = argparse.ArgumentParser()
+    names["SOURCE"].add_options(parser)
+    args = parser.parse_args(["--img-size", "1", "1"])
+    vars(args).update(input=tmp_path, source="mine", source_name=None, split=None)
+    report = convert(names["SOURCE"].open(args), tmp_path / "out.safetensors")
+    assert (report.num_clips, report.num_frames) == (1, 4)

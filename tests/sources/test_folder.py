@@ -1,0 +1,113 @@
+"""Sources of one clip per file: a new one in a few lines. Covers labels and sizes of such clips.
+
+The sources' own tests cover packed arrays (test_mediapipe) and lists that do not fit the folder
+(test_mmpose).
+"""
+
+import argparse
+
+import numpy as np
+import pytest
+
+from masa_mm.pose.clip_checks import BadClip
+from masa_mm.pose.files import SourceError
+from masa_mm.sources import ClipError
+from masa_mm.sources.folder import (
+    Entry,
+    RawClip,
+    clip_blocks,
+    file_source,
+    files_below,
+    folder_source,
+)
+
+FRAMES = np.ones((3, 49, 2), np.float32)
+
+
+def read_text_file(path, args):
+    """A reader of a file with the number of frames."""
+    frames = int(path.read_text())
+    if not frames:
+        raise ClipError("it is empty", "write more")
+    return RawClip(np.ones((frames, 49, 2)), np.ones((frames, 49)), normalized=True)
+
+
+SOURCE = file_source("toy", "text files", "sign49", read_text_file, ".txt", ".text")
+
+
+def opened(path, *options):
+    parser = argparse.ArgumentParser()
+    SOURCE.add_options(parser)
+    args = parser.parse_args(["--img-size", "640", "480", *map(str, options)])
+    vars(args).update(input=path, source="toy", source_name=None, split=None)
+    return SOURCE.open(args)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    poses = tmp_path / "poses"
+    (poses / "b").mkdir(parents=True)
+    for name, frames in (("z.txt", 2), ("b/a.text", 4), ("c.txt", 0), ("note.md", 9)):
+        (poses / name).write_text(str(frames))
+    return poses
+
+
+def test_a_new_source_is_one_reader_and_one_declaration(folder):
+    source = opened(folder)
+    assert source.name == "toy" and source.layout == "sign49" and source.glosses == ()
+    bad, first, second = source.blocks
+    assert bad == BadClip("c", "it is empty", "write more")
+    assert first.ids == ["z"] and second.ids == ["a"]
+    assert second.num_frames.tolist() == [4] and second.label.tolist() == [-1]
+    assert second.scale == (640.0, 480.0) and second.size.tolist() == [[480, 640]]
+
+
+def test_labels_come_from_the_list(folder, tmp_path):
+    listed = tmp_path / "list.csv"
+    listed.write_text("id,gloss,width,height\nz,hat,100,50\na,book,,\n")
+    source = opened(folder, "--labels", listed)
+    clips = list(source.blocks)
+    assert source.glosses == ["book", "hat"] and [clip.ids for clip in clips] == [["z"], ["a"]]
+    assert [clip.label.tolist() for clip in clips] == [[1], [0]]
+    assert clips[0].img_shape.tolist() == [[50, 100]]
+    assert "1 clips are not in" in source.notes[0] and "the first is 'c'" in source.notes[0]
+
+
+def test_entries_may_bring_labels_and_the_source_its_layout_option():
+    entries = [Entry("a", lambda: RawClip(FRAMES, FRAMES[..., 0], (4, 5)), label=7)]
+    assert [clip.label.tolist() for clip in clip_blocks(entries)] == [[7]]
+    source = folder_source("toy", "", lambda args: entries, glosses=lambda args: ["book"])
+    args = dict(input="", source="toy", source_name="mine", split="val", layout="sign49")
+    args.update(labels=None, class_list=None, img_size=None)
+    opened = source.open(argparse.Namespace(**args))
+    assert (opened.name, opened.split, opened.layout) == ("mine", "val", "sign49")
+    assert opened.glosses == ["book"]
+
+
+@pytest.mark.parametrize(
+    ("keypoint", "score", "problem"),
+    [
+        (FRAMES, FRAMES[:2, :, 0], r"keypoint is \[3, 49, 2\] and score \[2, 49\]"),
+        (FRAMES[..., :1], FRAMES[..., 0], r"keypoint is \[3, 49, 1\]"),
+        (FRAMES.astype(str), FRAMES[..., 0], "not numbers"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_a_bad_clip(keypoint, score, problem):
+    (bad,) = clip_blocks([Entry("a", lambda: RawClip(keypoint, score))], (4, 5))
+    with pytest.raises(ClipError, match=problem):
+        raise ClipError(bad.problem, bad.remedy)
+
+
+def test_an_image_size_is_needed():
+    entries = [Entry("a", lambda: RawClip(FRAMES, FRAMES[..., 0]))]
+    with pytest.raises(SourceError, match="clip 'a': its image size is not known; give --img-size"):
+        list(clip_blocks(entries))
+
+
+def test_files_of_other_kinds_and_empty_folders_are_named(folder, tmp_path):
+    with pytest.raises(SourceError, match=r"not a \*\.txt or \*\.text file"):
+        list(files_below(folder / "note.md", ".txt", ".text"))
+    with pytest.raises(SourceError, match=r"has no \*\.json file; give a folder of them"):
+        list(files_below(folder, ".json"))
+    with pytest.raises(FileNotFoundError, match="no such file or folder"):
+        list(files_below(tmp_path / "gone", ".json"))
