@@ -121,7 +121,8 @@ def run_processes(
         torch.multiprocessing.ProcessRaisedException,
         torch.multiprocessing.ProcessExitedException,
     ) as error:
-        raise UserError(f"a process of the benchmark failed: {error}") from error
+        reason = str(error).strip().splitlines()[-1]
+        raise UserError(f"a process of the benchmark failed: {reason}") from error
     return [queue.get() for _ in range(world)]
 
 
