@@ -4,7 +4,6 @@
     python tools/benchmark/pretrain_step.py --lengths full      # clips of 64 frames
     python tools/benchmark/pretrain_step.py --store data/wlasl_hands/wlasl_hands_train.safetensors
     python tools/benchmark/pretrain_step.py --parts             # time of each part of a step
-    python tools/benchmark/pretrain_step.py --profile           # time of each operator
 
 A step is one training iteration: both branches, losses, backward pass, optimizer, momentum update
 and memory bank. Batches are seeded and prepared in advance; data_path.py measures their loading.
@@ -68,8 +67,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--steps", type=int, default=8, help="timed steps")
     parser.add_argument("--parts", action="store_true", help="measure the parts of a step too")
-    parser.add_argument("--profile", action="store_true", help="print the operators of a step only")
-    parser.add_argument("--rows", type=int, default=30, help="rows of the profile")
     args = parser.parse_args(argv)
     common.check_clock(parser, args)
     if args.steps < 1 or args.batches < 1:
@@ -100,9 +97,6 @@ def measure(args: argparse.Namespace) -> None:
     batches = make_batches(config, args, args.batch_size)
     training = Training(config.model, config.optim_wrapper, batches, args.seed)
     training.step()  # allocates buffers and the optimizer's state
-    if args.profile:
-        print(operators(training.step, args.rows))
-        return
     common.print_table(step_rows(training, args))
     if args.parts:
         common.print_table(part_rows(training, args))
@@ -181,15 +175,6 @@ def make_batches(config: Config, args: argparse.Namespace, batch_size: int) -> l
         packed = [dataset[number] for number in order.tolist()]
     collate = common.collate_function(loader)
     return [collate(packed[start : start + batch_size]) for start in range(0, count, batch_size)]
-
-
-def operators(action: Callable[[], object], rows: int) -> str:
-    """Table of the operators of an action, sorted by their own CPU time."""
-    from torch.profiler import ProfilerActivity, profile
-
-    with profile(activities=[ProfilerActivity.CPU]) as result:
-        action()
-    return result.key_averages().table(sort_by="self_cpu_time_total", row_limit=rows)
 
 
 # ---- whole step --------------------------------------------------------------------------------

@@ -313,9 +313,11 @@ def mean_and_std(values: list[float]) -> str:
 # ---- command line ------------------------------------------------------------------------------
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run the jobs that have no result")
     run.add_argument("data", type=Path, help="folder of the stores and the official lists")
@@ -327,12 +329,12 @@ def parse_args() -> argparse.Namespace:
     run.add_argument("--amp", action="store_true", help="train in bfloat16 autocast")
     show = commands.add_parser("report", help="print the tables")
     show.add_argument("out", type=Path, help="folder of the results")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the study or print its tables."""
-    args = parse_args()
+    args = parse_args(argv)
     if args.command == "report":
         print(report(args.out))
         return 0
