@@ -17,7 +17,7 @@ model = dict(
             type="StrictPretrained",
             checkpoint="work_dirs/masa_pretrain_tiny/epoch_40.pth",
             prefix="backbone.",
-            # Labels like positions at full strength; pretraining keeps them weak.
+            # Labels need positional codes at full strength; pretraining keeps them weak.
             except_for=["transformer.position_gain"],
         )
     ),

@@ -15,8 +15,8 @@ model = dict(
     ),
     cls_head=dict(_delete_=True, type="GCNHead", num_classes=100, in_channels=64, dropout=0.1),
 )
-# It learns slower than MASA's encoder: at the rate, dropout and epochs of the latter its training
-# loss stays above 2.
+# STGCN++ learns slower than MASA's encoder: with the encoder's rate, dropout and epochs, its
+# training loss stays above 2.
 max_epochs = 60
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
 train_cfg = dict(max_epochs=max_epochs)

@@ -1,4 +1,4 @@
-"""What the tests of the benchmarks share: how scripts are loaded, a network of a second."""
+"""Tools for the tests of the benchmarks: importing scripts, a tiny network, reading tables."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from types import ModuleType
 from toys.paths import ROOT
 
 FOLDER = ROOT / "tools" / "benchmark"
-# A network of a second, over the same pipeline.
+# A tiny network behind the pipeline of the default config.
 TINY = [
+    "--cfg-options",
     "model.backbone.embed_dims=16",
     "model.backbone.depth=1",
     "model.backbone.feedforward_channels=32",
@@ -23,14 +24,19 @@ TINY = [
 ]
 
 
-def load(name: str) -> ModuleType:
-    """A script, or what scripts share, by the name under which they import one another."""
+def load_script(name: str) -> ModuleType:
+    """Import a script by the name that the scripts use for one another."""
     if str(FOLDER) not in sys.path:
-        sys.path.insert(0, str(FOLDER))
+        sys.path.append(str(FOLDER))
     return importlib.import_module(name)
 
 
-def rows_of(text: str) -> dict[str, str]:
-    """The rows of the tables of two columns in what was printed."""
-    cells = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
-    return dict(cell for cell in cells if len(cell) == 2)
+def read_table(text: str) -> list[list[str]]:
+    """Cells of the Markdown tables in a text, without the lines below the heads."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def read_figures(text: str) -> dict[str, str]:
+    """Rows of the tables of two columns in a text."""
+    return dict(row for row in read_table(text) if len(row) == 2)

@@ -1,76 +1,57 @@
-"""What a clip costs as processes, clip length and data set grow, and what 64 GPUs would make of it.
+"""Measure training in several processes, and compute what a step takes on many GPUs.
 
-    python tools/benchmark/scaling.py lengths      # clips of 32, 64 and 128 frames
-    python tools/benchmark/scaling.py processes    # 1 and 2 gloo processes
-    python tools/benchmark/scaling.py clips        # stores of ten thousand to a million clips
-    python tools/benchmark/scaling.py project      # nothing is run: computed from stated rates
+    python tools/benchmark/scaling.py processes    # 1 and 2 gloo processes, one thread each
+    python tools/benchmark/scaling.py project      # 1, 8 and 64 GPUs, computed and not measured
 
-The network is the config's. ``clips`` writes stores of short clips (2.4 GB for the million) into
-``--folder``, where they stay and are taken from again, or into one that goes. On a machine shared
-with other work use one thread (OMP_NUM_THREADS=1) and read the CPU columns.
+On a shared machine read the CPU column of processes.
+
+The projection uses counts of this package and the assumptions in Rates: gradients by ring
+all-reduce, 2 (W - 1) / W times their bytes; memory bank keys and clip ids by ring all-gather; and
+some single numbers, one latency each. A ring runs at the full rate of its slowest link. Every
+process waits for the one with the most frames.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from itertools import chain, product, repeat
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+import common
 import numpy as np
 import pretrain_step
-from machine import CLOCKS, machine, reported, seconds
-from many_clips import write_many
-from mmengine.dataset import DefaultSampler
-from pretrain_step import CONFIG, count_flops, make_training
-from projection import projected
-from synthetic_clips import clip_lengths, write_clips
+import torch
+from common import Row
+from mmaction.registry import MODELS
+from mmengine import dist
+from mmengine.model import MMDistributedDataParallel
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
 
-from masa_mm.datasets import LengthBalancedBatches, SignPoseDataset
+from masa_mm.datasets.balanced_batches import NOBODY, deal
 from masa_mm.errors import UserError
-from masa_mm.pose.store import PoseStore
-
-PROCESS = Path(__file__).with_name("scaling_process.py")
-READ = 2000
-Row = tuple[str, ...]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure and print."""
-    args = parse_args(argv)
-    print(machine(), flush=True)
-    return reported(lambda: measure(args))
-
-
-def measure(args: argparse.Namespace) -> None:
-    """Print what was asked for."""
-    studies = dict(lengths=lengths, processes=processes, clips=clips, project=projected)
-    with tempfile.TemporaryDirectory() as folder:
-        for row in studies[args.study](args, Path(args.folder or folder)):
-            print("| " + " | ".join(row) + " |", flush=True)
+    """Run a study."""
+    return common.run(measure, parse_args(argv))
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("study", choices=("lengths", "processes", "clips", "project"))
-    parser.add_argument("--config", default=str(CONFIG), help="of a pretraining")
-    parser.add_argument("--batch-size", type=int, default=8, help="of a process")
-    parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--frames", type=int, nargs="+", default=[32, 64, 128])
-    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--clips", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--gpus", type=int, nargs="+", default=[1, 8, 64], help="to project to")
-    parser.add_argument("--folder", help="to keep stores in")
+    """Parse the command line."""
+    parser = common.make_parser(__doc__)
+    parser.add_argument("study", choices=STUDIES, help="what to measure or compute (see above)")
+    parser.add_argument("--batch-size", type=int, default=8, help="clips of a process")
+    parser.add_argument("--steps", type=int, default=3, help="timed steps")
     parser.add_argument(
-        "--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="change the config"
+        "--processes", type=int, nargs="+", default=[1, 2], help="numbers of processes"
+    )
+    parser.add_argument(
+        "--gpus", type=int, nargs="+", default=[1, 8, 64], help="numbers of GPUs of project"
     )
     args = parser.parse_args(argv)
     if args.steps < 1:
@@ -78,153 +59,217 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def head(*names: str) -> Iterator[Row]:
-    """The first two lines of a Markdown table."""
-    yield names
-    yield ("---",) * len(names)
-
-
-# ---- clip length -------------------------------------------------------------------------------
-
-
-def lengths(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
-    """Batches of clips that all have one length."""
-    yield from head("frames a clip", "GFLOP a clip", "s a clip (CPU)", "ms a frame (CPU)")
-    for frames in args.frames:
-        path = write_clips(folder / f"{frames}.safetensors", np.full(args.batch_size, frames))
-        options = ["--store", path, "--batch-size", str(args.batch_size), "--batches", "1"]
-        options += ["--config", args.config]
-        options += ["--cfg-options", *args.cfg_options] if args.cfg_options else []
-        training = make_training(pretrain_step.parse_args(options))
-        training.step()
-        flops = count_flops(training.step) / args.batch_size
-        times = [seconds(training.step, "cpu") for _ in range(args.steps)]
-        clip = statistics.median(times) / args.batch_size
-        yield str(frames), f"{flops / 1e9:.1f}", f"{clip:.3f}", f"{1e3 * clip / frames:.2f}"
+def measure(args: argparse.Namespace) -> None:
+    """Print the table of a study."""
+    rows, head = STUDIES[args.study]
+    with tempfile.TemporaryDirectory() as folder:
+        common.print_table(rows(args, Path(folder)), head)
 
 
 # ---- processes ---------------------------------------------------------------------------------
 
+PROCESSES_HEAD = (
+    "processes",
+    "clips a step",
+    "s a clip (CPU)",
+    "clips/s (wall)",
+    "longest / mean frames",
+)
 
-def processes(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
-    """The same batch size in each of several processes, gradients and keys exchanged by gloo."""
+
+class ProcessSteps(NamedTuple):
+    """Seconds and frames of each step of a process."""
+
+    wall: list[float]
+    cpu: list[float]
+    frames: list[int]
+
+
+def process_rows(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
+    """Train with one batch size in each of several processes that exchange gradients and keys."""
     count = max(args.processes) * args.batch_size * (args.steps + 1)
-    store = write_clips(folder / "clips.safetensors", clip_lengths(count))
-    yield from head(
-        "processes", "clips a step", "s a clip (CPU)", "clips/s (wall)", "longest / mean frames"
-    )
+    store = common.write_clips(folder / "clips.safetensors", common.clip_lengths(count, args.seed))
     for world in args.processes:
-        found = run_processes(args, store, folder, world)
-        cpu = statistics.median(sum(step) for step in zip(*(f["cpu"] for f in found)))
-        wall = statistics.median(max(step) for step in zip(*(f["wall"] for f in found)))
-        frames = np.array([f["frames"] for f in found])
-        clips_of_step = world * args.batch_size
+        steps = run_processes(args, store, folder, world)
+        wall, cpu, frames = (np.array(figure) for figure in zip(*steps))  # [processes, steps]
+        clips = world * args.batch_size
         yield (
             str(world),
-            str(clips_of_step),
-            f"{cpu / clips_of_step:.3f}",
-            f"{clips_of_step / wall:.2f}",
+            str(clips),
+            f"{np.median(cpu.sum(0)) / clips:.3f}",
+            f"{clips / np.median(wall.max(0)):.2f}",
             f"{(frames.max(0) / frames.mean(0)).mean():.3f}",
         )
 
 
-def run_processes(args: argparse.Namespace, store: str, folder: Path, world: int) -> list[dict]:
-    """What each of the processes that train together found."""
-    meeting = folder / f"meeting{world}"
-    meeting.unlink(missing_ok=True)
-    shared = dict(kind="rank", store=store, workers=0, steps=args.steps, processes=world)
-    jobs = [
-        job_of(args, folder / f"rank{rank}.json", rank=rank, meeting=str(meeting), **shared)
-        for rank in range(world)
-    ]
-    return run_jobs(jobs, one_thread=True)
-
-
-def job_of(args: argparse.Namespace, out: Path, **changes: Any) -> dict[str, Any]:
-    """A job of scaling_process.py."""
-    common = dict(config=args.config, cfg_options=args.cfg_options, batch_size=args.batch_size)
-    return dict(common, out=str(out), folder=str(out.parent / "work"), **changes)
-
-
-def run_jobs(jobs: list[dict[str, Any]], one_thread: bool = False) -> list[Any]:
-    """Run processes at the same time, with one thread each if so wished, and read what they found.
+def run_processes(
+    args: argparse.Namespace, store: str, folder: Path, world: int
+) -> list[ProcessSteps]:
+    """Train in several processes, one thread each.
 
     Raises:
-        UserError: One failed; what it said stands above.
+        UserError: If a process fails.
     """
-    running = [
-        subprocess.Popen(
-            [sys.executable, str(PROCESS), json.dumps(job)], env=environment(one_thread)
-        )
-        for job in jobs
-    ]
+    meeting = folder / f"meeting{world}"
+    meeting.unlink(missing_ok=True)
+    queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
     try:
-        if any([process.wait() for process in running]):
-            raise UserError("a process of the benchmark failed")
-    finally:
-        for process in running:
-            process.kill()
-    return [json.loads(Path(job["out"]).read_text()) for job in jobs]
+        torch.multiprocessing.spawn(
+            train_process, (world, f"file://{meeting}", args, store, queue), nprocs=world
+        )
+    except (
+        torch.multiprocessing.ProcessRaisedException,
+        torch.multiprocessing.ProcessExitedException,
+    ) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise UserError(f"a process of the benchmark failed: {reason}") from error
+    return [queue.get() for _ in range(world)]
 
 
-def environment(one_thread: bool) -> dict[str, str]:
-    """Variables of a process, which finds this package by them."""
-    search = os.pathsep.join([str(PROCESS.parents[2]), os.environ.get("PYTHONPATH", "")])
-    threads = {"OMP_NUM_THREADS": "1"} if one_thread else {}
-    return {**os.environ, **threads, "PYTHONPATH": search}
+def train_process(
+    rank: int,
+    world: int,
+    meeting: str,
+    args: argparse.Namespace,
+    store: str,
+    queue: torch.multiprocessing.SimpleQueue,
+) -> None:
+    """Train in one of several processes and put its :class:`ProcessSteps` into the queue."""
+    torch.set_num_threads(1)
+    init_default_scope("mmaction")
+    if world > 1:
+        torch.distributed.init_process_group(
+            "gloo", init_method=meeting, world_size=world, rank=rank
+        )
+    config = common.read_config(args.config, args.cfg_options)
+    common.use_store(config, store, args.batch_size, workers=0)
+    loader = Runner.build_dataloader(config.train_dataloader, seed=args.seed)
+    training = pretrain_step.Training(config.model, config.optim_wrapper, [], args.seed)
+    model = training.model
+    if world > 1:
+        model = MMDistributedDataParallel(model, broadcast_buffers=False)
+    found = ProcessSteps([], [], [])
+    for number, batch in zip(range(args.steps + 1), chain.from_iterable(repeat(loader))):
+        dist.barrier()
+        began = {name: clock() for name, clock in common.CLOCKS.items()}
+        model.train_step(batch, training.optim_wrapper)
+        training.update_key_encoder()
+        if number:  # the first step allocates buffers and the optimizer's state
+            for name, clock in common.CLOCKS.items():
+                getattr(found, name).append(clock() - began[name])
+            found.frames.append(int(common.visible_frames(batch).sum()))
+    queue.put(found)
+    if world > 1:
+        torch.distributed.destroy_process_group()
 
 
-# ---- size of the data set ----------------------------------------------------------------------
+# ---- projection --------------------------------------------------------------------------------
 
 
-def clips(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
-    """Stores of ever more clips: writing, opening, dealing out an epoch, reading, starting."""
-    yield from head("clips", "what", "wall", "CPU")
-    for count in args.clips:
-        path = folder / f"many_{count}.safetensors"
-        rows = [*([] if path.exists() else [timed("writing", partial(write_many, path, count))])]
-        rows += [("size", f"{path.stat().st_size / 1e9:.2f} GB", "")]
-        for row in (*rows, *of_data(str(path)), *of_start(args, str(path), folder)):
-            yield (f"{count:,}", *row)
+class Rates(NamedTuple):
+    """Assumptions of the projection, in SI units."""
+
+    flops_of_clip: float = 25.4e9  # counted: docs/performance.md, clips of 30 to 150 frames
+    peak: float = 989e12  # H200, bfloat16, dense; data sheet
+    utilisation: float = 0.4  # target, not measured
+    gpus_of_node: int = 8
+    link_in_node: float = 450e9  # NVLink of a GPU, bytes/s each way
+    link_between: float = 400e9  # eight network cards of 400 Gbit/s per node
+    latency: float = 30e-6  # of a collective
+
+    def link(self, gpus: int) -> float:
+        """Rate of the slowest link of a ring through the GPUs."""
+        one_node = gpus <= self.gpus_of_node
+        return self.link_in_node if one_node else min(self.link_in_node, self.link_between)
 
 
-def of_data(path: str) -> Iterator[Row]:
-    """Lines on opening a store, dealing it out and reading it."""
-    yield timed("opening the store", partial(PoseStore, path))
-    yield timed("opening the data set", partial(SignPoseDataset, path, []))
-    dataset = SignPoseDataset(path, [])
-    yield timed("dealing out an epoch to 64 processes", partial(epoch_of, dataset))
-    numbers = np.random.default_rng(0).permutation(len(dataset))[:READ].tolist()
-    took = [read_seconds(dataset, numbers, clock) / len(numbers) for clock in CLOCKS]
-    yield "reading a random clip", *(f"{1e6 * value:.0f} us" for value in took)
+class Traffic(NamedTuple):
+    """Bytes that a process exchanges: gradients per step, keys with ids per clip."""
+
+    gradient_bytes: int
+    key_bytes: int
+
+    @classmethod
+    def of(cls, model: torch.nn.Module) -> Traffic:
+        """Count a model's gradients in their dtype, and keys in the bank's dtype with int64 ids."""
+        keys = model.alignment.bank.keys
+        gradients = [p.numel() * p.element_size() for p in model.parameters() if p.requires_grad]
+        return cls(sum(gradients), keys.shape[1] * keys.element_size() + 8)
 
 
-def of_start(args: argparse.Namespace, store: str, folder: Path) -> Iterator[Row]:
-    """Lines on a training's start in a process of its own, seconds since the interpreter's."""
-    (stages,) = run_jobs([job_of(args, folder / "s.json", kind="start", store=store, workers=1)])
-    for stage, at in stages.items():
-        yield f"start: {stage}", f"{at['wall']:.2f} s", f"{at['cpu']:.2f} s"
+class StepTimes(NamedTuple):
+    """Seconds of the parts of a step."""
+
+    compute: float
+    waiting: float
+    waiting_undealt: float  # without LengthBalancedBatches; not part of the step
+    gradients: float
+    keys: float
+
+    @property
+    def step(self) -> float:
+        """Sum of the parts, one after the other."""
+        return self.compute + self.waiting + self.gradients + self.keys
+
+    @property
+    def overlapped(self) -> float:
+        """The step if gradients overlap with the backward pass, two thirds of the computing."""
+        return self.step - min(self.gradients, 2 / 3 * self.compute)
 
 
-def timed(what: str, action: Callable[[], object]) -> Row:
-    """A line on how long an action takes by both clocks."""
-    began = [clock() for clock in CLOCKS.values()]
-    action()
-    took = [clock() - start for clock, start in zip(CLOCKS.values(), began)]
-    return what, *(f"{1e3 * value:.0f} ms" for value in took)
+# Masked frames, clips, finite losses, and keys of each process before they are gathered.
+SMALL_EXCHANGES = 4
+# Bytes/s between nodes (eight network cards of 400 Gbit/s per node, or one) and clips per GPU.
+PROJECTED = [*product((400e9, 50e9), (64, 256))]
+PROJECT_HEAD = ("GB/s between nodes", "GPUs", "clips each", "computing", "waiting")
+PROJECT_HEAD += ("waiting, not dealt out", "gradients", "keys", "step", "step, overlapped")
+PROJECT_HEAD += ("efficiency", "overlapped")
 
 
-def epoch_of(dataset: SignPoseDataset, world: int = 64, batch_size: int = 16) -> None:
-    """Deal out an epoch among processes and take one's first batch."""
-    sampler = DefaultSampler(dataset, seed=0)
-    sampler.world_size = world
-    next(iter(LengthBalancedBatches(sampler, batch_size)))
+def project_rows(args: argparse.Namespace, folder: Path) -> list[Row]:
+    """Compute a step for each link, batch size and number of GPUs."""
+    model = MODELS.build(common.read_config(args.config, args.cfg_options).model)
+    traffic = Traffic.of(model)
+    print(f"{traffic}, {Rates()}")
+    rows = []
+    for (link, batch_size), gpus in product(PROJECTED, args.gpus):
+        times = step_times(Rates(link_between=link), traffic, gpus, batch_size)
+        in_ms = [f"{1e3 * part:.2f} ms" for part in (*times, times.step, times.overlapped)]
+        shares = [times.compute / step for step in (times.step, times.overlapped)]
+        efficiency = [f"{100 * share:.0f} %" for share in shares]
+        rows.append((f"{link / 1e9:.0f}", str(gpus), str(batch_size), *in_ms, *efficiency))
+    return rows
 
 
-def read_seconds(dataset: SignPoseDataset, numbers: list[int], clock: str) -> float:
-    """Read clips as the pipeline gets them."""
-    return seconds(lambda: [dataset.get_data_info(number) for number in numbers], clock)
+def step_times(rates: Rates, traffic: Traffic, gpus: int, batch_size: int) -> StepTimes:
+    """Compute a step of ``gpus`` processes with ``batch_size`` clips each."""
+    compute = batch_size * rates.flops_of_clip / (rates.utilisation * rates.peak)
+    if gpus == 1:
+        return StepTimes(compute, 0, 0, 0, 0)
+    link, share = rates.link(gpus), (gpus - 1) / gpus
+    dealt, undealt = (compute * excess for excess in waiting_shares(gpus, batch_size))
+    gradients = 2 * share * traffic.gradient_bytes / link + rates.latency
+    keys = share * gpus * batch_size * traffic.key_bytes / link
+    return StepTimes(
+        compute, dealt, undealt, gradients, keys + (1 + SMALL_EXCHANGES) * rates.latency
+    )
 
+
+def waiting_shares(gpus: int, batch_size: int, steps: int = 20) -> tuple[float, float]:
+    """Excess of the fullest process over the mean frames, with and without balanced batches."""
+    lengths = common.clip_lengths(steps * gpus * batch_size)
+    lengths = np.random.default_rng(0).permutation(lengths).reshape(steps, -1)
+    places = deal(lengths, gpus)
+    step = np.arange(steps)[:, None, None]
+    balanced = np.where(places == NOBODY, 0, lengths[step, places]).sum(1)
+    random = lengths.reshape(steps, gpus, batch_size).sum(2)
+    return tuple(float((f.max(1) / f.mean(1)).mean() - 1) for f in (balanced, random))
+
+
+STUDIES = dict(
+    processes=(process_rows, PROCESSES_HEAD),
+    project=(project_rows, PROJECT_HEAD),
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,19 +1,18 @@
-"""What pretraining is worth on real poses: the study behind docs/benchmarks.md.
+"""Run the study of docs/benchmarks.md: what pretraining gains on real poses.
 
     python tools/benchmark/wlasl_hands.py run data/wlasl_hands work_dirs/wlasl_hands
     python tools/benchmark/wlasl_hands.py report work_dirs/wlasl_hands
 
-``run`` works through the jobs below, each once: a job's numbers lie in its ``result.json`` and are
-not made again, so the study can be stopped, resumed and shared (``--share 1/2`` and ``--share 2/2``
-in two shells). ``report`` prints the tables. Scores are those after the last epoch, on the official
-validation split: nothing is chosen on it by the run.
+run works through the jobs below. A finished job has a result.json and is skipped, so the study can
+be stopped, resumed and split (--share 1/2 and --share 2/2 in two shells). report prints the tables.
+Scores are those after the last epoch on the official validation split, so the split selects no
+epoch.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import sys
 import time
@@ -31,6 +30,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import masa_mm  # noqa: F401  (registers the components)
+from masa_mm.atomic_write import atomic_write
 from masa_mm.engine import StrictPretrained
 from masa_mm.evaluation import top_k_accuracies, true_class_ranks
 from masa_mm.evaluation.frozen_features import (
@@ -45,20 +45,20 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "wlasl_hands"
 SUBSETS = (100, 300)
 RATIOS = (1.0, 0.25, 0.1)
 SEEDS = (0, 1, 2)
-# What is pretrained, and for how many epochs; the ablations are short, and so is what they are
-# compared with.
+# Pretraining -> epochs. The ablations are short; masa_short is what they are compared with.
 PRETRAINED = {"masa": 40, "masa_short": 20, "motion_only": 20, "alignment_only": 20}
-# What is made anew with each seed: a run starts from the pretraining of its own.
-REPEATED = ("random network", "masa")
-# The rows of the frozen table: features and the segments they are averaged over.
+# Networks with one training per seed; a run starts from the pretraining of its own seed.
+SEEDED = ("random network", "masa")
+# Rows of the frozen table -> segments over which features are averaged.
 FROZEN = {
     "raw poses": 8,
     **{name: 1 for name in ("random network", *PRETRAINED)},
     **{f"{name}, 4 segments": 4 for name in ("random network", *PRETRAINED)},
 }
-TRAINED = ("scratch", "masa", "stgcnpp")
-# What more is known of with few labels.
+# Rows of the frozen table with few labels.
 FROZEN_FEW = ("raw poses", "random network, 4 segments", "masa, 4 segments")
+# Rows of the trained table -> config.
+TRAINED = dict(scratch="masa_scratch_tiny", masa="masa_finetune_tiny", stgcnpp="stgcnpp")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The folder of the job."""
+        """Folder of the job."""
         parts = [self.kind, self.arm.replace(",", "").replace(" ", "_")]
         if self.subset:
             parts += [str(self.subset), f"{self.ratio:.0%}".rstrip("%") + "pc"]
@@ -81,7 +81,7 @@ class Job:
 
 
 def jobs() -> Iterator[Job]:
-    """All jobs, in an order in which each finds what it needs."""
+    """Yield all jobs in an order in which dependencies come first."""
     for arm in PRETRAINED:
         for seed in seeds_of(arm):
             yield Job("pretrain", arm, seed)
@@ -96,7 +96,7 @@ def jobs() -> Iterator[Job]:
     for ratio in sorted(RATIOS):
         for subset in SUBSETS:
             for seed in SEEDS:
-                for arm in TRAINED[:2]:
+                for arm in ("scratch", "masa"):
                     yield Job("finetune", arm, seed, subset, ratio)
     for subset in SUBSETS:
         for seed in SEEDS:
@@ -104,17 +104,17 @@ def jobs() -> Iterator[Job]:
 
 
 def seeds_of(network: str) -> tuple[int, ...]:
-    """How often a network is made."""
-    return SEEDS if network in REPEATED else SEEDS[:1]
+    """Seeds of a network."""
+    return SEEDS if network in SEEDED else SEEDS[:1]
 
 
 def network_of(row: str) -> str:
-    """The network behind a row of the frozen table."""
+    """Network of a row of the frozen table."""
     return row.split(",")[0]
 
 
 class Study:
-    """Runs jobs on one thread, with everything under ``out``.
+    """Runs jobs, with one folder per job under ``out``.
 
     Args:
         data (Path): Folder of ``wlasl_hands_{train,val}.safetensors`` and ``nslt_{100,300}.json``.
@@ -128,26 +128,22 @@ class Study:
         self.amp = amp
 
     def run(self, job: Job) -> None:
-        """Run a job unless its result is there."""
-        folder = self.out / job.name
-        if (folder / "result.json").exists():
+        """Run a job, unless it has a result."""
+        path = self.out / job.name / "result.json"
+        if path.exists():
             return
         print(f"{time.strftime('%H:%M')} {job.name}", flush=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        actions: dict[str, Callable[[Job], dict]] = dict(
-            pretrain=self.pretrain, frozen=self.frozen, finetune=self.finetune
-        )
         start = time.perf_counter()
-        result = actions[job.kind](job)
+        action: Callable[[Job], dict] = getattr(self, job.kind)
+        result = action(job)
         result |= asdict(job) | dict(
             seconds=round(time.perf_counter() - start),
             machine=f"{platform.machine()}, {torch.get_num_threads()} thread",
             torch=torch.__version__,
             precision="bfloat16 autocast" if self.amp else "float32",
         )
-        beside = folder / "result.json.tmp"
-        beside.write_text(json.dumps(result, indent=2))
-        os.replace(beside, folder / "result.json")
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(result, indent=2))
 
     def pretrain(self, job: Job) -> dict:
         """Pretrain on the unlabelled training clips."""
@@ -167,20 +163,21 @@ class Study:
         init_default_scope("mmaction")
         cfg = self._config(f"masa_finetune_tiny_{job.subset}", job)
         self._point_to_data(cfg, job)
-        sets = []
+        datasets = []
         for split in ("train", "val"):
             dataset = cfg[f"{split}_dataloader"].dataset
             dataset.pipeline = list(cfg.test_pipeline)
             if job.arm == "raw poses":
-                # Averages have no need of a fixed number of frames and gain from all of them, and
-                # from hands that are filled in where the detector lost them.
+                # Averages gain from all frames, and from filled frames without a hand.
                 dataset.pipeline = [p for p in dataset.pipeline if p.type != "SampleSignFrames"]
                 dataset.pipeline.insert(1, dict(type="InterpolateJoints"))
-            sets.append(DATASETS.build(dataset))
-        sets = [*map(self._features(job, cfg, sets[0]), sets)]
-        scores = dict(knn=nearest_neighbour_scores(*sets), linear=linear_probe_scores(*sets))
+            datasets.append(DATASETS.build(dataset))
+        train, val = map(self._features(job, cfg, datasets[0]), datasets)
+        scores = dict(
+            knn=nearest_neighbour_scores(train, val), linear=linear_probe_scores(train, val)
+        )
         return {
-            name: top_k_accuracies(true_class_ranks(score, sets[1].labels), sets[1].labels)
+            name: top_k_accuracies(true_class_ranks(score, val.labels), val.labels)
             for name, score in scores.items()
         }
 
@@ -198,12 +195,9 @@ class Study:
         return partial(extract_features, backbone, num_segments=segments)
 
     def finetune(self, job: Job) -> dict:
-        """Train with labels, all or a share of them, and score the last epoch."""
-        config = dict(scratch="masa_scratch_tiny", masa="masa_finetune_tiny", stgcnpp="stgcnpp")[
-            job.arm
-        ]
-        if job.arm == "masa" and job.ratio < 1:
-            config = "masa_finetune_few_tiny"
+        """Train with all or a share of the labels, and score the last epoch."""
+        few = job.arm == "masa" and job.ratio < 1
+        config = "masa_finetune_few_tiny" if few else TRAINED[job.arm]
         cfg = self._config(f"{config}_{job.subset}", job)
         self._point_to_data(cfg, job)
         if job.arm == "masa":
@@ -231,7 +225,7 @@ class Study:
             cfg.optim_wrapper.update(type="AmpOptimWrapper", dtype="bfloat16")
         for split in ("train", "val", "test"):
             if f"{split}_dataloader" in cfg:
-                # One thread loads and trains: two studies then share two cores without a fight.
+                # Load and train in one thread, so that two shares fit on two cores.
                 cfg[f"{split}_dataloader"].update(num_workers=0, persistent_workers=False)
         return cfg
 
@@ -254,98 +248,101 @@ class Study:
 
 
 def repeat_epochs(cfg: Config, ratio: float) -> None:
-    """Lengthen training with few labels, whose epochs are shorter; convergence takes iterations."""
+    """Train for more epochs with few labels, because such epochs have fewer iterations."""
     factor = round(min(1 / ratio, 4) ** 0.5, 2)
     set_epochs(cfg, round(cfg.train_cfg.max_epochs * factor))
 
 
 def set_epochs(cfg: Config, epochs: int) -> None:
-    """Train for so many epochs and save the last."""
+    """Set the number of epochs and save only the last."""
     cfg.train_cfg.max_epochs = epochs
     cfg.default_hooks.checkpoint.interval = epochs
     cfg.param_scheduler[-1].end = epochs
 
 
-def collect(out: Path) -> list[dict]:
-    """All results."""
-    return [json.loads(path.read_text()) for path in sorted(out.glob("*/result.json"))]
+# ---- report ------------------------------------------------------------------------------------
 
 
-def cell(values: list[float]) -> str:
-    """Mean and standard deviation in percent."""
-    percent = 100 * np.array(values)
-    spread = f" ± {percent.std(ddof=1):.1f}" if len(percent) > 1 else ""
-    return f"{percent.mean():.1f}{spread}"
+def report(out: Path) -> str:
+    """Make the tables of docs/benchmarks.md."""
+    results = [json.loads(path.read_text()) for path in sorted(out.glob("*/result.json"))]
+    sections = []
+    for subset in SUBSETS:
+        for metric in ("linear", "knn"):
+            rows = collect_rows(results, "frozen", metric, subset, tuple(FROZEN))
+            sections.append(f"### WLASL{subset}-hands, frozen, {metric}\n\n{table(rows)}")
+        rows = collect_rows(results, "finetune", "finetune", subset, tuple(TRAINED))
+        sections.append(f"### WLASL{subset}-hands, trained\n\n{table(rows)}")
+    return "\n\n".join(sections)
+
+
+def collect_rows(
+    results: list[dict], kind: str, metric: str, subset: int, arms: tuple[str, ...]
+) -> dict[str, list[dict]]:
+    """Collect the scores of the runs of each arm at each share of the labels."""
+    rows = {}
+    for ratio in RATIOS:
+        for arm in arms:
+            row = dict(kind=kind, arm=arm, subset=subset, ratio=ratio)
+            runs = [result[metric] for result in results if row.items() <= result.items()]
+            if runs:
+                rows[f"{arm}, {ratio:.0%} of the labels"] = runs
+    return rows
 
 
 def table(rows: dict[str, list[dict]]) -> str:
-    """A Markdown table of P-I and P-C, top-1 and top-5, a line for each row's runs."""
+    """Make a Markdown table of P-I and P-C, top-1 and top-5, with one line per row."""
     names = ("top1_pi", "top5_pi", "top1_pc", "top5_pc")
     lines = [
         "| | runs | P-I top-1 | P-I top-5 | P-C top-1 | P-C top-5 |",
         "|---|---|---|---|---|---|",
     ]
     for row, runs in rows.items():
-        cells = " | ".join(cell([run[name] for run in runs]) for name in names)
+        cells = " | ".join(mean_and_std([run[name] for run in runs]) for name in names)
         lines.append(f"| {row} | {len(runs)} | {cells} |")
     return "\n".join(lines)
 
 
-def report(out: Path) -> str:
-    """The tables of docs/benchmarks.md."""
-    results = collect(out)
-    sections = []
-    for subset in SUBSETS:
-        for metric in ("linear", "knn"):
-            rows = labelled_rows(results, "frozen", metric, subset, tuple(FROZEN))
-            sections.append(f"### WLASL{subset}-hands, frozen, {metric}\n\n{table(rows)}")
-        rows = labelled_rows(results, "finetune", "finetune", subset, TRAINED)
-        sections.append(f"### WLASL{subset}-hands, trained\n\n{table(rows)}")
-    return "\n\n".join(sections)
+def mean_and_std(values: list[float]) -> str:
+    """Mean and standard deviation in percent."""
+    percent = 100 * np.array(values)
+    std = f" ± {percent.std(ddof=1):.1f}" if len(percent) > 1 else ""
+    return f"{percent.mean():.1f}{std}"
 
 
-def labelled_rows(
-    results: list[dict], kind: str, metric: str, subset: int, arms: tuple[str, ...]
-) -> dict[str, list[dict]]:
-    """The scores of each arm at each share of the labels, for :func:`table`."""
-    rows = {}
-    for ratio in RATIOS:
-        for arm in arms:
-            wanted = dict(kind=kind, arm=arm, subset=subset, ratio=ratio)
-            runs = [result[metric] for result in results if wanted.items() <= result.items()]
-            if runs:
-                rows[f"{arm}, {ratio:.0%} of the labels"] = runs
-    return rows
+# ---- command line ------------------------------------------------------------------------------
 
 
-def parse_args() -> argparse.Namespace:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="work through the jobs")
+    run = commands.add_parser("run", help="run the jobs that have no result")
     run.add_argument("data", type=Path, help="folder of the stores and the official lists")
     run.add_argument("out", type=Path, help="folder of the results")
     run.add_argument(
-        "--only", nargs="*", default=[""], help="jobs whose names contain one of these"
+        "--only", nargs="*", default=[""], help="run jobs with such a text in the name"
     )
-    run.add_argument("--share", default="1/1", help="'1/2' takes every second job, from the first")
+    run.add_argument("--share", default="1/1", help="1/2 runs every second job, from the first")
     run.add_argument("--amp", action="store_true", help="train in bfloat16 autocast")
     show = commands.add_parser("report", help="print the tables")
-    show.add_argument("out", type=Path)
-    return parser.parse_args()
+    show.add_argument("out", type=Path, help="folder of the results")
+    return parser.parse_args(argv)
 
 
-def main() -> int:
-    """Run or report."""
-    args = parse_args()
+def main(argv: list[str] | None = None) -> int:
+    """Run the study or print its tables."""
+    args = parse_args(argv)
     if args.command == "report":
         print(report(args.out))
         return 0
     torch.set_num_threads(1)
     share, shares = map(int, args.share.split("/"))
-    chosen = [job for job in jobs() if any(part in job.name for part in args.only)]
+    selected = [job for job in jobs() if any(part in job.name for part in args.only)]
     study = Study(args.data.resolve(), args.out.resolve(), args.amp)
-    for job in chosen[share - 1 :: shares]:
+    for job in selected[share - 1 :: shares]:
         study.run(job)
     return 0
 
