@@ -11,7 +11,7 @@ import numpy as np
 from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.crop import crop_parts, select_joints
 from masa_mm.pose.files import SourceError
-from masa_mm.pose.pickle_writer import PosePickleWriter
+from masa_mm.pose.pose_pickle import PosePickleWriter
 from masa_mm.pose.skeleton import describe_joints, source_layout
 from masa_mm.pose.store_writer import PoseStoreWriter, WriteReport
 from masa_mm.sources.base import PoseSource, SourceClips

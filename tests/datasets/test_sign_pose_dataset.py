@@ -214,7 +214,7 @@ def spoil(clip, **changes):
     [
         (dict(keypoint=None), "no keypoint"),
         (dict(keypoint=np.full((1, 3, 133, 2), np.nan)), "NaN or infinite"),
-        (dict(keypoint_score=np.zeros((1, 3, 133))), "not one visible hand"),
+        (dict(keypoint_score=np.zeros((1, 3, 133))), "no visible hand"),
         (dict(keypoint=np.zeros((2, 3, 133, 2))), "2 persons"),
         (dict(keypoint=np.zeros((1, 3, 17, 2))), "layout 'coco_wholebody'"),
         (dict(total_frames=7), "total_frames 7"),

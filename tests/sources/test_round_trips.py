@@ -249,7 +249,7 @@ def test_part_coordinates_of_another_layout_or_kind_are_refused(pickles, capsys)
 def test_outputs_are_named_by_what_they_are(pickles, capsys):
     folder, _ = pickles
     assert convert("store", folder / "a.safetensors", folder / "out.safetensors") == 1
-    assert "ends in .pkl" in capsys.readouterr().err
+    assert "must end in .pkl" in capsys.readouterr().err
     assert convert("store", folder / "parts.pkl", folder / "out.pkl") == 1
     assert "not a complete safetensors file" in capsys.readouterr().err
     with pytest.raises(pickle.UnpicklingError):

@@ -7,7 +7,7 @@ from mmaction.registry import TRANSFORMS
 from masa_mm.datasets.transforms.base import SignTransform
 from masa_mm.errors import MissingKeyError, UserError
 from masa_mm.pose import crop
-from masa_mm.pose.skeleton import missing_joints, source_layout
+from masa_mm.pose.skeleton import source_layout
 
 
 @TRANSFORMS.register_module()
@@ -46,7 +46,7 @@ class SelectSignJoints(SignTransform):
             )
         try:
             keypoint, score = crop.select_joints(keypoint, score, layout)
-            missing = missing_joints(layout)
+            missing = source_layout(layout).missing
         except (KeyError, ValueError) as error:
             raise type(error)(f"{self._where(results)}: {error.args[0]}") from error
         results.update(
