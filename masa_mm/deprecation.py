@@ -26,6 +26,7 @@ MOVED_MODULES = {
     "masa_mm.datasets.clip_choice": "masa_mm.datasets.clip_selection",
     "masa_mm.datasets.clip_names": "masa_mm.pose.store_format",
     "masa_mm.datasets.crop": "masa_mm.pose.crop",
+    "masa_mm.datasets.held_out": "masa_mm.datasets.benchmarks",
     "masa_mm.datasets.demo": "masa_mm.preparation.demo",
     "masa_mm.datasets.pickle_writer": "masa_mm.pose.pose_pickle",
     "masa_mm.datasets.pose_pickle": "masa_mm.pose.pose_pickle",
@@ -34,6 +35,11 @@ MOVED_MODULES = {
     "masa_mm.datasets.store": "masa_mm.pose.store",
     "masa_mm.datasets.store_format": "masa_mm.pose.store_format",
     "masa_mm.datasets.store_writer": "masa_mm.pose.store_writer",
+    "masa_mm.datasets.transforms.affine": "masa_mm.datasets.transforms.geometry",
+    "masa_mm.datasets.transforms.corruption": "masa_mm.datasets.transforms.detector_errors",
+    "masa_mm.datasets.transforms.hand_frames": "masa_mm.datasets.transforms.sampling",
+    "masa_mm.datasets.transforms.interpolation": "masa_mm.datasets.transforms.detector_errors",
+    "masa_mm.datasets.transforms.mirror": "masa_mm.datasets.transforms.geometry",
     "masa_mm.extraction": "masa_mm.preparation.extraction",
     "masa_mm.skeleton": "masa_mm.pose.skeleton",
 }
@@ -115,21 +121,29 @@ def renamed_options(**names: str) -> Callable[[Class], Class]:
     return decorate
 
 
-def moved_options(registry: Registry, target: str, *options: str) -> Callable[[Class], Class]:
+def moved_options(
+    registry: Registry, target: str, *options: str, **values: Any
+) -> Callable[[Class], Class]:
     """Let a class take options that a registered subclass has now, by building that one.
 
     Args:
         registry (Registry): Where the subclass is registered.
         target (str): Its registered name.
         *options (str): The options it has and the class has no longer.
+        **values (Any): Options of which the class no longer takes this value,
+            ``fallback="elbow_wrist_50px"``.
 
     Returns:
         Callable: A class decorator; put it below ``register_module``.
     """
 
     def decorate(cls: Class) -> Class:
+        @functools.wraps(cls.__init__)  # type: ignore[misc]
         def choose_class(asked: type, *args: Any, **kwargs: Any) -> Any:
             moved = [option for option in options if option in kwargs]
+            moved += [
+                f"{name}={kwargs[name]!r}" for name in values if kwargs.get(name) == values[name]
+            ]
             if asked is cls and moved:
                 warn_deprecated(f"{cls.__name__}: {', '.join(moved)} is now of {target}; name it")
                 asked = registry.get(target)

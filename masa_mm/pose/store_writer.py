@@ -44,16 +44,12 @@ def write_store(
     num_frames: Sequence[int] | np.ndarray,
     ids: Sequence[str],
     *,
-    source: str,
-    split: str = "",
-    glosses: Sequence[str] = (),
     label: Sequence[int] | np.ndarray | None = None,
     signer: Sequence[int] | np.ndarray | None = None,
     img_shape: Sequence[Sequence[int]] | np.ndarray | None = None,
-    dtype: str = "float16",
-    skip_bad: bool = False,
+    **options: Any,
 ) -> WriteReport:
-    """Check the clips in whole arrays and write them as a store, all or nothing.
+    """Check whole arrays of clips and write them as a store, all or nothing.
 
     Args:
         path (str | os.PathLike): The ``.safetensors`` file to make.
@@ -62,26 +58,17 @@ def write_store(
         keypoint_score (np.ndarray): [F, 49], 0 = absent.
         num_frames (Sequence[int]): Frames of each clip, [clips].
         ids (Sequence[str]): Id of each clip, unique within the store.
-        source (str): Name of the data set; hashed with the id to the clip's ``clip_id``.
-        split (str): Name of the split, '' for none.
-        glosses (Sequence[str]): Class names; their index is the label.
         label (Sequence[int], optional): [clips], -1 = unlabelled. None: no clip is labelled.
         signer (Sequence[int], optional): [clips], -1 = unknown. None: no signer is known.
         img_shape (Sequence[Sequence[int]], optional): (h, w) of each video, [clips, 2].
-        dtype (str): 'float16' (rounds to at most 1/16 of a crop pixel) or 'float32'.
-        skip_bad (bool): Whether to leave out and report bad clips instead of refusing them.
-
-    Returns:
-        WriteReport: What was written and what was left out.
+        **options (Any): Options of :class:`PoseStoreWriter`; ``source`` is required.
 
     Raises:
         BadClipsError: If a clip is bad (see :func:`masa_mm.pose.clip_checks.clip_problems`), or
             with ``skip_bad`` if all are. Nothing is written.
         PoseStoreError: If the arrays do not fit each other.
     """
-    writer = PoseStoreWriter(
-        path, source=source, split=split, glosses=glosses, dtype=dtype, skip_bad=skip_bad
-    )
+    writer = PoseStoreWriter(path, **options)
     writer.add_clips(keypoint, keypoint_score, num_frames, ids, label, signer, img_shape)
     return writer.close()
 
@@ -93,10 +80,10 @@ class PoseStoreWriter:
 
     Args:
         path (str | os.PathLike): The ``.safetensors`` file to make; not made if the block fails.
-        source (str): Name of the data set.
+        source (str): Name of the data set; hashed with the id to the clip's ``clip_id``.
         split (str): Name of the split, '' for none.
         glosses (Sequence[str]): Class names; their index is the label.
-        dtype (str): 'float16' or 'float32'.
+        dtype (str): 'float16' (rounds to at most 1/16 of a crop pixel) or 'float32'.
         skip_bad (bool): Whether to leave out and report bad clips instead of refusing them.
 
     Attributes:

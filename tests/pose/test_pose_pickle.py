@@ -92,5 +92,5 @@ def test_bad_clips_are_named_with_their_remedy(tmp_path):
     assert bad.id == "clip1" and "keypoint is [1, 3, 9, 2]" in bad.problem
     with pytest.raises(BadClipsError, match="clip1"):
         PosePickle(dumped(tmp_path / "a.pkl", clips))
-    with pytest.raises(BadClipsError, match="clip2.*NaN"):
+    with pytest.raises(BadClipsError, match=r"clip2.*NaN"):
         PosePickle(dumped(tmp_path / "b.pkl", [clips[0], clips[2]]))
