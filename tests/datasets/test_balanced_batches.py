@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from torch.utils.data import BatchSampler, SequentialSampler
 
 from masa_mm.datasets import LengthBalancedBatches, PooledSigns, PoolSampler, SignPoseDataset
-from masa_mm.datasets.balanced_batches import NOBODY, deal
+from masa_mm.datasets.balanced_batches import NO_CLIP, distribute
 from masa_mm.datasets.clip_selection import DatasetError
 
 from toys.pose_toys import arrays, make_store
@@ -132,7 +132,7 @@ def test_all_processes_get_about_as_many_frames(rank, processes, batch_size, mos
 
 def test_what_is_dealt_by_hand():
     """9 | 8, then 7 to the second, who has least, and 5 to the first; 1 to the first again."""
-    assert deal(np.array([[5, 9, 1, 8, 7]]), 2).tolist() == [[[0, NOBODY], [1, 3], [2, 4]]]
+    assert distribute(np.array([[5, 9, 1, 8, 7]]), 2).tolist() == [[[0, NO_CLIP], [1, 3], [2, 4]]]
 
 
 def test_clips_that_the_pipeline_cuts_count_as_cut(rank):

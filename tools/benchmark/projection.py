@@ -19,7 +19,7 @@ from mmengine.registry import init_default_scope
 from pretrain_step import read_config
 from synthetic_clips import clip_lengths
 
-from masa_mm.datasets.balanced_batches import NOBODY, deal
+from masa_mm.datasets.balanced_batches import NO_CLIP, distribute
 
 
 class Rates(NamedTuple):
@@ -123,9 +123,9 @@ def waiting_shares(gpus: int, batch_size: int, steps: int = 20) -> tuple[float, 
     """How much more frames than the mean the fullest process has, dealt out and not dealt out."""
     lengths = clip_lengths(steps * gpus * batch_size)
     lengths = np.random.default_rng(0).permutation(lengths).reshape(steps, -1)
-    places = deal(lengths, gpus)
+    places = distribute(lengths, gpus)
     step = np.arange(steps)[:, None, None]
-    frames = np.where(places == NOBODY, 0, lengths[step, places])
+    frames = np.where(places == NO_CLIP, 0, lengths[step, places])
     both = frames.sum(1), lengths.reshape(steps, gpus, batch_size).sum(2)
     return tuple(float((sums.max(1) / sums.mean(1)).mean() - 1) for sums in both)
 

@@ -36,7 +36,7 @@ class SignTransform(BaseTransform):
         names = dict.fromkeys(
             name
             for cls in reversed(type(self).__mro__)
-            for name in inspect.signature(cls.__init__).parameters
+            for name in inspect.signature(vars(cls).get("__init__", object)).parameters
             if hasattr(self, name)
         )
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)

@@ -91,7 +91,7 @@ class DropFrames(DropJoints):
     """
 
     def _droppable(self, present: np.ndarray) -> np.ndarray:
-        return present.any(axis=(0, 2), keepdims=True)
+        return np.asarray(present.any(axis=(0, 2), keepdims=True))
 
 
 def _drop(results: dict, present: np.ndarray, prob: float) -> None:
