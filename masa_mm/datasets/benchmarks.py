@@ -37,7 +37,7 @@ class WLASLPose(SignBenchmark):
     """WLASL: 2000 signs of American Sign Language, web video (Li et al., WACV 2020).
 
     ``split_file`` is ``nslt_{100,300,1000,2000}.json`` or ``WLASL_v0.3.json`` (or ``.gz``). The id
-    of a clip is its ``video_id``. Whole videos, named by their YouTube ids, are cut by the frames of
+    of a clip is its ``video_id``. Whole videos (named by their YouTube ids) are cut by
     ``WLASL_v0.3.json``.
 
     Example:

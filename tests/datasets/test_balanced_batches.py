@@ -182,9 +182,9 @@ def test_the_runner_builds_it_with_the_loaders_batch_size(tmp_path):
 
 
 def test_what_it_refuses(tmp_path):
-    with pytest.raises(DatasetError, match="a DefaultSampler or PoolSampler takes, got a Sequent"):
+    with pytest.raises(DatasetError, match="needs a DefaultSampler or PoolSampler, got a Sequent"):
         LengthBalancedBatches(SequentialSampler(range(4)), 2)
-    with pytest.raises(DatasetError, match="a range does not tell the lengths"):
+    with pytest.raises(DatasetError, match="a range does not know the lengths"):
         LengthBalancedBatches(DefaultSampler(range(4), seed=0), 2)
     data = SignPoseDataset(make_store(tmp_path / "a.safetensors"), [])
     with pytest.raises(DatasetError, match="4 clips are fewer than the 5 of a step") as caught:

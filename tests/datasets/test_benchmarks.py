@@ -271,7 +271,7 @@ def test_slr500_reads_its_csv_and_its_names(tmp_path):
     assert by_signer == [["P04_01_00_4", "P09_01_00_3"], ["P41_01_00_1"]]
     refused(lambda: SLR500Pose(store, [], split="val"), "no val split: hold out part")
     other = store_of(tmp_path / "b.safetensors", ["video7"])
-    refused(lambda: SLR500Pose(other, [], split="train"), "not named as SLR500's videos")
+    refused(lambda: SLR500Pose(other, [], split="train"), "not named like SLR500's videos")
 
 
 def slr500_files(tmp_path, signers=(1, 2, 35, 36, 37)):
@@ -364,7 +364,7 @@ def test_nmfs_csl_holds_a_share_of_each_class_out_of_train(tmp_path):
     assert ids("val", rows[::-1])[0] == val  # the list's order does not matter
     assert ids("train", val_ratio=0.0)[0] == set(names)
     refused(lambda: ids("val", val_ratio=0.0), r"no val split: .* val_ratio=0\.1")
-    refused(lambda: ids("val", val_ratio=1.0), r"share in \[0, 1\)")
+    refused(lambda: ids("val", val_ratio=1.0), r"must lie in \[0, 1\)")
     refused(lambda: NMFsCSLPose(store, [], split="train", val_ratio=0.1), "give its list")
 
 
