@@ -1,4 +1,7 @@
-"""The four benchmarks read their official lists, choose by them and say what they found."""
+"""The four benchmarks read their official lists, choose by them and say what they found.
+
+Covers also masa_mm.datasets.sign_benchmark.
+"""
 
 import gzip
 import json

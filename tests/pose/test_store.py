@@ -1,4 +1,7 @@
-"""Pose stores: what goes in comes out, and nothing broken goes in, comes out or is left behind."""
+"""Pose stores: what goes in comes out, and nothing broken goes in, comes out or is left behind.
+
+Covers also masa_mm.pose.store_writer.
+"""
 
 import copy
 import json
