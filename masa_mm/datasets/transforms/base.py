@@ -30,6 +30,11 @@ class SignTransform(BaseTransform):
     """Base class with argument checks, clip checks and a printout of the arguments.
 
     Subclasses store every constructor argument in an attribute of the same name.
+
+    Raises:
+        UserError: By every transform, if an argument is invalid, or a clip has no frames, arrays of
+            other shapes than required, or arrays already derived from joints that would change.
+        MissingKeyError: By every transform, if a clip lacks a required key.
     """
 
     def __repr__(self) -> str:

@@ -22,9 +22,6 @@ class JointNoise(SignTransform):
         pixel_scale (float): Pixels per unit of ``keypoint``: 256 for part coordinates, 1 for
             pixels.
         prob (float): Probability, drawn once per clip.
-
-    Raises:
-        UserError: If an argument is invalid, or a clip has no frames.
     """
 
     def __init__(self, std: float, pixel_scale: float = 256.0, prob: float = 1.0) -> None:
@@ -54,9 +51,6 @@ class DropJoints(SignTransform):
 
     Args:
         prob (float): Probability for each joint.
-
-    Raises:
-        UserError: If ``prob`` is invalid, a clip has no frames, or a mask exists already.
     """
 
     def __init__(self, prob: float) -> None:
@@ -85,9 +79,6 @@ class DropFrames(DropJoints):
 
     Args:
         prob (float): Probability for each frame.
-
-    Raises:
-        UserError: If ``prob`` is invalid, a clip has no frames, or a mask exists already.
     """
 
     def _droppable(self, present: np.ndarray) -> np.ndarray:
@@ -131,10 +122,6 @@ class InterpolateJoints(SignTransform):
     Args:
         max_distance (int): Largest distance in frames to the nearest frame that shows the joint.
         score (float): Score of filled joints, above 0.
-
-    Raises:
-        UserError: If an argument is invalid, a clip has no frames or several samples, or motion or
-            mask exist already.
     """
 
     def __init__(self, max_distance: int = 10, score: float = 0.3) -> None:

@@ -40,10 +40,6 @@ class RandomPartAffine(SignTransform):
         shear (float): Largest horizontal shift per unit of height.
         prob (float): Probability, drawn once per clip.
         shared (bool): Whether to draw one map for the whole signer instead of one per part.
-
-    Raises:
-        UserError: If an argument is invalid, the clip does not have the 49 joints, or motion or
-            mask exist already.
     """
 
     def __init__(
@@ -130,10 +126,6 @@ class SwapHands(SignTransform):
 
     Args:
         prob (float): Probability of the swap, drawn once per clip.
-
-    Raises:
-        UserError: If ``prob`` is invalid, the clip does not have the 49 joints, or motion or mask
-            exist already.
     """
 
     def __init__(self, prob: float = 0.5) -> None:

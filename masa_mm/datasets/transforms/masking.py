@@ -45,9 +45,6 @@ class MotionAwareMasking(SignTransform):
             remain, masked frames become visible again at random. Clips with fewer such frames are
             not masked.
         erase (bool): Whether to set masked joints and scores to 0.
-
-    Raises:
-        UserError: If an argument is invalid, or a clip has no frames.
     """
 
     def __init__(

@@ -80,9 +80,6 @@ class MotionResidual(SignTransform):
         score_thr (float): eps_c; a joint with a lower score has weight 0.
         pixel_scale (float): Pixels per unit of ``keypoint``: 256 for part coordinates (the width of
             a crop), 1 for pixels.
-
-    Raises:
-        UserError: If an argument is invalid, or a clip has no frames.
     """
 
     def __init__(

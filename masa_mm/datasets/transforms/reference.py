@@ -30,9 +30,6 @@ class ReferenceCropSignParts(CropSignParts):
             pixels, become 0; 255 in the release.
         **kwargs (Any): Options of :class:`CropSignParts`. ``fallback`` may also be
             ``'elbow_wrist_50px'``, with the release's margin of 50 pixels.
-
-    Raises:
-        UserError: If an argument or a shape is invalid, or the clip is in part coordinates already.
     """
 
     FALLBACKS = crop.FALLBACKS
@@ -65,9 +62,6 @@ class ReferenceMotionResidual(MotionResidual):
         *args (Any): Positional arguments of :class:`MotionResidual`.
         signed_thr (float, optional): The threshold in pixels, 3 in the release. None: no threshold.
         **kwargs (Any): Options of :class:`MotionResidual`.
-
-    Raises:
-        UserError: If an argument is invalid, or a clip has no frames.
     """
 
     def __init__(self, *args: Any, signed_thr: float | None = None, **kwargs: Any) -> None:
@@ -99,10 +93,6 @@ class ReferenceMotionAwareMasking(MotionAwareMasking):
             its present parts is not masked; ``'all'``, no part is masked, for an encoder that
             ignores frames with any masked part (release).
         **kwargs (Any): Options of :class:`MotionAwareMasking`.
-
-    Raises:
-        UserError: If an argument is invalid, a clip has no frames, or parts are masked in a clip
-            without the 49 joints.
     """
 
     def __init__(

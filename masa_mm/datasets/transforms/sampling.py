@@ -24,10 +24,6 @@ class KeepHandFrames(SignTransform):
 
     Args:
         min_joints (int): Visible joints that a hand needs to count.
-
-    Raises:
-        UserError: If ``min_joints`` is invalid, the clip does not have the 49 joints, or it has
-            several samples.
     """
 
     def __init__(self, min_joints: int = 1) -> None:
@@ -74,9 +70,6 @@ class SampleSignFrames(SignTransform):
             short gives as many frames as fit at this distance. Not for ``'uniform'``.
         jitter (bool): With ``'uniform'``, take a random frame of each segment instead of the
             central one.
-
-    Raises:
-        UserError: If an argument is invalid, or a clip has no frames.
     """
 
     def __init__(

@@ -28,9 +28,6 @@ class RandomFrameView(SignTransform):
 
     Args:
         keep_ratio (float): Share of the frames that is kept, 1 - alpha_r in the paper.
-
-    Raises:
-        UserError: If an argument is invalid, or a clip has no frames or several samples.
     """
 
     def __init__(self, keep_ratio: float = 0.5) -> None:
@@ -63,9 +60,6 @@ class AlignmentViews(SignTransform):
 
     Args:
         key (Sequence[dict | Callable]): Transforms of the key view, as in a pipeline.
-
-    Raises:
-        UserError: If a transform of the key view returns None.
     """
 
     def __init__(self, key: Sequence) -> None:
