@@ -26,12 +26,14 @@ MOVED_MODULES = {
     "masa_mm.datasets.clip_choice": "masa_mm.datasets.clip_selection",
     "masa_mm.datasets.clip_names": "masa_mm.pose.store_format",
     "masa_mm.datasets.crop": "masa_mm.pose.crop",
-    "masa_mm.datasets.held_out": "masa_mm.datasets.benchmarks",
     "masa_mm.datasets.demo": "masa_mm.preparation.demo",
+    "masa_mm.datasets.foreign_files": "masa_mm.pose.files",
+    "masa_mm.datasets.held_out": "masa_mm.datasets.benchmarks",
     "masa_mm.datasets.pickle_writer": "masa_mm.pose.pose_pickle",
     "masa_mm.datasets.pose_pickle": "masa_mm.pose.pose_pickle",
     "masa_mm.datasets.safe_pickle": "masa_mm.pose.safe_pickle",
     "masa_mm.datasets.sources": "masa_mm.sources",
+    "masa_mm.datasets.sources.files": "masa_mm.pose.files",
     "masa_mm.datasets.store": "masa_mm.pose.store",
     "masa_mm.datasets.store_format": "masa_mm.pose.store_format",
     "masa_mm.datasets.store_writer": "masa_mm.pose.store_writer",
@@ -82,9 +84,9 @@ def current_name(module: str) -> str | None:
         >>> current_name("masa_mm.datasets.sources.base")
         'masa_mm.sources.base'
     """
-    for old, new in MOVED_MODULES.items():
+    for old in sorted(MOVED_MODULES, key=len, reverse=True):  # the most specific entry first
         if module == old or module.startswith(old + "."):
-            return new + module[len(old) :]
+            return MOVED_MODULES[old] + module[len(old) :]
     return None
 
 
