@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic file writing."""
 
 from __future__ import annotations
 
@@ -12,39 +12,47 @@ from masa_mm.errors import UserError
 
 @contextmanager
 def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
-    """A file beside ``path`` to write to, renamed to it when the block ends well.
+    """Yield a temporary file that replaces ``path`` when the block succeeds.
 
-    Whoever looks at ``path`` finds the old file, the new one, or none. Missing folders are made.
+    A reader of ``path`` sees the old file or the complete new one. Missing folders are created.
+
+    Args:
+        path (str | os.PathLike): File to write.
+
+    Yields:
+        Path: Temporary file in the same folder. It is removed if the block fails.
 
     Raises:
-        UserError: ``path`` is a folder, or lies below a file.
+        UserError: If ``path`` is a folder, or lies below a file.
 
     Example:
-        >>> with atomic_write('clips.csv') as beside:
-        ...     beside.write_text('id')
+        >>> with atomic_write('clips.csv') as temporary:
+        ...     temporary.write_text('id')
     """
     path = Path(path)
     make_folder(path.parent)
     if path.is_dir():
-        raise UserError(f"{path}: a folder; name a file to write")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        raise UserError(f"{path}: is a folder; name a file to write")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        beside.touch()
-        mode = beside.stat().st_mode  # the user's umask, which not every writer follows
-        yield beside
-        beside.chmod(mode)
-        os.replace(beside, path)
+        temporary.touch()
+        mode = temporary.stat().st_mode  # follows the user's umask; some writers ignore it
+        yield temporary
+        temporary.chmod(mode)
+        os.replace(temporary, path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def make_folder(path: str | os.PathLike) -> None:
-    """Make a folder and those above it, where they are missing.
+    """Create a folder and its missing parents.
 
     Raises:
-        UserError: there is a file of that name, or of one above it.
+        UserError: If a file has the name of the folder or of one of its parents.
     """
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise UserError(f"{path}: a file is in the way of this folder; name another") from None
+        raise UserError(
+            f"{path}: cannot create this folder, a file has its name; name another"
+        ) from None

@@ -24,21 +24,29 @@ MOVED_MODULES = {
     "masa_mm.checkpoints": "masa_mm.models.reference",
     "masa_mm.datasets.clip_checks": "masa_mm.pose.clip_checks",
     "masa_mm.datasets.clip_choice": "masa_mm.datasets.clip_selection",
+    "masa_mm.datasets.clip_names": "masa_mm.pose.store_format",
     "masa_mm.datasets.crop": "masa_mm.pose.crop",
     "masa_mm.datasets.demo": "masa_mm.preparation.demo",
-    "masa_mm.datasets.pickle_writer": "masa_mm.pose.pickle_writer",
+    "masa_mm.datasets.foreign_files": "masa_mm.pose.files",
+    "masa_mm.datasets.held_out": "masa_mm.datasets.benchmarks",
+    "masa_mm.datasets.pickle_writer": "masa_mm.pose.pose_pickle",
     "masa_mm.datasets.pose_pickle": "masa_mm.pose.pose_pickle",
     "masa_mm.datasets.safe_pickle": "masa_mm.pose.safe_pickle",
+    "masa_mm.datasets.sources": "masa_mm.sources",
     "masa_mm.datasets.sources.catalog": "masa_mm.sources",
     "masa_mm.datasets.sources.conversion": "masa_mm.preparation.convert",
     "masa_mm.datasets.sources.files": "masa_mm.pose.files",
     "masa_mm.datasets.sources.signer": "masa_mm.sources.signer_selection",
     "masa_mm.datasets.sources.wlasl_hands": "masa_mm.sources.wlasl",
     "masa_mm.datasets.sources.wlasl_upper_body": "masa_mm.sources.wlasl",
-    "masa_mm.datasets.sources": "masa_mm.sources",  # after its modules: the first match counts
     "masa_mm.datasets.store": "masa_mm.pose.store",
     "masa_mm.datasets.store_format": "masa_mm.pose.store_format",
     "masa_mm.datasets.store_writer": "masa_mm.pose.store_writer",
+    "masa_mm.datasets.transforms.affine": "masa_mm.datasets.transforms.geometry",
+    "masa_mm.datasets.transforms.corruption": "masa_mm.datasets.transforms.detector_errors",
+    "masa_mm.datasets.transforms.hand_frames": "masa_mm.datasets.transforms.sampling",
+    "masa_mm.datasets.transforms.interpolation": "masa_mm.datasets.transforms.detector_errors",
+    "masa_mm.datasets.transforms.mirror": "masa_mm.datasets.transforms.geometry",
     "masa_mm.extraction": "masa_mm.preparation.extraction",
     "masa_mm.skeleton": "masa_mm.pose.skeleton",
 }
@@ -81,9 +89,9 @@ def current_name(module: str) -> str | None:
         >>> current_name("masa_mm.datasets.sources.base")
         'masa_mm.sources.base'
     """
-    for old, new in MOVED_MODULES.items():
+    for old in sorted(MOVED_MODULES, key=len, reverse=True):  # the most specific entry first
         if module == old or module.startswith(old + "."):
-            return new + module[len(old) :]
+            return MOVED_MODULES[old] + module[len(old) :]
     return None
 
 
@@ -120,21 +128,29 @@ def renamed_options(**names: str) -> Callable[[Class], Class]:
     return decorate
 
 
-def moved_options(registry: Registry, target: str, *options: str) -> Callable[[Class], Class]:
+def moved_options(
+    registry: Registry, target: str, *options: str, **values: Any
+) -> Callable[[Class], Class]:
     """Let a class take options that a registered subclass has now, by building that one.
 
     Args:
         registry (Registry): Where the subclass is registered.
         target (str): Its registered name.
         *options (str): The options it has and the class has no longer.
+        **values (Any): Options of which the class no longer takes this value,
+            ``fallback="elbow_wrist_50px"``.
 
     Returns:
         Callable: A class decorator; put it below ``register_module``.
     """
 
     def decorate(cls: Class) -> Class:
+        @functools.wraps(cls.__init__)  # type: ignore[misc]
         def choose_class(asked: type, *args: Any, **kwargs: Any) -> Any:
             moved = [option for option in options if option in kwargs]
+            moved += [
+                f"{name}={kwargs[name]!r}" for name in values if kwargs.get(name) == values[name]
+            ]
             if asked is cls and moved:
                 warn_deprecated(f"{cls.__name__}: {', '.join(moved)} is now of {target}; name it")
                 asked = registry.get(target)

@@ -1,23 +1,28 @@
-"""What users can mend themselves; the tools show it as one line, without a traceback."""
+"""User errors: the command lines print them as one line, without a traceback."""
 
 from __future__ import annotations
 
 
 class UserError(ValueError):
-    """Something is wrong with a file, a config or an option; the message names it and the remedy.
+    """A file, config or option is wrong; the message names it and the remedy.
 
-    Errors of this kind have subclasses where somebody may want to catch them by name.
+    Subclasses exist where a caller may want to catch one kind.
     """
 
 
 class MissingKeyError(UserError, KeyError):
-    """A key or a name that is not there."""
+    """A key or a name does not exist."""
 
-    # KeyError would put its message in quotes.
+    # KeyError.__str__ would quote the message.
     __str__ = Exception.__str__
 
 
 def in_one_line(error: Exception, limit: int = 100) -> str:
-    """What a library says of a damaged file: its kind and message, without what breaks a line."""
+    """Format a library's error as its class and message, with line breaks escaped.
+
+    Args:
+        error (Exception): The error.
+        limit (int): Longest text in characters; the rest is cut off.
+    """
     text = f"{type(error).__name__}: {error}".encode("unicode_escape").decode()
     return text if len(text) <= limit else f"{text[:limit]}..."

@@ -8,10 +8,10 @@ from masa_mm.errors import UserError
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
     path = tmp_path / "folder" / "a.txt"
-    with atomic_write(path) as beside:
-        beside.write_text("one")
-    with atomic_write(path) as beside:
-        beside.write_text("two")
+    with atomic_write(path) as temporary:
+        temporary.write_text("one")
+    with atomic_write(path) as temporary:
+        temporary.write_text("two")
         assert path.read_text() == "one"
     assert path.read_text() == "two" and [p.name for p in path.parent.iterdir()] == ["a.txt"]
 
@@ -19,8 +19,8 @@ def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), atomic_write(path) as beside:
-        beside.write_text("half")
+    with pytest.raises(RuntimeError), atomic_write(path) as temporary:
+        temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
@@ -28,7 +28,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_what_is_in_the_way_is_named(tmp_path):
     (tmp_path / "file").write_text("old")
     (tmp_path / "folder").mkdir()
-    ways = {"file/a.txt": "file: a file is in the way", "folder": "folder: a folder"}
+    ways = {"file/a.txt": "file: cannot create this folder", "folder": "folder: is a folder"}
     for path, said in ways.items():
         with pytest.raises(UserError, match=said), atomic_write(tmp_path / path):
             raise AssertionError("nothing is to be written")

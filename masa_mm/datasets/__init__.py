@@ -1,4 +1,4 @@
-"""Signs from file to batch; importing registers datasets, transforms and the collate function."""
+"""Datasets, samplers, transforms and the collate function; importing registers them."""
 
 from masa_mm.datasets import transforms
 from masa_mm.datasets.balanced_batches import LengthBalancedBatches

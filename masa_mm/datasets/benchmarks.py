@@ -10,9 +10,14 @@ import numpy as np
 from mmaction.registry import DATASETS
 
 from masa_mm.datasets.clip_selection import DatasetError, stratified_share
-from masa_mm.datasets.held_out import HeldOutOfTrain
 from masa_mm.datasets.official_clip import OfficialClip, OfficialList
-from masa_mm.datasets.official_lists import file_id, read_json, read_msasl, read_wlasl
+from masa_mm.datasets.official_lists import (
+    file_id,
+    read_json,
+    read_msasl,
+    read_rows,
+    read_wlasl,
+)
 from masa_mm.datasets.sign_benchmark import Coverage, OfficialSplit, SignBenchmark
 
 __all__ = [
@@ -31,9 +36,9 @@ __all__ = [
 class WLASLPose(SignBenchmark):
     """WLASL: 2000 signs of American Sign Language, web video (Li et al., WACV 2020).
 
-    ``split_file``: ``nslt_{100,300,1000,2000}.json`` or ``WLASL_v0.3.json`` (also ``.gz``); clips
-    are named by their ``video_id``; a file of whole videos, named by their YouTube ids, is cut by
-    the frames of ``WLASL_v0.3.json``.
+    ``split_file`` is ``nslt_{100,300,1000,2000}.json`` or ``WLASL_v0.3.json`` (or ``.gz``). The id
+    of a clip is its ``video_id``. Whole videos (named by their YouTube ids) are cut by
+    ``WLASL_v0.3.json``.
 
     Example:
         >>> official = dict(split='train', subset=300, split_file='nslt_300.json')
@@ -48,6 +53,7 @@ class WLASLPose(SignBenchmark):
 
     @classmethod
     def read_list(cls, path: str, classes: Sequence[str] | None = None) -> OfficialList:
+        """Read one of WLASL's lists."""
         return read_wlasl(path)
 
 
@@ -55,10 +61,10 @@ class WLASLPose(SignBenchmark):
 class MSASLPose(SignBenchmark):
     """MS-ASL: 1000 signs of American Sign Language, web video (Vaezi Joze and Koller, BMVC 2019).
 
-    ``split_file``: 'MSASL_{split}.json'; ``class_list``: ``MSASL_classes.json``. The lists give
-    clips no name: here it is ``{YouTube id}_{start}_{end}``, see
-    :func:`masa_mm.datasets.official_lists.msasl_id`. Files may hold whole videos, named by their
-    YouTube ids: the clips are then cut out of them.
+    ``split_file`` is 'MSASL_{split}.json', ``class_list`` is ``MSASL_classes.json``. The lists have
+    no clip ids; this package uses ``{YouTube id}_{start}_{end}``
+    (:func:`masa_mm.datasets.official_lists.msasl_id`). Clips are cut out of whole videos, which are
+    named by their YouTube ids.
     """
 
     NAME = "MSASL"
@@ -67,27 +73,75 @@ class MSASLPose(SignBenchmark):
 
     @classmethod
     def read_list(cls, path: str, classes: Sequence[str] | None = None) -> OfficialList:
+        """Read one of MS-ASL's lists."""
         return read_msasl(path)
 
     @classmethod
     def read_classes(cls, path: str) -> list[str]:
-        """``MSASL_classes.json``, or a text file of names."""
+        """Read ``MSASL_classes.json``, or a text file of names."""
         if not path.endswith(".json"):
             return super().read_classes(path)
         return [str(name) for name in read_json(path)]
+
+
+class HeldOutOfTrain(SignBenchmark):
+    """Base class of benchmarks without a val split, whose lists have one line per clip.
+
+    'val' is the part of the official train split that a subclass holds out, 'train' the rest, and
+    'trainval' the whole official train split.
+    """
+
+    SPLITS = dict(train=("train",), test=("test",))
+    OUT_OF_TRAIN = ("val", "trainval")
+    # The option that holds clips out, for error messages.
+    HOLD_OUT = ""
+
+    @classmethod
+    def read_list(cls, path: str, classes: Sequence[str] | None = None) -> OfficialList:
+        """Read a list of file names and labels."""
+        return read_rows(path, classes)
+
+    def _read_official(self, classes: list[str] | None) -> OfficialSplit | None:
+        official = super()._read_official(classes)
+        if official is None or self.split not in ("train", "val"):
+            return official
+        held_out = self._held_out(official.clips)
+        self._check_held_out(held_out)
+        chosen = np.flatnonzero(held_out == (self.split == "val"))
+        return official._replace(clips=[official.clips[number] for number in chosen])
+
+    def _check_held_out(self, held_out: np.ndarray) -> None:
+        if self.split == "val" and not held_out.any():
+            raise DatasetError(
+                f"{self.NAME} has no val split: hold out part of train, {self.HOLD_OUT}"
+            )
+
+    def _held_out(self, clips: list[OfficialClip]) -> np.ndarray:
+        """Return which clips of the official train split are val, bool [clips]."""
+        raise NotImplementedError
+
+    def _holds_out(self) -> bool:
+        """Return whether part of the official train split is val."""
+        raise NotImplementedError
+
+    def _split_title(self) -> str:
+        train = "train (less held out)" if self._holds_out() else "train"
+        titles = dict(train=train, val="train (held out)", trainval="train")
+        return titles.get(self.split or "", super()._split_title())
 
 
 @DATASETS.register_module()
 class NMFsCSLPose(HeldOutOfTrain):
     """NMFs-CSL: 1067 signs of Chinese Sign Language, laboratory (Hu et al., ACM TOMM 2021).
 
-    ``split_file``: a list of "file name, label" lines a split, such as 'nmfs_{split}.txt', with
-    labels from 0 or names of ``class_list``. Clips are named by their files.
+    ``split_file`` is a list of "file name, label" lines per split, such as 'nmfs_{split}.txt', with
+    labels from 0 or names of ``class_list``. A clip's id is its file's name.
 
     Args:
-        val_ratio (float): share of each class's official train clips that is 'val' (at least one)
-            and not 'train'; the same clips each time. 0: there is no 'val', 'train' is all.
-        *args, **kwargs: of :class:`SignBenchmark`.
+        *args (Any): Positional arguments of :class:`SignBenchmark`.
+        val_ratio (float): Share of each class's official train clips (at least one) that is 'val'
+            instead of 'train', always the same clips. 0: there is no 'val'.
+        **kwargs (Any): Options of :class:`SignBenchmark`.
     """
 
     NAME = "NMFsCSL"
@@ -97,7 +151,7 @@ class NMFsCSLPose(HeldOutOfTrain):
 
     def __init__(self, *args: Any, val_ratio: float = 0.0, **kwargs: Any) -> None:
         if not 0 <= val_ratio < 1:
-            raise DatasetError(f"val_ratio is a share in [0, 1), got {val_ratio}")
+            raise DatasetError(f"val_ratio must lie in [0, 1), got {val_ratio}")
         self.val_ratio = val_ratio
         super().__init__(*args, **kwargs)
 
@@ -107,7 +161,7 @@ class NMFsCSLPose(HeldOutOfTrain):
     def _held_out(self, clips: list[OfficialClip]) -> np.ndarray:
         held_out = np.zeros(len(clips), bool)
         if self.val_ratio:
-            # By name: the order of the list's lines must not move clips from train to val.
+            # Sort by id, so that the result does not depend on the order of the list's lines.
             order = np.array(sorted(range(len(clips)), key=lambda number: clips[number].id))
             labels = np.array([clip.label for clip in clips])
             held_out[stratified_share(order, labels, self.val_ratio)] = True
@@ -118,7 +172,7 @@ class NMFsCSLPose(HeldOutOfTrain):
     ) -> tuple[np.ndarray, np.ndarray]:
         if self.split in ("val", "trainval") or (self.split == "train" and self.val_ratio):
             raise DatasetError(
-                f"{type(self).__name__}: split '{self.split}' is part of the official train; "
+                f"{type(self).__name__}: split '{self.split}' is part of the official train split; "
                 "give its list, split_file"
             )
         return super()._choose_without_list(ids, label, classes)
@@ -128,16 +182,17 @@ class NMFsCSLPose(HeldOutOfTrain):
 class SLR500Pose(HeldOutOfTrain):
     """SLR500: 500 signs of Chinese Sign Language, 50 signers (Zhang et al., ICME 2016).
 
-    Clips are named as their videos, 'P09_01_00_3': signer 9, and so on. The split is the signers':
-    ``train_signers`` are 'train', all others 'test'. ``split_file`` says which clips there are and
-    their labels: 'slr500_split.{split}.csv' (``video_path,class_name``) with ``class_list``
+    A clip's id is its video's name, 'P09_01_00_3' for signer 9. Signers are split:
+    ``train_signers`` are 'train', all others 'test'. ``split_file`` lists the clips and their
+    labels: 'slr500_split.{split}.csv' (``video_path,class_name``), with ``class_list``
     ``slr500_gloss_label.txt``.
 
     Args:
-        train_signers (Sequence[int], optional): who is in 'train'; MASA's protocol has 36 of the 50
-            signers there. None: the list's own split, and without a list signers 1 to 36.
-        val_signers (Sequence[int]): those of them who are 'val' and not 'train'. None: no 'val'.
-        *args, **kwargs: of :class:`SignBenchmark`.
+        *args (Any): Positional arguments of :class:`SignBenchmark`.
+        train_signers (Sequence[int], optional): The signers of 'train', in MASA's protocol 36 of
+            50. None: the list's split, or without a list signers 1 to 36.
+        val_signers (Sequence[int]): Those of them who are 'val' instead of 'train'.
+        **kwargs (Any): Options of :class:`SignBenchmark`.
     """
 
     NAME = "SLR500"
@@ -159,6 +214,7 @@ class SLR500Pose(HeldOutOfTrain):
 
     @classmethod
     def read_list(cls, path: str, classes: Sequence[str] | None = None) -> OfficialList:
+        """Read a list of file names and labels; the names contain the signers."""
         official = super().read_list(path, classes)
         clips = [clip._replace(signer=slr500_signer(clip.id)) for clip in official.clips]
         return official._replace(clips=clips)
@@ -168,7 +224,9 @@ class SLR500Pose(HeldOutOfTrain):
             return super()._read_official(classes)
         official = self.official_split(self.split_file, None, classes)
         names = [clip.id for clip in official.clips]
-        return official._replace(clips=[official.clips[n] for n in self._by_signer(names)])
+        return official._replace(
+            clips=[official.clips[n] for n in self._by_signer(self.split, names)]
+        )
 
     def _holds_out(self) -> bool:
         return len(self.val_signers) > 0
@@ -184,32 +242,33 @@ class SLR500Pose(HeldOutOfTrain):
     ) -> tuple[np.ndarray, np.ndarray]:
         if self.split is None:
             return super()._choose_without_list(ids, label, classes)
-        chosen = self._by_signer(ids)
+        chosen = self._by_signer(self.split, ids)
         self._log(f"{self._name()}: {len(chosen)} clips, by signer; no official list was given")
         return chosen, label
 
-    def _by_signer(self, names: Sequence[str]) -> np.ndarray:
-        """Numbers of the split's clips, by the signers in their names."""
+    def _by_signer(self, split: str, names: Sequence[str]) -> np.ndarray:
+        """Return the indices of a split's clips, by the signers in their ids."""
         signers = np.array([slr500_signer(name) for name in names])
         if (signers < 0).any():
             raise DatasetError(
-                f"{self.files[0]}: clip '{names[int((signers < 0).argmax())]}' is not named as "
-                "SLR500's videos (P09_01_00_3), which tell the split; name it so or give split_file"
+                f"{self.files[0]}: clip '{names[int((signers < 0).argmax())]}' is not named "
+                "like SLR500's videos (P09_01_00_3), whose signer decides the split; rename it or "
+                "give split_file"
             )
         in_train = np.isin(signers, self.train_signers or self.TRAIN_SIGNERS)
         in_val = in_train & np.isin(signers, self.val_signers)
         self._check_held_out(in_val)
         of_split = dict(train=in_train & ~in_val, val=in_val, trainval=in_train, test=~in_train)
-        return np.flatnonzero(of_split[self.split])
+        return np.flatnonzero(of_split[split])
 
 
 def slr500_signer(name: str | os.PathLike) -> int:
-    """The signer in the name of an SLR500 video ('P09_01_00_3' -> 9); -1 if it tells none."""
+    """Return the signer in the name of an SLR500 video ('P09_01_00_3' -> 9), -1 if none."""
     first = file_id(str(name)).split("_")[0]
     return int(first[1:]) if first[:1] == "P" and first[1:].isdigit() else -1
 
 
-# By the names that tools take.
+# Names of the benchmarks on the command line.
 BENCHMARKS: dict[str, type[SignBenchmark]] = dict(
     wlasl=WLASLPose, msasl=MSASLPose, nmfs_csl=NMFsCSLPose, slr500=SLR500Pose
 )

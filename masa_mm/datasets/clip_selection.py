@@ -1,4 +1,4 @@
-"""Which clips a dataset takes, and which class list holds for several files."""
+"""Selection of a dataset's clips, and class lists shared by several files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from masa_mm.pose.files import read_text
 
 
 class DatasetError(UserError):
-    """A dataset that cannot be what was asked for; the message is one line with the remedy."""
+    """A dataset cannot be built as configured; the message names the remedy."""
 
 
 def common_class_list(paths: Sequence[str], lists: Sequence[list[str]]) -> list[str]:
-    """The longest of the files' class lists, of which all others must be the beginning.
+    """Return the longest class list; all others must be its beginning.
+
+    Args:
+        paths (Sequence[str]): The files.
+        lists (Sequence[list[str]]): Their class lists.
 
     Raises:
-        DatasetError: a list is another; names its file.
+        DatasetError: If a list differs; names its file.
     """
     longest = max(lists, key=len)
     for path, names in zip(paths, lists):
@@ -33,27 +37,27 @@ def common_class_list(paths: Sequence[str], lists: Sequence[list[str]]) -> list[
 def check_class_order(
     path: str, names: Sequence[str], list_path: str | None, listed: Sequence[str]
 ) -> None:
-    """Refuse a file whose class names stand at other places of the class list.
+    """Refuse a file whose class names have other labels than in the class list.
 
-    Names that the list does not have are other spellings, and no contradiction; neither are
-    numbers, which stand for classes that the file has no names of.
+    Names that the list lacks are accepted as other spellings, and so are files whose class names
+    are only their numbers.
 
     Args:
-        path: the file.
-        names: its class names, in the order of its labels.
-        list_path: the class list.
-        listed: its names, in their order.
+        path (str): The file.
+        names (Sequence[str]): Its class names, in label order.
+        list_path (str, optional): The class list.
+        listed (Sequence[str]): Its names, in label order.
 
     Raises:
-        DatasetError: they do; names the first.
+        DatasetError: If a name has another label; names the first.
     """
     if list(names) == [str(number) for number in range(len(names))]:
         return
-    place = {name: number for number, name in enumerate(listed)}
+    label = {name: number for number, name in enumerate(listed)}
     for number, name in enumerate(names):
-        if place.get(name, number) != number:
+        if label.get(name, number) != number:
             raise DatasetError(
-                f"{path}: calls its class {number} '{name}', which is class {place[name]} of "
+                f"{path}: calls its class {number} '{name}', which is class {label[name]} of "
                 f"{list_path}: a class list in another order; make the store with this one"
             )
 
@@ -61,16 +65,16 @@ def check_class_order(
 def stratified_share(
     chosen: np.ndarray, label: np.ndarray, ratio: float, seed: int = 0
 ) -> np.ndarray:
-    """A share of the labelled clips of each class, at least one, the same for the same seed.
+    """Draw a share of the labelled clips of each class, at least one.
 
     Args:
-        chosen: numbers of the clips to draw from, int64 [n].
-        label: label of every clip; -1 = none.
-        ratio: share in (0, 1]; ``round(ratio * clips of the class)``, and at least 1, are kept.
-        seed: of the draw.
+        chosen (np.ndarray): Indices of the clips to draw from, int64 [n].
+        label (np.ndarray): Label of every clip, -1 = none.
+        ratio (float): Share in (0, 1]; ``round(ratio * clips of the class)`` are drawn.
+        seed (int): Seed of the draw. A larger ratio includes the clips of a smaller one.
 
     Returns:
-        The clips kept, in the order given. For one seed those of a smaller ratio are among them.
+        np.ndarray: Indices of the drawn clips, in the order of ``chosen``.
     """
     labelled = chosen[label[chosen] >= 0]
     _, inverse, counts = np.unique(label[labelled], return_inverse=True, return_counts=True)
@@ -83,29 +87,30 @@ def stratified_share(
 
 
 def read_ids(path: str) -> list[str]:
-    """A text file of clips' ids, one a line; it may have none.
+    """Read a text file of clip ids, one per line; it may be empty.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        SourceError: it is no text.
+        FileNotFoundError: If there is no such file.
+        SourceError: If it is no text.
     """
     return [line.strip() for line in read_text(path).splitlines() if line.strip()]
 
 
 def leave_out(chosen: np.ndarray, ids: Sequence[str], path: str) -> np.ndarray:
-    """The chosen clips without those that a file lists.
+    """Remove the clips that a file lists.
 
     Args:
-        chosen: numbers of clips, int64 [n].
-        ids: names of all clips that could have been chosen.
-        path: of the file, see :func:`read_ids`. It may name clips of other files and subsets too.
+        chosen (np.ndarray): Indices of clips, int64 [n].
+        ids (Sequence[str]): Ids of all clips of the files.
+        path (str): The file, see :func:`read_ids`. It may also list other clips.
 
     Returns:
-        int64 [n or fewer], in the order given.
+        np.ndarray: int64 [n or fewer], in the order of ``chosen``.
 
     Raises:
-        DatasetError: it has ids, but of none of the clips: it is the list of something else.
-        FileNotFoundError, SourceError: of :func:`read_ids`.
+        DatasetError: If the file lists ids, but none of these clips.
+        FileNotFoundError: If there is no such file.
+        SourceError: If it is no text.
     """
     listed = read_ids(path)
     known = np.isin(np.array(ids, dtype=str), np.array(listed, dtype=str))

@@ -1,6 +1,6 @@
-"""The lists of clips that benchmarks publish: which clip is in which split, with which label.
+"""Readers of the official clip lists of the benchmarks, one per format.
 
-One reader a format; each returns all clips of a file. What a file does not say (its split) is None.
+Each returns all clips of a file. What a file does not contain, such as the split, is None.
 """
 
 from __future__ import annotations
@@ -25,60 +25,56 @@ _MISSING = "no such list; download it from the benchmark's site"
 
 
 class ListError(UserError):
-    """An official list that cannot be read; the message is one line naming file and remedy."""
+    """An official list cannot be read; the message names file and remedy."""
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """A JSON file, also gzipped.
+    """Read a JSON file, gzipped or not.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ListError: it is no JSON, or an object has a key twice.
+        FileNotFoundError: If there is no such file.
+        ListError: If it is no JSON, or an object has a key twice.
     """
-    data = _unpacked(path)
+    require_file(path, _MISSING)
+    data = Path(path).read_bytes()
+    try:
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise ListError(f"{path}: not a complete gzip file ({error}); download it again") from None
     kind = foreign_kind(data)
     if kind:
         raise ListError(f"{path}: not a JSON file but {kind}")
     try:
-        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_each_once)
-    except _TwiceError as error:
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique_keys)
+    except _RepeatedKeyError as error:
         raise ListError(f"{path}: lists '{error}' twice; download it again") from None
     except (ValueError, RecursionError) as error:
         raise ListError(f"{path}: not a JSON file ({error}); download it again") from None
 
 
-def _unpacked(path: str | os.PathLike) -> bytes:
-    require_file(path, _MISSING)
-    data = Path(path).read_bytes()
-    try:
-        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise ListError(f"{path}: not a whole gzip file ({error}); download it again") from None
+class _RepeatedKeyError(Exception):
+    """An object has a key twice, of which json would silently keep the last."""
 
 
-class _TwiceError(Exception):
-    """A key that an object has twice; json would keep the last and say nothing."""
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
         counts = Counter(key for key, _ in pairs)
-        raise _TwiceError(next(key for key, count in counts.items() if count > 1))
-    return found
+        raise _RepeatedKeyError(next(key for key, count in counts.items() if count > 1))
+    return content
 
 
 def read_wlasl(path: str | os.PathLike) -> OfficialList:
-    """``nslt_*.json`` ({id: {subset, action: [class, start, end]}}) or ``WLASL_v0.3.json`` ([.gz]).
+    """Read ``nslt_*.json`` ({id: {subset, action: [class, start, end]}}) or ``WLASL_v0.3.json``.
 
-    Of the latter the label is the gloss's place in the file, as in ``nslt_2000.json``; it also
-    tells signers, boxes (pixels) and frames: from 1, the last one included, -1 = the video's last,
-    counted at 25 a second. The frames of ``nslt_*.json`` are mostly those of videos already cut;
-    they are not read.
+    In ``WLASL_v0.3.json`` (or ``.gz``) the label is the gloss's position, as in ``nslt_2000.json``.
+    It also has signers, boxes in pixels, and frames at 25 per second, from 1 to the last one
+    included (-1 = the video's last). The frames of ``nslt_*.json`` are not read, because most are
+    those of clips that are cut already.
 
     Raises:
-        FileNotFoundError, ListError: the file is missing, damaged or another format, or gives a
-            clip two labels.
+        FileNotFoundError: If there is no such file.
+        ListError: If it is damaged, has another format, or gives a clip two labels.
     """
     content = read_json(path)
     try:
@@ -97,56 +93,59 @@ def read_wlasl(path: str | os.PathLike) -> OfficialList:
         glosses = [entry["gloss"] for entry in content]
     except (AttributeError, KeyError, TypeError, IndexError, ValueError):
         raise ListError(f"{path}: neither nslt_*.json nor WLASL_v0.3.json; give one") from None
-    _check_once(path, clips)
+    _check_unique(path, clips)
     return OfficialList(clips, glosses)
 
 
-def _check_once(path: str | os.PathLike, clips: Sequence[OfficialClip]) -> None:
+def _check_unique(path: str | os.PathLike, clips: Sequence[OfficialClip]) -> None:
     label = {clip.id: clip.label for clip in reversed(clips)}
     for clip in clips if len(label) < len(clips) else ():
         if label[clip.id] != clip.label:
             raise ListError(
                 f"{path}: lists clip '{clip.id}' twice, with labels {label[clip.id]} and "
-                f"{clip.label}; which is right?"
+                f"{clip.label}; remove the wrong entry"
             )
 
 
 def _wlasl_clip(instance: dict, label: int) -> OfficialClip:
     first, last = int(instance.get("frame_start", 1)), int(instance.get("frame_end", -1))
-    whole = (first, last) == (1, -1)
     frames = FrameRange(first - 1, None if last < 0 else last, instance.get("fps", 25))
-    video = youtube_id(instance.get("url", ""))
+    video, box = youtube_id(instance.get("url", "")), None
+    if "bbox" in instance:
+        left, top, right, bottom = map(float, instance["bbox"])
+        box = Box(left, top, right, bottom)
     return OfficialClip(
         id=instance["video_id"],
         split=instance["split"],
         label=label,
         signer=int(instance.get("signer_id", -1)),
         videos=(video,) if video else (),
-        frames=None if whole else frames,
-        box=Box(*map(float, instance["bbox"])) if "bbox" in instance else None,
+        frames=None if (first, last) == (1, -1) else frames,
+        box=box,
     )
 
 
 def read_msasl(path: str | os.PathLike) -> OfficialList:
-    """``MSASL_{train,val,test}.json``; a clip's id is ``{YouTube id}_{start}_{end}`` (frames).
+    """Read ``MSASL_{train,val,test}.json``; a clip's id is ``{YouTube id}_{start}_{end}``.
 
-    Frames count from 0 at the entry's own rate; ``end`` is the frame after the last. Boxes are
-    shares of the image: top, left, bottom, right.
+    Frames count from 0 at the entry's frame rate; ``end`` is the frame after the last. Boxes are
+    relative to the image: top, left, bottom, right.
 
     Raises:
-        FileNotFoundError, ListError: the file is missing, damaged or another format.
+        FileNotFoundError: If there is no such file.
+        ListError: If it is damaged or has another format.
     """
+    content = read_json(path)
     try:
-        return OfficialList([_msasl_clip(entry) for entry in read_json(path)])
+        return OfficialList([_msasl_clip(entry) for entry in content])
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ListError(f"{path}: not an MSASL_*.json list; give one") from None
 
 
 def _msasl_clip(entry: dict) -> OfficialClip:
-    video = youtube_id(entry["url"])
+    video, box = youtube_id(entry["url"]), None
     if video is None:
         raise ValueError(entry["url"])
-    box = None
     if "box" in entry:
         top, left, bottom, right = map(float, entry["box"])
         box = Box(left, top, right, bottom, relative=True)
@@ -162,31 +161,35 @@ def _msasl_clip(entry: dict) -> OfficialClip:
 
 
 def msasl_id(entry: dict) -> str:
-    """The id of an entry of MS-ASL's lists, which name none: YouTube id, first and last frame."""
+    """Return an id for an entry of MS-ASL's lists: YouTube id, start and end frame."""
     return f"{youtube_id(entry['url'])}_{entry['start']}_{entry['end']}"
 
 
 def youtube_id(url: str) -> str | None:
-    """The video's name in a YouTube address, in any of its forms; None for other addresses."""
+    """Return the video id of a YouTube address in any of its forms; None for other addresses."""
     parts = urlsplit(url if "//" in url else f"https://{url}")
     if parts.hostname == "youtu.be":
         return parts.path.strip("/") or None
     if parts.hostname in ("youtube.com", "www.youtube.com", "m.youtube.com"):
-        return (parse_qs(parts.query).get("v") or [None])[0]
+        return next(iter(parse_qs(parts.query).get("v", ())), None)
     return None
 
 
 def read_rows(path: str | os.PathLike, classes: Sequence[str] | None = None) -> OfficialList:
-    """A text file with a clip a line: its file name, then its label or its class's name.
+    """Read a text file with a file name and a label or class name per line.
 
-    Separated by comma, tab or blanks; a first line "video_path,class_name" is skipped.
-    The clip's id is the file's name without folder and endings ('000/P41_01_00_1._color.mp4' is
+    They are separated by a comma, a tab or blanks. A header "video_path,class_name" is skipped. The
+    clip's id is the file's name without folder and endings ('000/P41_01_00_1._color.mp4' is
     'P41_01_00_1').
 
+    Args:
+        path (str | os.PathLike): The file.
+        classes (Sequence[str], optional): Class names in label order, for lists that name classes.
+
     Raises:
-        FileNotFoundError: there is no such file.
-        ListError: a line has no label, or a class that is not in the class list; names the line. Or
-            a clip has two labels.
+        FileNotFoundError: If there is no such file.
+        ListError: If a line has no label or an unknown class (names the line), or a clip has two
+            labels.
     """
     require_file(path, _MISSING)
     try:
@@ -202,12 +205,12 @@ def read_rows(path: str | os.PathLike, classes: Sequence[str] | None = None) -> 
         if len(row) != 2:
             raise ListError(f"{path}: line {number} is not a file name and a label: '{line}'")
         clips.append(OfficialClip(file_id(row[0]), None, _label(path, number, row[1], labels)))
-    _check_once(path, clips)
+    _check_unique(path, clips)
     return OfficialList(clips)
 
 
 def file_id(name: str) -> str:
-    """A file's name without folder and endings."""
+    """Return a file's name without folder and endings."""
     return PurePosixPath(name.strip().replace("\\", "/")).name.split(".")[0]
 
 
@@ -219,5 +222,5 @@ def _label(path: str | os.PathLike, number: int, text: str, labels: dict[str, in
         return int(text)
     raise ListError(
         f"{path}: line {number} has class '{text}', which is not in the class list; "
-        "give class_list=, the file of the class names in the order of their labels"
+        "give class_list=, the file of the class names in label order"
     )

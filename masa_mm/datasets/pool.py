@@ -1,4 +1,4 @@
-"""Several sets of signs as one, for pretraining, and how much of each an epoch takes."""
+"""Several sign datasets pooled for pretraining, and the sampler that weights them."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ SAMPLINGS = ("natural", "balanced")
 
 @DATASETS.register_module()
 class PooledSigns(ConcatDataset):
-    """Sets of signs one after the other, as MASA pretrains on (arXiv 2405.20666, section IV-A).
+    """Concatenation of sign datasets, as MASA pretrains on (arXiv 2405.20666, section IV-A).
 
-    Each set keeps its own classes: the pool's classes are all of them, named 'WLASL/book', and
-    labels count on from one set to the next.
+    Classes of different datasets stay separate: the pool's class names are 'WLASL/book', and labels
+    are offset from one dataset to the next.
 
     Args:
-        datasets (Sequence[dict]): configs of :class:`SignPoseDataset` or of benchmarks, without a
+        datasets (Sequence[dict]): Configs of :class:`SignPoseDataset` or of benchmarks, without a
             pipeline.
-        pipeline (list): the transforms of all clips.
-        missing (str): what to do if files of a set are not there: 'error', or 'skip' the set; the
-            log then names it.
+        pipeline (list): Transforms of all clips.
+        missing (str): What to do with a dataset whose files do not exist: 'error', or 'skip' it and
+            log its name.
 
     Raises:
-        DatasetError: files are missing and not to be skipped, or all are; one line names them.
-        PoseStoreError and others: of the sets.
+        DatasetError: If files are missing and not skipped, or all are missing; names them.
+        PoseStoreError: If a store cannot be read, and likewise other errors of the datasets.
 
     Example:
         >>> pool = PooledSigns([dict(type='WLASLPose', ann_file='wlasl_train.safetensors'),
@@ -47,15 +47,15 @@ class PooledSigns(ConcatDataset):
 
     def __init__(self, datasets: Sequence[dict], pipeline: list, missing: str = "error") -> None:
         if missing not in MISSING:
-            raise DatasetError(f"PooledSigns: missing is 'error' or 'skip', not '{missing}'")
+            raise DatasetError(f"PooledSigns: missing must be 'error' or 'skip', not '{missing}'")
         members = [DATASETS.build(dict(data, pipeline=[], lazy_init=True)) for data in datasets]
-        present = _present(members, missing)
+        present = _with_files(members, missing)
         self.names = _unique_names(present)
         self.pipeline = Compose(pipeline)
         super().__init__(present, ignore_keys=["classes"])
 
     def full_init(self) -> None:
-        """Open the files of all sets."""
+        """Open the files of all datasets."""
         if self._fully_initialized:
             return
         super().full_init()
@@ -68,7 +68,7 @@ class PooledSigns(ConcatDataset):
         print_log(f"PooledSigns: {len(self)} clips: {sizes}", logger="current")
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
-        """A clip's ``results``, see :class:`SignPoseDataset`, with the pool's label."""
+        """Return a clip's ``results``, see :class:`SignPoseDataset`, with the pool's label."""
         info = super().get_data_info(idx)
         member, _ = self._get_ori_dataset_idx(idx)
         if info["label"] >= 0:
@@ -77,7 +77,6 @@ class PooledSigns(ConcatDataset):
         return info
 
     def __getitem__(self, idx: int) -> Any:
-        """A clip after the pipeline."""
         return self.pipeline(self.get_data_info(idx))
 
     @property
@@ -87,25 +86,24 @@ class PooledSigns(ConcatDataset):
 
     @property
     def sizes(self) -> list[int]:
-        """Clips of each set."""
+        """Clips of each dataset."""
         return [len(member) for member in self.datasets]
 
 
-def _present(members: list[SignPoseDataset], missing: str) -> list[SignPoseDataset]:
-    """The sets whose files are there."""
-    gone = {
-        number: [path for path in member.files if not Path(path).is_file()]
-        for number, member in enumerate(members)
-    }
-    named = "; ".join(
-        f"{_name(members[number])} ({', '.join(paths)})" for number, paths in gone.items() if paths
+def _with_files(members: list[SignPoseDataset], missing: str) -> list[SignPoseDataset]:
+    """Return the datasets whose files exist; raise or log for the others."""
+    absent = [[path for path in member.files if not Path(path).is_file()] for member in members]
+    listed = "; ".join(
+        f"{_name(member)} ({', '.join(paths)})" for member, paths in zip(members, absent) if paths
     )
-    present = [member for number, member in enumerate(members) if not gone[number]]
-    if named and (missing == "error" or not present):
+    present = [member for member, paths in zip(members, absent) if not paths]
+    if listed and (missing == "error" or not present):
         remedy = "" if missing == "skip" else ", or set missing='skip' to pretrain without them"
-        raise DatasetError(f"PooledSigns: not there: {named}; make them (docs/data/){remedy}")
-    if named:
-        print_log(f"PooledSigns: skipped, not there: {named}", "current", logging.WARNING)
+        raise DatasetError(
+            f"PooledSigns: files do not exist: {listed}; make them (docs/data/){remedy}"
+        )
+    if listed:
+        print_log(f"PooledSigns: skipped, files do not exist: {listed}", "current", logging.WARNING)
     return present
 
 
@@ -123,31 +121,33 @@ def _unique_names(members: list[SignPoseDataset]) -> list[str]:
 
 @DATA_SAMPLERS.register_module()
 class PoolSampler(DefaultSampler):
-    """How much of each set of a :class:`PooledSigns` an epoch takes.
+    """Sampler that sets the share of each dataset of a :class:`PooledSigns` in an epoch.
 
-    'natural': every clip once. 'balanced': as many clips in all, but the same number of each set: a
-    small set's clips come several times, of a large set the next part each epoch. An epoch's clips
-    follow from the seed and its number alone: a resumed run takes the same, and all processes of a
-    distributed one agree.
+    'natural' takes every clip once. 'balanced' takes the same total, but equally many clips of each
+    dataset: clips of a small dataset are repeated, and a large dataset continues in the next epoch.
+    The clips of an epoch follow from the seed and the epoch's number, so resumed runs and all
+    processes of a distributed run agree.
 
     Args:
-        dataset (PooledSigns): the pool.
+        dataset (PooledSigns): The pool.
         sampling (str): 'natural' or 'balanced'.
-        **kwargs: of mmengine's ``DefaultSampler`` (``shuffle``, ``seed``, ``round_up``).
+        **kwargs (Any): Options of mmengine's ``DefaultSampler`` (``shuffle``, ``seed``,
+            ``round_up``).
 
     Raises:
-        DatasetError: an unknown sampling, a dataset that is no pool, or balance without shuffling.
+        DatasetError: If ``sampling`` is unknown, the dataset is no pool, or 'balanced' is used
+            without shuffling.
     """
 
     def __init__(self, dataset: PooledSigns, sampling: str = "natural", **kwargs: Any) -> None:
         if sampling not in SAMPLINGS:
             raise DatasetError(
-                f"PoolSampler: sampling is {' or '.join(SAMPLINGS)}, not '{sampling}'"
+                f"PoolSampler: sampling must be {' or '.join(SAMPLINGS)}, not '{sampling}'"
             )
         if not isinstance(dataset, PooledSigns):
             raise DatasetError(
                 f"PoolSampler: needs a PooledSigns, got a {type(dataset).__name__}; "
-                "take DefaultSampler"
+                "use DefaultSampler"
             )
         super().__init__(dataset, **kwargs)
         if sampling == "balanced" and not self.shuffle:
@@ -155,7 +155,7 @@ class PoolSampler(DefaultSampler):
         self.sampling = sampling
 
     def __iter__(self) -> Iterator[int]:
-        """This process's clips of the epoch."""
+        """Iterate over this process's clips of the epoch."""
         if self.sampling == "natural":
             return super().__iter__()
         indices = balanced_draw(self.dataset.sizes, self.total_size, self.seed, self.epoch)
@@ -163,19 +163,19 @@ class PoolSampler(DefaultSampler):
 
 
 def balanced_draw(sizes: Sequence[int], total: int, seed: int, epoch: int) -> np.ndarray:
-    """An epoch's clips, as many of each set, in random order.
+    """Draw equally many clips of each dataset for an epoch, in random order.
 
-    Each set is gone through in rounds, over and over, each in another order; an epoch goes on where
-    the one before ended. So no clip comes again before all others of its set have come as often.
+    Each dataset is permuted again and again, and an epoch continues where the one before ended. So
+    a clip is repeated only after all others of its dataset were drawn as often.
 
     Args:
-        sizes: clips of each set; the sets lie one after the other.
-        total: clips of an epoch: ``total // len(sizes)`` of each set, or one more.
-        seed: of the orders.
-        epoch: from 0.
+        sizes (Sequence[int]): Clips of each dataset; the datasets are concatenated.
+        total (int): Clips of an epoch: ``total // len(sizes)`` of each dataset, or one more.
+        seed (int): Seed of the permutations.
+        epoch (int): Number of the epoch, from 0.
 
     Returns:
-        Numbers of clips, int64 [total].
+        np.ndarray: Indices of clips, int64 [total].
     """
     first = np.cumsum([0, *sizes[:-1]])
     quota = [total // len(sizes) + (number < total % len(sizes)) for number in range(len(sizes))]
@@ -188,11 +188,11 @@ def balanced_draw(sizes: Sequence[int], total: int, seed: int, epoch: int) -> np
 
 
 def _next_part(size: int, quota: int, epoch: int, seed: tuple[int, ...]) -> np.ndarray:
-    """The epoch's part of the endless sequence of a set's rounds, int64 [quota]."""
+    """Return an epoch's part of the endless sequence of permutations, int64 [quota]."""
     start = epoch * quota
     skipped = start // size
-    rounds = [
+    permutations = [
         np.random.default_rng((*seed, number)).permutation(size)
         for number in range(skipped, (start + quota) // size + 1)
     ]
-    return np.concatenate(rounds)[start - skipped * size :][:quota]
+    return np.concatenate(permutations)[start - skipped * size :][:quota]

@@ -1,4 +1,4 @@
-"""What the four benchmarks share: official lists choose a dataset's clips and their labels."""
+"""Base class of the benchmarks: official lists choose a dataset's clips and their labels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ from masa_mm.pose.store_format import clip_hash
 
 
 class Coverage(NamedTuple):
-    """How many of a split's official clips the data has."""
+    """Share of a split's official clips that the data has.
+
+    Attributes:
+        name (str): Name of the benchmark and subset.
+        split (str): The split.
+        found (int): Official clips in the data.
+        official (int): Official clips.
+    """
 
     name: str
     split: str
@@ -33,7 +40,7 @@ class Coverage(NamedTuple):
 
 
 class OfficialSplit(NamedTuple):
-    """A split by the official lists: its clips, the class names if told, the lists' subset."""
+    """A split by the official lists: its clips, class names if given, and the lists' subset."""
 
     clips: list[OfficialClip]
     classes: list[str] | None
@@ -41,26 +48,28 @@ class OfficialSplit(NamedTuple):
 
 
 class SignBenchmark(SignPoseDataset):
-    """What the benchmarks share. A subclass names its facts and reads its official list.
+    """Base class of the benchmarks. Subclasses define class attributes and read their lists.
 
-    With ``split_file`` the official list decides: chosen are the clips whose id it has in the
-    split, their labels are its labels (so are their signers, where the files tell none), and
-    ``coverage`` says how many of it there are. A store that is labelled otherwise is refused. A
-    clip that the files hold only as part of a whole video, named as that video, is cut out of it,
-    at the list's frame rate. Without a list the file's own split and labels hold.
+    With ``split_file``, the official list chooses the clips of the split and gives their labels,
+    and their signers if the files have none. ``coverage`` counts the clips found. A store with
+    other labels is refused. If a file holds a whole video under its video id, the list's clips are
+    cut out of it at the list's frame rate. Without a list, the files' split and labels are used.
 
     Args:
-        ann_file, pipeline, **kwargs: of :class:`SignPoseDataset`.
-        split (str, optional): a name in ``SPLITS``; 'trainval' is an explicit choice.
-        subset (int, optional): number of classes, one of ``SUBSETS``: the labels below it.
-        split_file (str, optional): the official list; for one file a split write its place, as in
-            'MSASL_{split}.json'. Relative to ``data_root``.
-        class_list (str, optional): file of the class names in the order of their labels.
+        ann_file (str | Sequence[str]): See :class:`SignPoseDataset`.
+        pipeline (list): The transforms.
+        split (str, optional): A name in ``SPLITS`` or ``OUT_OF_TRAIN``.
+        subset (int, optional): Number of classes, one of ``SUBSETS``; keeps the labels below it.
+        split_file (str, optional): The official list, relative to ``data_root``. '{split}' stands
+            for the split's name, as in 'MSASL_{split}.json'.
+        class_list (str, optional): File of the class names in label order.
+        **kwargs (Any): Options of :class:`SignPoseDataset`.
 
     Raises:
-        DatasetError: an unknown split or subset, labels that contradict the official list, or a
-            clip whose frames lie beyond the video that it is to be cut from.
-        FileNotFoundError, ListError: an official file is missing or cannot be read.
+        DatasetError: If split or subset is unknown, labels contradict the official list, or a
+            clip's frames lie beyond the video that it is cut from.
+        FileNotFoundError: If an official file does not exist.
+        ListError: If an official file cannot be read.
     """
 
     NAME = ""
@@ -69,7 +78,7 @@ class SignBenchmark(SignPoseDataset):
     SPLITS: dict[str, tuple[str, ...]] = dict(
         train=("train",), val=("val",), test=("test",), trainval=("train", "val")
     )
-    # Splits that the benchmark does not have, and that are made of its train.
+    # Splits made from the official train split.
     OUT_OF_TRAIN: tuple[str, ...] = ()
 
     def __init__(
@@ -93,23 +102,29 @@ class SignBenchmark(SignPoseDataset):
 
     @classmethod
     def read_list(cls, path: str, classes: Sequence[str] | None = None) -> OfficialList:
-        """All clips of one official file; ``classes`` are the names for lists that use them."""
+        """Read all clips of an official file; ``classes`` is for lists that name classes."""
         raise NotImplementedError
 
     @classmethod
     def read_classes(cls, path: str) -> list[str]:
-        """The class names of a file, in the order of their labels."""
+        """Read the class names of a file, in label order."""
         return read_class_list(path)
 
     @classmethod
     def official_split(
         cls, split_file: str, split: str | None = None, classes: Sequence[str] | None = None
     ) -> OfficialSplit:
-        """A split's clips by the official file, or files where ``{split}`` stands in the name.
+        """Read a split's clips from the official file, or files if its name has ``{split}``.
+
+        Args:
+            split_file (str): Path of the official list.
+            split (str, optional): Name in ``SPLITS``; None: all clips.
+            classes (Sequence[str], optional): Class names for lists that name classes.
 
         Raises:
-            DatasetError: a file of one split where several are asked for, or impossible labels.
-            FileNotFoundError, ListError: a file is missing or cannot be read.
+            DatasetError: If a file of one split is given for several, or labels are out of range.
+            FileNotFoundError: If a file does not exist.
+            ListError: If a file cannot be read.
         """
         members = cls.SPLITS[split] if split else cls._single_splits()
         if "{split}" in split_file:
@@ -122,17 +137,17 @@ class SignBenchmark(SignPoseDataset):
         if one_split and split is not None and len(paths) < len(members):
             raise DatasetError(
                 f"{split_file}: is the list of one split, '{split}' needs "
-                f"{' and '.join(members)}; put '{{split}}' in its place in split_file"
+                f"{' and '.join(members)}; write '{{split}}' for the split's name in split_file"
             )
-        # Only a list of all splits is sure to show every class of its subset.
+        # Only a list of all splits certainly contains every class of its subset.
         size = cls._size_of_list(split_file, clips)
-        # A list that names no splits is the list of the split asked for.
+        # A list without splits is the list of the requested one.
         chosen = [clip for clip in clips if clip.split in (None, *members)]
         return OfficialSplit(chosen, lists[0].classes, cls.NUM_CLASSES if one_split else size)
 
     @classmethod
     def _size_of_list(cls, split_file: str, clips: list[OfficialClip]) -> int:
-        """The smallest subset that holds all labels of an official list."""
+        """Return the smallest subset that contains all labels of an official list."""
         last = max((clip.label for clip in clips), default=0)
         if last >= cls.NUM_CLASSES:
             raise DatasetError(
@@ -157,22 +172,21 @@ class SignBenchmark(SignPoseDataset):
     def _class_list(self) -> list[str]:
         by_file = self.read_classes(self.class_file) if self.class_file is not None else None
         official = self._read_official(by_file)
-        self._official = official and official.clips
-        self._listed_size = official and official.size
-        told = by_file or (official and official.classes)
-        named = told or super()._class_list()
-        size = self.subset or self._listed_size or len(named)
-        if len(named) < size and told:
+        self._official = official
+        listed = by_file or (official and official.classes)
+        names = listed or super()._class_list()
+        size = self.subset or (official and official.size) or len(names)
+        if len(names) < size and listed:
             raise DatasetError(
-                f"{self.class_file or self.split_file}: names {len(named)} classes, "
-                f"{self._title(size)} has {size}; give the whole class list"
+                f"{self.class_file or self.split_file}: names {len(names)} classes, "
+                f"{self._title(size)} has {size}; give the complete class list"
             )
         for path, poses in zip(self.files, self._poses):
-            check_class_order(path, poses.glosses, self.class_file or self.split_file, told or ())
-        return [*named[:size], *map(str, range(len(named), size))]
+            check_class_order(path, poses.glosses, self.class_file or self.split_file, listed or ())
+        return [*names[:size], *map(str, range(len(names), size))]
 
     def _read_official(self, classes: list[str] | None) -> OfficialSplit | None:
-        """What the lists say of the split asked for; None: no list was given."""
+        """Read the requested split from the official lists; None if no list was given."""
         if self.split_file is None:
             return None
         split = "train" if self.split in self.OUT_OF_TRAIN else self.split
@@ -184,13 +198,13 @@ class SignBenchmark(SignPoseDataset):
     # ---- clips ---------------------------------------------------------------------------------
 
     def load_data_list(self) -> np.ndarray:
-        """Open the files and choose clips by the list; returns their numbers, int64 [clips]."""
+        """Open the files and return the indices of the list's clips, int64 [clips]."""
         chosen = super().load_data_list()
-        self._official = None  # workers need not carry it
+        self._official = None  # not needed by the workers
         return chosen
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
-        """One clip's ``results``, cut out of its video where the files hold the whole."""
+        """Return a clip's ``results``, cut out of its video if the file holds the whole video."""
         info = super().get_data_info(idx)
         number = int(self.data_list[idx])
         if number in self._cuts:
@@ -201,26 +215,26 @@ class SignBenchmark(SignPoseDataset):
 
     @property
     def num_frames(self) -> np.ndarray:
-        """Frames of each clip, int64 [len(self)]; of clips in whole videos, what is cut out.
+        """Frames of each clip after cutting, int64 [len(self)].
 
         Raises:
-            DatasetError: a clip's frames lie beyond the video.
+            DatasetError: If a clip's frames lie beyond its video.
         """
         frames = super().num_frames
-        for place in np.flatnonzero(np.isin(self.data_list, list(self._cuts))).tolist():
-            name, span = self._cuts[int(self.data_list[place])]
+        for index in np.flatnonzero(np.isin(self.data_list, list(self._cuts))).tolist():
+            name, frame_range = self._cuts[int(self.data_list[index])]
             try:
-                part = span.within(int(frames[place]))
+                part = frame_range.within(int(frames[index]))
             except ClipRangeError as error:
                 raise DatasetError(f"clip '{name}': {error}") from None
-            frames[place] = part.stop - part.start
+            frames[index] = part.stop - part.start
         return frames
 
-    def _find_in_videos(self, ids: Sequence[str]) -> Sequence[str]:
-        """Make each official clip that lies in a whole video of the files a clip of its own."""
-        official = {clip.id: clip for clip in self._official or ()}
+    def _add_cuts(self, ids: Sequence[str]) -> Sequence[str]:
+        """Append the official clips that are parts of whole videos in the files."""
+        official = {clip.id: clip for clip in self._official.clips} if self._official else {}
         row = {name: number for number, name in enumerate(ids)} if official else {}
-        found = [
+        cuts = [
             (clip, row[video])
             for clip in official.values()
             if clip.id not in row
@@ -229,14 +243,14 @@ class SignBenchmark(SignPoseDataset):
         ]
         self._cuts = {
             len(ids) + number: (clip.id, clip.frames or FrameRange(0))
-            for number, (clip, _) in enumerate(found)
+            for number, (clip, _) in enumerate(cuts)
         }
         self._signers = {name: clip.signer for name, clip in official.items() if clip.signer >= 0}
-        rows = np.array([number for _, number in found], np.int64)
+        rows = np.array([number for _, number in cuts], np.int64)
         self._file = np.concatenate([self._file, self._file[rows]])
         self._clip = np.concatenate([self._clip, self._clip[rows]])
-        self._label = np.concatenate([self._label, np.full(len(found), -1)])
-        return [*ids, *(clip.id for clip, _ in found)] if found else ids
+        self._label = np.concatenate([self._label, np.full(len(cuts), -1)])
+        return [*ids, *(clip.id for clip, _ in cuts)] if cuts else ids
 
     def _cut(self, info: dict[str, Any], name: str, frames: FrameRange, source: str) -> None:
         try:
@@ -261,12 +275,14 @@ class SignBenchmark(SignPoseDataset):
         if self._official is None:
             return self._choose_without_list(ids, label, classes)
         title = self._title(len(classes))
-        if self._listed_size < len(classes):
+        if self._official.size < len(classes):
             raise DatasetError(
-                f"{self.split_file}: is the list of {self._title(self._listed_size)}; "
+                f"{self.split_file}: is the list of {self._title(self._official.size)}; "
                 f"give that of {title}"
             )
-        official = {clip.id: clip.label for clip in self._official if clip.label < len(classes)}
+        official = {
+            clip.id: clip.label for clip in self._official.clips if clip.label < len(classes)
+        }
         chosen = np.array([n for n, name in enumerate(ids) if name in official], np.int64)
         listed = np.full(len(ids), -1, np.int64)
         listed[chosen] = [official[ids[number]] for number in chosen]
@@ -296,7 +312,7 @@ class SignBenchmark(SignPoseDataset):
             raise DatasetError(
                 f"{self.files[self._file[number]]}: clip '{ids[number]}' has label "
                 f"{label[number]}, {self.split_file} says {listed[number]} ({other.sum()} of "
-                f"{len(chosen)} clips differ); make the store with {self.NAME}'s own class list"
+                f"{len(chosen)} clips differ); make the store with {self.NAME}'s class list"
             )
 
     def _join_prefix(self) -> None:

@@ -1,4 +1,4 @@
-"""Sign clips for MMAction2, from pose stores or pose pickles."""
+"""Dataset of sign clips for MMAction2, from pose stores or pose pickles."""
 
 from __future__ import annotations
 
@@ -28,42 +28,47 @@ class SignPoseDataset(BaseActionDataset):
     ``dataset.get_data_info(i)`` is a dict of ``keypoint`` float32 [1, T, V, 2], ``keypoint_score``
     float32 [1, T, V] (0 = absent), ``total_frames``, ``label`` (-1 = none), ``gloss``,
     ``frame_dir`` (the clip's id), ``clip_id`` (a stable 63-bit hash of it), ``signer``
-    (-1 = unknown), ``layout``, ``img_shape``, ``modality`` and ``start_index``. From a store
-    (V = 49) coordinates are part coordinates in [0, 1], ``img_shape`` is (1, 1) and
-    ``normalization`` 'part_crop'; so they are from a pickle that was made of a store. From any
-    other pickle they are pixels of ``img_shape`` (h, w) in the source's joints, to be followed by
-    ``SelectSignJoints`` and ``CropSignParts``.
+    (-1 = unknown), ``layout``, ``img_shape``, ``modality`` and ``start_index``. Clips of a store
+    (V = 49), or of a pickle made from one, have part coordinates in [0, 1], ``img_shape`` (1, 1)
+    and ``normalization`` 'part_crop'. Other pickles give the source's joints in pixels of
+    ``img_shape`` (h, w), for ``SelectSignJoints`` and ``CropSignParts``.
 
     Args:
-        ann_file (str | Sequence[str]): pose store(s) ``.safetensors`` or pose pickle(s) ``.pkl``,
-            relative to ``data_root``. Several are read one after the other.
-        pipeline (list): the transforms.
-        split (str, optional): for a pickle one of its splits, for a store the split it must be of;
-            'trainval' takes stores of either. None takes all there is.
-        subset (int, optional): benchmarks only, see ``WLASLPose``.
-        num_classes (int, optional): labels must lie below it; by default the files' class lists
-            say.
-        layout (str): joints of pickles whose annotations do not name theirs.
-        exclude (str, optional): text file of clips to leave out, an id a line, such as the audit's
-            ``exclude_val.txt``; relative to ``data_root``. What else it lists is ignored.
-        label_ratio (float, optional): keep this share of the labelled clips, drawn class by class
-            (at least one of each), for experiments with few labels. Unlabelled clips are left out.
-        label_seed (int): of that draw. A larger ratio keeps all clips of a smaller one.
-        **kwargs: of ``mmengine.dataset.BaseDataset`` (``data_root``, ``test_mode``, ``indices``,
-            ``metainfo``, ...). ``metainfo['classes']`` overrides the files' class names.
+        ann_file (str | Sequence[str]): Pose stores ``.safetensors`` or pose pickles ``.pkl``,
+            relative to ``data_root``. Several are concatenated.
+        pipeline (list): The transforms.
+        split (str, optional): A split of a pickle, or the split that a store must have; 'trainval'
+            accepts stores of both. None takes all clips.
+        subset (int, optional): For benchmarks only, see :class:`WLASLPose`.
+        num_classes (int, optional): Labels must be smaller. Default: length of the class list.
+        layout (str): Joint layout of pickles whose annotations do not name theirs.
+        exclude (str, optional): Text file of clip ids to leave out, one per line, such as the
+            audit's ``exclude_val.txt``; relative to ``data_root``. Unknown ids are ignored.
+        label_ratio (float, optional): Share of the labelled clips to keep, drawn per class (at
+            least one), for experiments with few labels. Unlabelled clips are left out.
+        label_seed (int): Seed of that draw. A larger ratio includes the clips of a smaller one.
+        data_prefix (dict, optional): See ``mmengine.dataset.BaseDataset``.
+        **kwargs (Any): Options of ``mmengine.dataset.BaseDataset`` (``data_root``, ``test_mode``,
+            ``indices``, ``metainfo``, ...). ``metainfo['classes']`` overrides the class names.
 
     Raises:
-        FileNotFoundError: an ``ann_file`` is missing.
-        PoseStoreError, UnsafePickleError, SourceError: an ``ann_file`` cannot be read.
-        DatasetError: split, subset, class list or labels do not fit; one line.
+        FileNotFoundError: If an ``ann_file`` does not exist.
+        PoseStoreError: If a store cannot be read.
+        UnsafePickleError: If a pickle holds more than data, or is damaged.
+        SourceError: If a pickle holds no pose annotations, or lacks the split.
+        DatasetError: If split, subset, class list or labels do not fit.
 
     Example:
         >>> dataset = SignPoseDataset('wlasl_train.safetensors', pipeline=[])
         >>> dataset[0]['keypoint'].shape  # (1, T, 49, 2)
     """
 
-    # Names of splits, and the files' splits that they take.
+    # The stores' splits that each split accepts, if not its own.
     SPLITS: dict[str, tuple[str, ...]] = dict(trainval=("train", "val"))
+
+    # Attributes of the base classes, which have no types.
+    ann_file: str | Sequence[str]
+    num_classes: int | None
 
     def __init__(
         self,
@@ -80,11 +85,11 @@ class SignPoseDataset(BaseActionDataset):
         **kwargs: Any,
     ) -> None:
         if label_ratio is not None and not 0 < label_ratio <= 1:
-            raise DatasetError(f"label_ratio is a share in (0, 1], got {label_ratio}")
+            raise DatasetError(f"label_ratio must lie in (0, 1], got {label_ratio}")
         self.split, self.subset, self.layout = split, subset, layout
         self.exclude, self.label_ratio, self.label_seed = exclude, label_ratio, label_seed
         self._check_subset()
-        # The clips lie in memory-mapped files: there is nothing to serialise for the workers.
+        # Workers share the memory-mapped files, so there is nothing to serialise for them.
         super().__init__(
             ann_file,
             pipeline=pipeline,
@@ -96,7 +101,7 @@ class SignPoseDataset(BaseActionDataset):
 
     @property
     def files(self) -> list[str]:
-        """The files that the clips come from."""
+        """The files of the clips."""
         return [self.ann_file] if isinstance(self.ann_file, str) else list(self.ann_file)
 
     @property
@@ -107,7 +112,7 @@ class SignPoseDataset(BaseActionDataset):
 
     @property
     def num_frames(self) -> np.ndarray:
-        """Frames of each clip as the files have it, int64 [len(self)]."""
+        """Frames of each clip in the files, int64 [len(self)]."""
         self.full_init()
         numbers = np.asarray(self.data_list)
         frames = np.empty(len(numbers), np.int64)
@@ -117,7 +122,7 @@ class SignPoseDataset(BaseActionDataset):
         return frames
 
     def load_data_list(self) -> np.ndarray:
-        """Open the files and choose clips; returns their numbers, int64 [clips]."""
+        """Open the files and return the indices of the chosen clips, int64 [clips]."""
         self._poses = [self._open(path) for path in self.files]
         sizes = [len(poses) for poses in self._poses]
         self._file = np.repeat(np.arange(len(sizes)), sizes)
@@ -125,20 +130,20 @@ class SignPoseDataset(BaseActionDataset):
         ids = self._all_ids()
         self._label = np.concatenate([poses.label for poses in self._poses])
         classes = self._class_list()
-        ids = self._find_in_videos(ids)
+        ids = self._add_cuts(ids)
         chosen, self._label = self._choose(ids, self._label, classes)
         if self.exclude is not None:
-            found, chosen = len(chosen), leave_out(chosen, ids, self.exclude)
-            self._log(f"{self._name()}: {found - len(chosen)} clips of {self.exclude} left out")
-        self._settle_classes(classes, ids, chosen)
+            total, chosen = len(chosen), leave_out(chosen, ids, self.exclude)
+            self._log(f"{self._name()}: {total - len(chosen)} clips of {self.exclude} left out")
+        self._set_classes(classes, ids, chosen)
         if self.label_ratio is not None:
             chosen = stratified_share(chosen, self._label, self.label_ratio, self.label_seed)
         if not len(chosen):
-            raise DatasetError(f"{self._name()}: no clip of it is in {', '.join(self.files)}")
+            raise DatasetError(f"{self._name()}: has no clip in {', '.join(self.files)}")
         return chosen
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
-        """One clip's ``results``, see the class; the arrays are the caller's own."""
+        """Return a clip's ``results`` (see the class); its arrays are not shared."""
         self.full_init()
         if not -len(self) <= idx < len(self):
             raise IndexError(f"no clip {idx}: the dataset has {len(self)}")
@@ -156,35 +161,35 @@ class SignPoseDataset(BaseActionDataset):
         return info
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """The clip's class, for mmengine's ``ClassBalancedDataset``."""
+        """Return the clip's class, for mmengine's ``ClassBalancedDataset``."""
         return [int(self.labels[idx])]
 
-    # -- what a benchmark changes ----------------------------------------------------------------
+    # ---- overridden by benchmarks --------------------------------------------------------------
 
     def _check_subset(self) -> None:
         if self.subset is not None:
             raise DatasetError(
-                f"{type(self).__name__} has no subset {self.subset!r}: subsets belong to "
-                "benchmarks (WLASLPose, MSASLPose, NMFsCSLPose, SLR500Pose)"
+                f"{type(self).__name__} has no subset {self.subset!r}: only benchmarks have them "
+                "(WLASLPose, MSASLPose, NMFsCSLPose, SLR500Pose)"
             )
 
     def _class_list(self) -> list[str]:
-        """The files' class names; several files must agree."""
+        """Return the files' class names; several files must agree."""
         return common_class_list(self.files, [poses.glosses for poses in self._poses])
 
-    def _find_in_videos(self, ids: Sequence[str]) -> Sequence[str]:
-        """The names of all clips, with those that are to be cut out of longer ones added."""
+    def _add_cuts(self, ids: Sequence[str]) -> Sequence[str]:
+        """Return the ids of all clips, including those that are cut out of longer ones."""
         return ids
 
     def _choose(
         self, ids: Sequence[str], label: np.ndarray, classes: list[str]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers of the chosen clips, and the label of every clip."""
+        """Return the indices of the chosen clips, and the label of every clip."""
         for path, poses in zip(self.files, self._poses):
             self._check_split(path, poses)
         return np.arange(len(ids)), label
 
-    # -- common ----------------------------------------------------------------------------------
+    # ---- files, ids and classes ----------------------------------------------------------------
 
     def _name(self) -> str:
         return f"{type(self).__name__} split '{self.split}'" if self.split else type(self).__name__
@@ -202,16 +207,15 @@ class SignPoseDataset(BaseActionDataset):
     def _check_split(self, path: str, poses: PoseStore | PosePickle) -> None:
         if self.split is None or isinstance(poses, PosePickle):
             return
-        wanted = self.SPLITS.get(self.split, (self.split,))
-        if poses.split not in wanted:
+        if poses.split not in self.SPLITS.get(self.split, (self.split,)):
             has = f"split '{poses.split}'" if poses.split else "a split without a name"
             raise DatasetError(
                 f"{path}: holds {has}, not '{self.split}'; give that split's store, or split=None"
             )
 
     def _all_ids(self) -> Sequence[str]:
-        """The names of the files' clips; a file's own differ already."""
-        if len(self._poses) == 1:
+        """Return the ids of the files' clips, which must be unique."""
+        if len(self._poses) == 1:  # unique within a file
             return self._poses[0].ids
         ids = [name for poses in self._poses for name in poses.ids]
         self._check_unique(ids)
@@ -228,19 +232,19 @@ class SignPoseDataset(BaseActionDataset):
                     )
                 seen[name] = number
 
-    def _settle_classes(self, classes: list[str], ids: Sequence[str], chosen: np.ndarray) -> None:
-        """Fix the number of classes and their names, and check the labels against them."""
+    def _set_classes(self, classes: list[str], ids: Sequence[str], chosen: np.ndarray) -> None:
+        """Set the number of classes and their names, and check the labels against them."""
         names = list(self._metainfo.setdefault("classes", classes))
         if self.num_classes is None:
             self.num_classes = len(names)
-        outside = self._label[chosen] >= min(self.num_classes, len(names))
+        limit = min(self.num_classes, len(names))
+        outside = self._label[chosen] >= limit
         if outside.any():
             number = int(chosen[outside.argmax()])
             raise DatasetError(
                 f"{self.files[self._file[number]]}: clip '{ids[number]}' has label "
-                f"{self._label[number]}, outside the class list of "
-                f"{min(self.num_classes, len(names))}; give the class list and num_classes that "
-                "the clips were labelled with"
+                f"{self._label[number]}, outside the class list of {limit}; give the class list "
+                "and num_classes that the clips were labelled with"
             )
 
     def _load_metainfo(self, *args: Any, **kwargs: Any) -> dict:

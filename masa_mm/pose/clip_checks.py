@@ -1,23 +1,23 @@
-"""What makes a clip one that nothing can be learnt from."""
+"""Checks that find clips nothing can be learnt from."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from masa_mm.pose.skeleton import BODY, LEFT_HAND, RIGHT_HAND
 
-# A wrist ten images away is not a pose but a pixel coordinate that was never normalised.
+# Limits of body coordinates, in image sizes. Larger ones are pixels that were not normalised;
+# smaller ones are normalised coordinates that were taken for pixels.
 MAX_BODY_COORDINATE = 10.0
-# A body in a hundredth of the image is one whose shares of the image were taken for pixels.
 MIN_BODY_COORDINATE = 0.01
 _HANDS = slice(RIGHT_HAND.start, LEFT_HAND.start + LEFT_HAND.num_joints)
 
 
 class BadClip(NamedTuple):
-    """A clip that a store cannot take: what is wrong with it and what mends it."""
+    """A clip that a store refuses: its id, what is wrong and the remedy."""
 
     id: str
     problem: str
@@ -37,34 +37,45 @@ def clip_problems(
     part_coordinates: bool = True,
     earlier: Collection[str] = (),
 ) -> tuple[np.ndarray, list[BadClip]]:
-    """Which clips nothing can be learnt from, whole arrays at once.
+    """Find the unusable clips among several, with whole-array operations.
 
     Args:
-        keypoint: [F, 49, 2], clips end to end.
-        score: [F, 49].
-        num_frames: frames of each clip [clips].
-        ids: a name a clip.
-        label: [clips].
-        num_classes: of the class list.
-        part_coordinates: whether ``keypoint`` is to be in part coordinates; else it is in pixels.
-        earlier: names that clips before these have taken.
+        keypoint (np.ndarray): [F, 49, 2], the clips' frames concatenated.
+        score (np.ndarray): [F, 49].
+        num_frames (np.ndarray): Frames of each clip, [clips].
+        ids (Sequence[str]): Id of each clip.
+        label (np.ndarray): [clips].
+        num_classes (int): Length of the class list.
+        part_coordinates (bool): Whether ``keypoint`` should be in part coordinates, else pixels.
+        earlier (Collection[str]): Ids of clips checked before, which must not occur again.
 
     Returns:
-        bool [clips], True = bad, and the bad clips in order, each named once, with its first
-        problem.
+        tuple[np.ndarray, list[BadClip]]: Bool [clips], True = bad, and the bad clips in order, each
+        with its first problem.
     """
-    some_frame = _SomeFrame(num_frames)
+
+    def in_some_frame(frames: np.ndarray) -> np.ndarray:
+        """Reduce bool [F] to [clips] by any(); also right for clips without frames."""
+        count = np.concatenate([[0], frames.cumsum()])[offset]
+        return count[1:] > count[:-1]
+
+    offset = np.concatenate([[0], num_frames.cumsum()])
+    finite = np.isfinite(keypoint).all(axis=(1, 2)) & np.isfinite(score).all(axis=1)
     checks = [
         (num_frames == 0, "it has no frames", "leave it out"),
         (
-            some_frame(~np.isfinite(keypoint).all((1, 2)) | ~np.isfinite(score).all(1)),
+            in_some_frame(~np.asarray(finite)),
             "it has joints that are NaN or infinite",
-            "mark missing joints by score 0 or leave it out",
+            "give missing joints the score 0 or leave it out",
         ),
-        (some_frame((score < 0).any(1)), "it has scores below 0", "scores are 0 (absent) or more"),
         (
-            ~some_frame((score[:, _HANDS] > 0).any(1)),
-            "it has not one visible hand in any frame",
+            in_some_frame(score.min(axis=1, initial=0) < 0),
+            "it has scores below 0",
+            "scores are 0 (absent) or more",
+        ),
+        (
+            ~in_some_frame(score[:, _HANDS].max(axis=1, initial=0) > 0),
+            "it has no visible hand in any frame",
             "leave it out or extract its poses again",
         ),
         (
@@ -75,49 +86,38 @@ def clip_problems(
         (
             _repeated(ids, earlier),
             "an earlier clip has the same id",
-            "give every clip an id of its own",
+            "give every clip a unique id",
         ),
     ]
     if part_coordinates:
-        checks += _unit_checks(keypoint[:, BODY.joints], score[:, BODY.joints], some_frame)
-    found: dict[int, BadClip] = {}
+        checks += _unit_checks(keypoint[:, BODY.joints], score[:, BODY.joints], in_some_frame)
+    problems: dict[int, BadClip] = {}
     for mask, problem, remedy in checks:
         for index in np.flatnonzero(mask).tolist():
-            found.setdefault(index, BadClip(ids[index], problem, remedy))
+            problems.setdefault(index, BadClip(ids[index], problem, remedy))
     bad = np.zeros(len(ids), bool)
-    bad[list(found)] = True
-    return bad, [found[index] for index in sorted(found)]
+    bad[list(problems)] = True
+    return bad, [problems[index] for index in sorted(problems)]
 
 
 def _unit_checks(
-    body: np.ndarray, score: np.ndarray, some_frame: _SomeFrame
+    body: np.ndarray, score: np.ndarray, in_some_frame: Callable[[np.ndarray], np.ndarray]
 ) -> list[tuple[np.ndarray, str, str]]:
-    """Bodies much larger or smaller than the image were divided once too seldom or too often."""
-    reach = np.abs(body).max(2)
+    """Find bodies that were not divided by the image's size, or divided twice."""
+    reach, visible = np.abs(body).max(axis=2), score > 0
+    large_enough = visible & (reach >= MIN_BODY_COORDINATE)
     return [
         (
-            some_frame((reach > MAX_BODY_COORDINATE).any(1)),
+            in_some_frame(reach.max(axis=1) > MAX_BODY_COORDINATE),
             f"its body lies more than {MAX_BODY_COORDINATE:g} image sizes away, as pixels do",
             "convert them as pixels (--units pixels), or with masa_mm.pose.crop.crop_parts",
         ),
         (
-            some_frame((score > 0).any(1))
-            & ~some_frame(((reach >= MIN_BODY_COORDINATE) & (score > 0)).any(1)),
-            "its body lies in a hundredth of the image, as shares of it taken for pixels do",
+            in_some_frame(visible.max(axis=1)) & ~in_some_frame(large_enough.max(axis=1)),
+            "its body lies within 1 % of the image, like normalised coordinates read as pixels",
             "give pixels, or say that they were divided by the image's size",
         ),
     ]
-
-
-class _SomeFrame:
-    """Whether each clip has one of the marked frames; also right for clips without frames."""
-
-    def __init__(self, num_frames: np.ndarray) -> None:
-        self.offset = np.concatenate([[0], num_frames.cumsum()])
-
-    def __call__(self, marked: np.ndarray) -> np.ndarray:
-        before = np.concatenate([[0], marked.cumsum()])[self.offset]
-        return before[1:] > before[:-1]
 
 
 def _repeated(ids: Sequence[str], earlier: Collection[str]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Reading files that others wrote: arrays, JSON and tables, nothing of which is executed."""
+"""Readers of untrusted files: text, JSON, tables and arrays. Nothing in them is executed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from masa_mm.errors import UserError
 
-# What a file begins with that is not what its name promises.
+# Kinds of files, by their first bytes, that are often given instead of a text file.
 _KINDS = {
     b"PK\x03\x04": "a zip archive; unpack it and give what is in it",
     b"\x1f\x8b": "gzip-compressed; unpack it first",
@@ -27,42 +27,41 @@ _KINDS = {
 def require_file(path: str | os.PathLike, missing: str = "no such file") -> None:
     """Refuse a path that is no file.
 
+    Args:
+        path (str | os.PathLike): Path to check.
+        missing (str): Message if nothing is there.
+
     Raises:
-        FileNotFoundError: it is a folder, or nothing is there: then the error says ``missing``.
+        FileNotFoundError: If the path is a folder or does not exist.
     """
     if Path(path).is_dir():
-        raise FileNotFoundError(f"{path}: a folder; give a file")
+        raise FileNotFoundError(f"{path}: is a folder; give a file")
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: {missing}")
 
 
 def foreign_kind(beginning: bytes) -> str | None:
-    """What data is that should be text, by its first bytes, and the remedy; None: it may be text.
-
-    >>> foreign_kind(b"PK\\x03\\x04...")
-    'a zip archive; unpack it and give what is in it'
-    """
-    return next((what for magic, what in _KINDS.items() if beginning.startswith(magic)), None)
+    """Tell from its first bytes what a non-text file is, and the remedy; None if it may be text."""
+    return next((kind for magic, kind in _KINDS.items() if beginning.startswith(magic)), None)
 
 
 class SourceError(UserError):
-    """A source that cannot be read; the message is one line naming file and remedy."""
+    """A source cannot be read; the message is one line that names file and remedy."""
 
 
 def read_text(path: str | os.PathLike) -> str:
-    """A text file, with or without a byte order mark.
+    """Read a text file, with or without a byte order mark.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        SourceError: it is no text; says what it is where that can be told.
+        FileNotFoundError: If there is no such file.
+        SourceError: If it is no text; names what it is, if known.
     """
-    with open_text(path) as file:
+    with _open_text(path) as file:
         return file.read()
 
 
 @contextmanager
-def open_text(path: str | os.PathLike) -> Iterator[TextIO]:
-    """A text file to be read piece by piece; raises as :func:`read_text`."""
+def _open_text(path: str | os.PathLike) -> Iterator[TextIO]:
     require_file(path)
     with open(path, "rb") as file:
         kind = foreign_kind(file.read(8))
@@ -76,11 +75,11 @@ def open_text(path: str | os.PathLike) -> Iterator[TextIO]:
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """A JSON file.
+    """Read a JSON file.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        SourceError: it is no JSON, or is cut short.
+        FileNotFoundError: If there is no such file.
+        SourceError: If it is no JSON, or is truncated.
     """
     text = read_text(path)
     try:
@@ -92,21 +91,22 @@ def read_json(path: str | os.PathLike) -> Any:
 
 
 def read_table(path: str | os.PathLike) -> Iterator[dict[str, str]]:
-    """The rows of a CSV file with a line of column names, one after the other.
+    """Iterate over the rows of a CSV file that starts with a line of column names.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        SourceError: it is no text, has no rows, or a row of another length; names the line.
+        FileNotFoundError: If there is no such file.
+        SourceError: If it is no text, has no rows, or a row has another length; names the line.
     """
-    with open_text(path) as file:
+    with _open_text(path) as file:
         reader = csv.DictReader(file, skipinitialspace=True)
-        row = None
+        row: dict[str, str] | None = None
         try:
             for row in reader:
                 if None in row or None in row.values():
+                    columns = len(reader.fieldnames or ())
                     raise SourceError(
-                        f"{path}: line {reader.line_num} has not the {len(reader.fieldnames)} "
-                        "columns of the first line; was it cut short? copy it again"
+                        f"{path}: line {reader.line_num} does not have the {columns} columns of "
+                        "the first line; if the file is truncated, copy it again"
                     )
                 yield row
         except csv.Error as error:
@@ -118,11 +118,11 @@ def read_table(path: str | os.PathLike) -> Iterator[dict[str, str]]:
 
 
 def read_arrays(path: str | os.PathLike) -> np.ndarray | dict[str, np.ndarray]:
-    """The array of an ``.npy`` or the arrays of an ``.npz`` file, without unpickling anything.
+    """Read the array of an ``.npy`` or the arrays of an ``.npz`` file, without unpickling.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        SourceError: it is neither, is damaged, or holds objects.
+        FileNotFoundError: If there is no such file.
+        SourceError: If it is neither, is damaged, or holds objects.
     """
     require_file(path)
     try:
@@ -131,7 +131,7 @@ def read_arrays(path: str | os.PathLike) -> np.ndarray | dict[str, np.ndarray]:
             return content
         with content as file:
             return {key: file[key] for key in file.files}
-    except Exception:  # a dozen kinds of numpy, zipfile and zlib, whatever is damaged
+    except Exception:  # damaged files raise a dozen classes of numpy, zipfile and zlib
         raise SourceError(
             f"{path}: not a complete {Path(path).suffix.lstrip('.') or 'npz'} file of plain "
             "arrays; copy it again"
@@ -139,7 +139,7 @@ def read_arrays(path: str | os.PathLike) -> np.ndarray | dict[str, np.ndarray]:
 
 
 def has_array(path: str | os.PathLike, name: str) -> bool:
-    """Whether a file is an ``.npz`` with an array of that name; False also for damaged ones."""
+    """Return whether a file is a readable ``.npz`` with an array of that name."""
     try:
         with zipfile.ZipFile(path) as archive:
             return f"{name}.npy" in archive.namelist()
@@ -148,11 +148,11 @@ def has_array(path: str | os.PathLike, name: str) -> bool:
 
 
 def read_npz(path: str | os.PathLike, keys: Iterable[str]) -> dict[str, np.ndarray]:
-    """The named arrays of an ``.npz`` file, read without unpickling anything.
+    """Read named arrays of an ``.npz`` file, without unpickling.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        SourceError: it is no npz file, is damaged, or lacks an array.
+        FileNotFoundError: If there is no such file.
+        SourceError: If it is no npz file, is damaged, or lacks an array.
     """
     arrays = read_arrays(path)
     if not isinstance(arrays, dict):
@@ -167,31 +167,30 @@ def read_npz(path: str | os.PathLike, keys: Iterable[str]) -> dict[str, np.ndarr
 
 
 def read_class_list(path: str | os.PathLike) -> list[str]:
-    """Class names in the order of their labels: a line each, or "label<TAB>name" lines in order.
+    """Read class names in label order: one name or one "label<TAB>name" per line.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        SourceError: it is empty, no text, or its labels are not 0, 1, 2, ... in order; or it names
-            a class twice.
+        FileNotFoundError: If there is no such file.
+        SourceError: If it is empty or no text, names a class twice, or its labels are not
+            0, 1, 2, ... in order.
     """
     require_file(path, "no such class list")
     names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not names:
-        raise SourceError(f"{path}: an empty class list; give a class name a line")
-    places: dict[str, int] = {}
+        raise SourceError(f"{path}: an empty class list; give one class name per line")
     if all("\t" in name for name in names):
-        labels, names = zip(*(name.split("\t", 1) for name in names))
-        for line, label in enumerate(labels):
-            if label.strip() != str(line):
+        for line, name in enumerate(names):
+            label, names[line] = (text.strip() for text in name.split("\t", 1))
+            if label != str(line):
                 raise SourceError(
                     f"{path}: line {line + 1} has label {label}, expected {line}; "
                     "sort the class list by label, from 0"
                 )
-    names = [name.strip() for name in names]
+    first_line: dict[str, int] = {}
     for line, name in enumerate(names):
-        if (first := places.setdefault(name, line)) != line:
+        if (first := first_line.setdefault(name, line)) != line:
             raise SourceError(
-                f"{path}: lines {first + 1} and {line + 1} are both '{name}'; give each class a "
-                "name of its own"
+                f"{path}: lines {first + 1} and {line + 1} are both '{name}'; class names must be "
+                "unique"
             )
     return names

@@ -1,8 +1,7 @@
-"""Reading pickles of arrays without executing anything that they say.
+"""Safe reader of pickles that contain arrays and plain containers.
 
-A pickle is a program: it names functions and calls them. This unpickler finds only what numpy
-arrays, numpy scalars and plain containers are made of, so that a pickle can build data and nothing
-else; any other name stops it before it is looked up.
+A pickle can call any function by name. This unpickler resolves only the names that numpy arrays,
+numpy scalars and plain containers need, and stops at any other name before it is imported.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _FROM_BUFFER = np.empty(1).__reduce_ex__(5)[0]
 
 
 def _latin1(text: str, encoding: str) -> bytes:
-    """How protocols up to 2 spell bytes; other codecs are not needed, some are no text codecs."""
+    """Decode bytes as pickle protocols up to 2 store them; refuse every other codec."""
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"the codec '{encoding}'")
     return _codecs.encode(text, "latin1")
@@ -62,12 +61,12 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 
 
 class UnsafePickleError(UserError, pickle.UnpicklingError):
-    """A pickle that holds more than arrays and plain containers, or is no whole pickle."""
+    """A pickle contains more than arrays and plain containers, or is damaged."""
 
 
 class _DataUnpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, also: Mapping[tuple[str, str], Any] | None) -> None:
-        super().__init__(file)
+    def __init__(self, data: bytes, also: Mapping[tuple[str, str], Any] | None) -> None:
+        super().__init__(io.BytesIO(data))
         self._allowed = _ALLOWED | dict(also or {})
 
     def find_class(self, module: str, name: str) -> Any:
@@ -84,14 +83,14 @@ def load_pickle(path: str | os.PathLike, also: Mapping[tuple[str, str], Any] | N
     """Read a pickle of numpy arrays, numpy scalars, plain containers, numbers and strings.
 
     Args:
-        path: the file.
-        also: (module, name) -> what to use for it, of further names that the pickle may hold. These
-            are called with whatever the file says, and must be safe with it.
+        path (str | os.PathLike): The file.
+        also (Mapping, optional): Further allowed names, (module, name) -> object to use. The file
+            chooses the arguments of these callables, so they must be safe with any.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        UnsafePickleError: it holds anything else (nothing of it was executed), is cut short or is
-            no pickle; one line naming the file and the remedy.
+        FileNotFoundError: If there is no such file.
+        UnsafePickleError: If it contains anything else (which is not executed), is truncated or is
+            no pickle.
     """
     require_file(path)
     with open(path, "rb") as file:
@@ -103,17 +102,17 @@ def loads_pickle(
     name: str | os.PathLike = "pickle",
     also: Mapping[tuple[str, str], Any] | None = None,
 ) -> Any:
-    """As :func:`load_pickle`, from bytes; ``name`` is what errors call them."""
+    """Read a pickle from bytes, see :func:`load_pickle`; errors call it ``name``."""
     kind = None if data.startswith(b"\x80") else foreign_kind(data)
     if kind:
         raise UnsafePickleError(f"{name}: not a pickle but {kind}")
     try:
-        return _DataUnpickler(io.BytesIO(data), also).load()
+        return _DataUnpickler(data, also).load()
     except pickle.UnpicklingError as error:
         if str(error).startswith(("'", "the codec", "a reference")):
             raise UnsafePickleError(
-                f"{name}: holds {error}, more than arrays and plain containers, and was not read; "
-                "save it again with plain lists, dicts and numpy arrays"
+                f"{name}: holds {error}, which is more than arrays and plain containers, and was "
+                "not read; save it again with plain lists, dicts and numpy arrays"
             ) from None
         raise _damaged(name, error) from None
     except (
@@ -132,4 +131,4 @@ def loads_pickle(
 
 
 def _damaged(name: str | os.PathLike, error: Exception) -> UnsafePickleError:
-    return UnsafePickleError(f"{name}: not a whole pickle ({in_one_line(error)}); copy it again")
+    return UnsafePickleError(f"{name}: not a complete pickle ({in_one_line(error)}); copy it again")

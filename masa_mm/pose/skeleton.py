@@ -1,4 +1,4 @@
-"""The 49 joints of a sign pose and how they are grouped, as plain data.
+"""The 49 joints of a sign pose, their parts, and the joint layouts of pose estimators.
 
 Joint order (MASA, section III-A; layout name ``sign49``): right hand 0..20, left hand 21..41,
 upper body 42..48. Hand joints run wrist, thumb, index, middle, ring, little, four each from
@@ -38,10 +38,10 @@ NUM_JOINTS = len(SIGN49_JOINTS)
 
 
 class Part(NamedTuple):
-    """A group of joints with a graph of its own.
+    """A group of joints with its own graph.
 
-    ``edges`` and ``sub_parts`` are in part-local joint numbers; edges point inward, from
-    the tip to the centre.
+    ``edges`` and ``sub_parts`` use part-local joint numbers. Edges point from the tips to the
+    centre.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Part(NamedTuple):
 _HAND_EDGES = tuple(
     (joint, joint - 1 if joint % 4 != 1 else 0) for joint in range(1, len(HAND_JOINTS))
 )
-# Five fingers, then the palm, which holds them together.
+# Five fingers, then the palm, which connects them.
 _HAND_SUB_PARTS = (
     (2, 3, 4),
     (6, 7, 8),
@@ -88,15 +88,14 @@ PARTS = (
 )
 RIGHT_HAND, LEFT_HAND, BODY = PARTS
 
-# Wrist of the body and root of the hand are one joint seen twice: the edges that join a
-# whole-skeleton graph.
+# Edges between each hand's root and the body's wrist, which are the same joint detected twice.
 WRIST_LINKS = ((RIGHT_HAND.start, BODY.start + 6), (LEFT_HAND.start, BODY.start + 3))
-# Body joints that change places in the mirror image of a signer, in part-local numbers.
+# Pairs of left and right body joints, in part-local numbers.
 BODY_MIRROR_PAIRS = ((1, 4), (2, 5), (3, 6))
 
 
 def graph_layout() -> dict:
-    """The whole 49-joint graph in the form that ``mmaction.models.utils.Graph`` takes as layout."""
+    """Return the graph of the 49 joints as a layout of ``mmaction.models.utils.Graph``."""
     inward = [(part.start + i, part.start + j) for part in PARTS for i, j in part.edges] + list(
         WRIST_LINKS
     )
@@ -104,26 +103,21 @@ def graph_layout() -> dict:
 
 
 class SourceLayout(NamedTuple):
-    """Where a pose estimator keeps each of the 49 joints, in its own joint numbers.
+    """The joint numbers of a pose estimator for the 49 joints.
 
     ``right_hand`` and ``left_hand`` list 21 numbers in :data:`HAND_JOINTS` order, ``body`` 7 in
-    :data:`BODY_JOINTS` order; None stands for a joint (or a whole part) that the source lacks.
+    :data:`BODY_JOINTS` order. None stands for a joint that the source lacks.
     """
 
     num_joints: int
-    right_hand: Sequence[int] | None
-    left_hand: Sequence[int] | None
-    body: Sequence[int | None] | None
+    right_hand: Sequence[int | None]
+    left_hand: Sequence[int | None]
+    body: Sequence[int | None]
 
     @property
     def indices(self) -> tuple[int, ...]:
-        """The source's joint number of each of the 49; -1 = the source lacks it."""
-        parts = (self.right_hand, self.left_hand, self.body)
-        numbers = [
-            number
-            for part, numbers in zip(PARTS, parts)
-            for number in (numbers if numbers is not None else [None] * part.num_joints)
-        ]
+        """The source's joint number of each of the 49, -1 if it lacks the joint."""
+        numbers = (*self.right_hand, *self.left_hand, *self.body)
         return tuple(-1 if number is None else number for number in numbers)
 
     @property
@@ -132,11 +126,11 @@ class SourceLayout(NamedTuple):
         return tuple(name for name, i in zip(SIGN49_JOINTS, self.indices) if i < 0)
 
 
-# OpenPose's and MediaPipe's body joints that are among the 49, in :data:`BODY_JOINTS` order.
+# The body joints of OpenPose and MediaPipe in BODY_JOINTS order.
 _BODY_25 = (0, 5, 6, 7, 2, 3, 4)
 _BLAZE_POSE = (0, 11, 13, 15, 12, 14, 16)
 
-# To add a source, add one entry. "Left" and "right" are the signer's own.
+# To add a source, add one entry. "Left" and "right" are the signer's.
 SOURCE_LAYOUTS: dict[str, SourceLayout] = {
     "sign49": SourceLayout(49, range(0, 21), range(21, 42), range(42, 49)),
     # MMPose's 133: 17 body, 6 feet, 68 face, left hand, right hand.
@@ -146,8 +140,8 @@ SOURCE_LAYOUTS: dict[str, SourceLayout] = {
     "mediapipe_holistic_upper": SourceLayout(
         53, range(32, 53), range(11, 32), (0, 1, 3, 5, 2, 4, 6)
     ),
-    # Two hands, left then right. The hands' own wrists stand for the body's: so the hands keep
-    # their place in the image.
+    # Left hand, right hand. The hands' wrists also serve as the body's, which keeps the hands'
+    # position in the image.
     "mediapipe_hands": SourceLayout(
         42, range(21, 42), range(0, 21), (None, None, None, 0, None, None, 21)
     ),
@@ -165,10 +159,10 @@ SOURCE_LAYOUTS: dict[str, SourceLayout] = {
 
 
 def source_layout(name: str) -> SourceLayout:
-    """The layout of that name.
+    """Return the layout of a name.
 
     Raises:
-        KeyError: there is none; names those there are.
+        MissingKeyError: If there is none; lists the known names.
     """
     if name not in SOURCE_LAYOUTS:
         raise MissingKeyError(f"no joint layout '{name}'; there are {', '.join(SOURCE_LAYOUTS)}")
@@ -176,7 +170,7 @@ def source_layout(name: str) -> SourceLayout:
 
 
 class NamedLayout(NamedTuple):
-    """What a source that names its joints calls each of the 49.
+    """The names of the 49 joints in a source that names its joints.
 
     ``right_hand`` and ``left_hand`` are 21 names in :data:`HAND_JOINTS` order, ``body`` 7 in
     :data:`BODY_JOINTS` order.
@@ -188,7 +182,7 @@ class NamedLayout(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The source's name of each of the 49."""
+        """The source's name of each of the 49 joints."""
         return (*self.right_hand, *self.left_hand, *self.body)
 
 
@@ -220,7 +214,7 @@ _SPOTER_HAND = (
     ),
 )
 
-# To add a naming, add one entry. A name of the .pose format is "component/point".
+# To add a source, add one entry. A name of the .pose format is "component/point".
 NAMED_LAYOUTS: dict[str, NamedLayout] = {
     "pose_format_holistic": NamedLayout(
         _prefixed("RIGHT_HAND_LANDMARKS/", *_MEDIAPIPE_HAND),
@@ -247,21 +241,17 @@ NAMED_LAYOUTS: dict[str, NamedLayout] = {
 
 
 def describe_joints(names: Sequence[str]) -> str:
-    """Joints of the 49 in words: a part of which all are meant is named as a whole.
+    """List joints of the 49 in words; a complete part is listed by its name.
 
-    >>> describe_joints([*SIGN49_JOINTS[:21], "nose"])
-    'the whole right_hand, nose'
+    Example:
+        >>> describe_joints([*SIGN49_JOINTS[:21], "nose"])
+        'the whole right_hand, nose'
     """
-    words, left = [], set(names)
+    words: list[str] = []
     for part in PARTS:
         joints = SIGN49_JOINTS[part.joints]
-        if left.issuperset(joints):
+        if set(names).issuperset(joints):
             words.append(f"the whole {part.name}")
         else:
-            words += [name for name in joints if name in left]
+            words += [name for name in joints if name in names]
     return ", ".join(words)
-
-
-def missing_joints(name: str) -> tuple[str, ...]:
-    """Names of the joints of the 49 that the source layout of that name lacks."""
-    return source_layout(name).missing

@@ -1,7 +1,7 @@
-"""The pose store: all clips of a split in one memory-mapped ``.safetensors`` file.
+"""Pose store: all clips of a split in one memory-mapped ``.safetensors`` file.
 
-What is in it says :mod:`.store_format`; :mod:`.store_writer` makes it, :mod:`.clip_checks` says
-which clips it takes. Their names may be imported from here.
+:mod:`masa_mm.pose.store_format` defines the format, :mod:`masa_mm.pose.store_writer` writes it.
+Their public names can also be imported from here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from masa_mm.pose.clip_checks import BadClip, clip_problems
-from masa_mm.pose.clip_names import ClipNames
 from masa_mm.pose.files import require_file
 from masa_mm.pose.skeleton import NUM_JOINTS
 from masa_mm.pose.store_format import (
@@ -25,6 +24,7 @@ from masa_mm.pose.store_format import (
     READABLE,
     VERSION,
     BadClipsError,
+    ClipNames,
     PoseStoreError,
     clip_hash,
 )
@@ -47,19 +47,21 @@ __all__ = [
     "write_store",
 ]
 
+_CONVERT_AGAIN = "make the store again with tools/data/convert.py"
+
 
 class PoseStore:
-    """An open store. Its arrays are views of the file, shared by all processes that map it.
+    """An open store, whose arrays are views of the file and shared by all processes.
 
-    Opening reads the header and the per-clip arrays and checks them; the joints themselves are
-    only mapped (:meth:`check` reads them all). Pickling keeps the path: a worker opens it again.
+    Opening reads and checks the header and the per-clip arrays. Keypoints are only mapped;
+    :meth:`check` reads them all. A pickled store keeps its path and is opened again.
 
     Args:
-        path (str): the ``.safetensors`` file.
+        path (str | os.PathLike): The ``.safetensors`` file.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        PoseStoreError: it is no pose store, is cut short, or is of another version or layout.
+        FileNotFoundError: If there is no such file.
+        PoseStoreError: If it is no pose store, is truncated, or has another version or layout.
 
     Example:
         >>> store = PoseStore('wlasl_train.safetensors')
@@ -109,10 +111,10 @@ class PoseStore:
         return np.diff(self.offset)
 
     def clip(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Views of one clip in the stored dtype: ``keypoint`` [T, 49, 2], ``score`` [T, 49].
+        """Return a clip's ``keypoint`` [T, 49, 2] and ``score`` [T, 49] as views, as stored.
 
         Raises:
-            IndexError: there is no such clip.
+            IndexError: If there is no such clip.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"{self.path}: no clip {index}, it has {len(self)}")
@@ -120,14 +122,14 @@ class PoseStore:
         return self.keypoint[frames], self.keypoint_score[frames]
 
     def info(self, index: int) -> dict[str, Any]:
-        """One clip as MMAction2's ``results``: see :class:`SignPoseDataset`.
+        """Return a clip as MMAction2's ``results``; see :class:`SignPoseDataset` for the keys.
 
         Raises:
-            PoseStoreError: a joint of it is NaN or infinite.
+            PoseStoreError: If one of its joints is NaN or infinite.
         """
         keypoint, score = self.clip(index)
-        # One NaN or infinity anywhere makes the sum one; the arrays are small and in the cache.
         keypoint, score = keypoint.astype(np.float32), score.astype(np.float32)
+        # The sum is finite only if all values are; cheaper than testing each.
         if not np.isfinite(keypoint.sum() + score.sum()):
             raise self._error(
                 f"clip '{self.ids[index]}' has joints that are NaN or infinite", _CONVERT_AGAIN
@@ -144,14 +146,14 @@ class PoseStore:
             signer=int(self.signer[index]),
             layout=LAYOUT,
             normalization=NORMALIZATION,
-            img_shape=(1, 1),  # coordinates are in units of the crop's side
+            img_shape=(1, 1),  # the unit of the coordinates is a crop's side
         )
 
     def check(self) -> None:
-        """Read every joint and refuse what :func:`write_store` would refuse.
+        """Read all keypoints and apply the checks of :func:`write_store`.
 
         Raises:
-            BadClipsError: names the clips.
+            BadClipsError: If there are bad clips; names them.
         """
         _, bad = clip_problems(
             self.keypoint,
@@ -164,7 +166,7 @@ class PoseStore:
         if bad:
             raise BadClipsError(self.path, bad)
 
-    def _error(self, problem: str, remedy: str) -> PoseStoreError:
+    def _error(self, problem: str, remedy: str = _CONVERT_AGAIN) -> PoseStoreError:
         return PoseStoreError(f"{self.path}: {problem}; {remedy}")
 
     def _read_metadata(self, metadata: dict[str, str]) -> dict[str, Any]:
@@ -176,32 +178,40 @@ class PoseStore:
             raise self._error(
                 "a safetensors file, but not a pose store", "make one with tools/data/convert.py"
             )
-        wanted = dict(version=READABLE, layout=(LAYOUT,), normalization=(NORMALIZATION,))
-        for key, known in wanted.items():
+        supported = dict(version=READABLE, layout=(LAYOUT,), normalization=(NORMALIZATION,))
+        for key, known in supported.items():
             if values.get(key) not in known:
                 raise self._error(
                     f"{key} is {values.get(key)!r}, this release of masa_mm reads "
-                    f"{' and '.join(map(repr, known))}",
-                    _CONVERT_AGAIN,
+                    f"{' and '.join(map(repr, known))}"
                 )
-        for key, kind in dict(source=str, split=str, glosses=list).items():
-            setattr(self, key, self._value(values, key, kind))
-        self._check_strings(self.glosses, "glosses")
+        self.source = self._value(values, "source", str)
+        self.split = self._value(values, "split", str)
+        self.glosses = self._strings(values, "glosses")
         return values
 
     def _value(self, values: dict[str, Any], key: str, kind: type) -> Any:
         if not isinstance(values.get(key), kind):
-            raise self._error(f"its metadata has no {kind.__name__} '{key}'", _CONVERT_AGAIN)
+            raise self._error(f"its metadata has no {kind.__name__} '{key}'")
         return values[key]
 
-    def _check_strings(self, names: list, what: str) -> None:
+    def _strings(self, values: dict[str, Any], key: str) -> list[str]:
+        names = self._value(values, key, list)
         if not all(isinstance(name, str) for name in names):
-            raise self._error(f"its {what} are not all strings", _CONVERT_AGAIN)
+            raise self._error(f"its {key} are not all strings")
+        return names
 
     def _read_tensors(self, file: Any, values: dict[str, Any]) -> None:
         names = set(file.keys())
-        self.ids = self._read_ids(file, names, values)
-        clips, frames = len(self.ids), None
+        if values["version"] == 1:
+            self.ids = ClipNames.of(self._strings(values, "ids"))
+        else:
+            arrays = [self._tensor(file, names, name, None) for name in ("id_text", "id_offset")]
+            try:
+                self.ids = ClipNames(*arrays)
+            except ValueError as error:
+                raise self._error(f"its ids cannot be read ({error})") from None
+        clips, frames = len(self.ids), 0
         if "keypoint" in names:
             frames = file.get_slice("keypoint").get_shape()[0]
         shapes = dict(
@@ -211,29 +221,18 @@ class PoseStore:
             label=[clips],
             signer=[clips],
             clip_id=[clips],
+            img_shape=[clips, 2],
         )
+        self.img_shape = None
         for name, shape in shapes.items():
-            setattr(self, name, self._tensor(file, names, name, shape))
-        self.img_shape = (
-            self._tensor(file, names, "img_shape", [clips, 2]) if "img_shape" in names else None
-        )
-
-    def _read_ids(self, file: Any, names: set[str], values: dict[str, Any]) -> ClipNames:
-        if values["version"] == 1:
-            ids = self._value(values, "ids", list)
-            self._check_strings(ids, "ids")
-            return ClipNames.of(ids)
-        arrays = [self._tensor(file, names, name, None) for name in ("id_text", "id_offset")]
-        try:
-            return ClipNames(*arrays)
-        except ValueError as error:
-            raise self._error(f"its ids cannot be read ({error})", _CONVERT_AGAIN) from None
+            if name in names or name != "img_shape":
+                setattr(self, name, self._tensor(file, names, name, shape))
 
     def _tensor(self, file: Any, names: set[str], name: str, shape: list | None) -> np.ndarray:
-        """A tensor of the file, checked; ``shape`` None: of one axis."""
+        """Read and check a tensor; ``shape`` None allows any length of one axis."""
         if name not in names:
-            raise self._error(f"it has no tensor '{name}'", _CONVERT_AGAIN)
-        # safetensors' torch tensors are views of the mapped file; its numpy arrays are copies.
+            raise self._error(f"it has no tensor '{name}'")
+        # Through torch the array is a view of the mapped file; safetensors' numpy API copies.
         array = file.get_tensor(name).numpy()
         dtypes = dict(keypoint=DTYPES, keypoint_score=DTYPES, img_shape=("int32",))
         allowed = dtypes.get(name, ("uint8",) if name == "id_text" else ("int64",))
@@ -241,8 +240,7 @@ class PoseStore:
         if list(array.shape) != shape or array.dtype.name not in allowed:
             raise self._error(
                 f"'{name}' is {array.dtype.name} {list(array.shape)}, "
-                f"expected {' or '.join(allowed)} {shape}",
-                _CONVERT_AGAIN,
+                f"expected {' or '.join(allowed)} {shape}"
             )
         array.flags.writeable = False
         return array
@@ -250,17 +248,11 @@ class PoseStore:
     def _check_clips(self) -> None:
         frames = len(self.keypoint)
         if self.offset[0] != 0 or self.offset[-1] != frames or (self.num_frames <= 0).any():
-            raise self._error(
-                f"its offsets do not divide its {frames} frames into clips", _CONVERT_AGAIN
-            )
+            raise self._error(f"its offsets do not divide its {frames} frames into clips")
         outside = (self.label < -1) | (self.label >= len(self.glosses))
         if outside.any():
             index = int(outside.argmax())
             raise self._error(
                 f"clip '{self.ids[index]}' has label {self.label[index]}, outside the store's "
-                f"{len(self.glosses)} classes",
-                _CONVERT_AGAIN,
+                f"{len(self.glosses)} classes"
             )
-
-
-_CONVERT_AGAIN = "make the store again with tools/data/convert.py"

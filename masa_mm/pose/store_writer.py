@@ -1,4 +1,4 @@
-"""Writing pose stores: clips in, one file out, all or nothing."""
+"""Writing of pose stores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from safetensors.numpy import save_file
 
 from masa_mm.atomic_write import atomic_write, make_folder
 from masa_mm.pose.clip_checks import BadClip, clip_problems
-from masa_mm.pose.clip_names import ClipNames
 from masa_mm.pose.skeleton import NUM_JOINTS
 from masa_mm.pose.store_format import (
     DTYPES,
@@ -24,13 +23,14 @@ from masa_mm.pose.store_format import (
     NORMALIZATION,
     VERSION,
     BadClipsError,
+    ClipNames,
     PoseStoreError,
     clip_hash,
 )
 
 
 class WriteReport(NamedTuple):
-    """What was written, and the clips that were left out."""
+    """What a store contains, and the clips that were left out."""
 
     num_clips: int
     num_frames: int
@@ -44,58 +44,53 @@ def write_store(
     num_frames: Sequence[int] | np.ndarray,
     ids: Sequence[str],
     *,
-    source: str,
-    split: str = "",
-    glosses: Sequence[str] = (),
     label: Sequence[int] | np.ndarray | None = None,
     signer: Sequence[int] | np.ndarray | None = None,
     img_shape: Sequence[Sequence[int]] | np.ndarray | None = None,
-    dtype: str = "float16",
-    skip_bad: bool = False,
+    **options: Any,
 ) -> WriteReport:
     """Check whole arrays of clips and write them as a store, all or nothing.
 
     Args:
-        path: the ``.safetensors`` file to make.
-        keypoint: [F, 49, 2] part coordinates (:func:`masa_mm.pose.crop.crop_parts`), clips end
-            to end.
-        keypoint_score: [F, 49], 0 = absent.
-        num_frames: frames of each clip [clips].
-        ids: a name a clip, unique within the store.
-        source: name of the data set; with the id it makes the clip's ``clip_id``.
-        split: name of the split, '' for none.
-        glosses: class names; their index is the label.
-        label: [clips], -1 = unlabelled; None: none is labelled.
-        signer: [clips], -1 = unknown; None: none is known.
-        img_shape: [clips, 2], (h, w) of the videos, if known.
-        dtype: 'float16' (errors of a sixteenth of a crop pixel at most) or 'float32'.
-        skip_bad: leave bad clips out and report them, instead of refusing.
-
-    Returns:
-        What was written and what was left out.
+        path (str | os.PathLike): The ``.safetensors`` file to make.
+        keypoint (np.ndarray): [F, 49, 2], part coordinates
+            (:func:`masa_mm.pose.crop.crop_parts`); the clips' frames are concatenated.
+        keypoint_score (np.ndarray): [F, 49], 0 = absent.
+        num_frames (Sequence[int]): Frames of each clip, [clips].
+        ids (Sequence[str]): Id of each clip, unique within the store.
+        label (Sequence[int], optional): [clips], -1 = unlabelled. None: no clip is labelled.
+        signer (Sequence[int], optional): [clips], -1 = unknown. None: no signer is known.
+        img_shape (Sequence[Sequence[int]], optional): (h, w) of each video, [clips, 2].
+        **options (Any): Options of :class:`PoseStoreWriter`; ``source`` is required.
 
     Raises:
-        BadClipsError: there are bad clips (NaN or infinite joints, no frame, not one visible hand,
-            a label outside the class list, a duplicate id, coordinates in pixels), with
-            ``skip_bad``: all are. Nothing is written.
-        PoseStoreError: arrays that do not fit each other.
+        BadClipsError: If a clip is bad (see :func:`masa_mm.pose.clip_checks.clip_problems`), or
+            with ``skip_bad`` if all are. Nothing is written.
+        PoseStoreError: If the arrays do not fit each other.
     """
-    with PoseStoreWriter(
-        path, source=source, split=split, glosses=glosses, dtype=dtype, skip_bad=skip_bad
-    ) as writer:
-        writer.add_clips(keypoint, keypoint_score, num_frames, ids, label, signer, img_shape)
-    return writer.report
+    writer = PoseStoreWriter(path, **options)
+    writer.add_clips(keypoint, keypoint_score, num_frames, ids, label, signer, img_shape)
+    return writer.close()
 
 
 class PoseStoreWriter:
-    """Takes clips as they come and writes them as a store when the ``with`` block ends well.
+    """Collect clips one by one and write them as a store when the ``with`` block succeeds.
 
-    Joints wait in a nameless file beside ``path``, so that memory does not grow with the data.
+    Keypoints are kept in an unnamed file next to ``path``, so memory use does not grow with them.
 
     Args:
-        path: the ``.safetensors`` file to make. Nothing is left there if the block fails.
-        source, split, glosses, dtype, skip_bad: see :func:`write_store`, whose errors the end of
-            the block raises.
+        path (str | os.PathLike): The ``.safetensors`` file to make; not made if the block fails.
+        source (str): Name of the data set; hashed with the id to the clip's ``clip_id``.
+        split (str): Name of the split, '' for none.
+        glosses (Sequence[str]): Class names; their index is the label.
+        dtype (str): 'float16' (rounds to at most 1/16 of a crop pixel) or 'float32'.
+        skip_bad (bool): Whether to leave out and report bad clips instead of refusing them.
+
+    Attributes:
+        report (WriteReport | None): What was written, after the block.
+
+    Raises:
+        PoseStoreError: If ``dtype`` or the file's ending is not a store's.
 
     Example:
         >>> with PoseStoreWriter('train.safetensors', source='mine', glosses=['hello']) as writer:
@@ -116,17 +111,19 @@ class PoseStoreWriter:
         if dtype not in DTYPES:
             raise PoseStoreError(f"{path}: dtype must be {' or '.join(DTYPES)}, got {dtype!r}")
         if Path(path).suffix != ".safetensors":
-            raise PoseStoreError(f"{path}: a pose store's name ends in .safetensors; name it so")
+            raise PoseStoreError(
+                f"{path}: the name of a pose store must end in .safetensors; rename it"
+            )
         self.path, self.source, self.split = path, source, split
         self.glosses = [str(gloss) for gloss in glosses]
         self.dtype, self.skip_bad = dtype, skip_bad
         self.report: WriteReport | None = None
-        self._keypoint = _Frames(path, dtype, (NUM_JOINTS, 2))
-        self._score = _Frames(path, dtype, (NUM_JOINTS,))
+        self._keypoint = _RowFile(path, dtype, (NUM_JOINTS, 2))
+        self._score = _RowFile(path, dtype, (NUM_JOINTS,))
         self._ids: list[str] = []
         self._seen: set[str] = set()
         self._per_clip: dict[str, list[np.ndarray]] = {}
-        self._without_size = False
+        self._lacks_img_shape = False
         self._bad: list[BadClip] = []
 
     def add(
@@ -138,10 +135,18 @@ class PoseStoreWriter:
         signer: int = -1,
         img_shape: Sequence[int] | None = None,
     ) -> None:
-        """Take a clip: part coordinates [T, 49, 2] and scores [T, 49].
+        """Add a clip.
+
+        Args:
+            clip (str): The clip's id.
+            keypoint (np.ndarray): [T, 49, 2], part coordinates.
+            score (np.ndarray): [T, 49], 0 = absent.
+            label (int): Class, -1 = none.
+            signer (int): Signer, -1 = unknown.
+            img_shape (Sequence[int], optional): (h, w) of the video.
 
         Raises:
-            PoseStoreError: the arrays have other shapes; names the clip.
+            PoseStoreError: If the arrays have other shapes; names the clip.
         """
         keypoint, score = np.asarray(keypoint), np.asarray(score)
         if keypoint.shape != (len(keypoint), NUM_JOINTS, 2) or score.shape != keypoint.shape[:2]:
@@ -150,15 +155,8 @@ class PoseStoreWriter:
                 f"{list(score.shape)}, expected [T, {NUM_JOINTS}, 2] and [T, {NUM_JOINTS}]; "
                 "bring its joints into the sign49 layout first (masa_mm.pose.crop)"
             )
-        self.add_clips(
-            keypoint,
-            score,
-            [len(keypoint)],
-            [clip],
-            [int(label)],
-            [int(signer)],
-            None if img_shape is None else [img_shape],
-        )
+        sizes = None if img_shape is None else [img_shape]
+        self.add_clips(keypoint, score, [len(keypoint)], [clip], [int(label)], [int(signer)], sizes)
 
     def add_clips(
         self,
@@ -170,13 +168,13 @@ class PoseStoreWriter:
         signer: Sequence[int] | np.ndarray | None = None,
         img_shape: Sequence[Sequence[int]] | np.ndarray | None = None,
     ) -> np.ndarray:
-        """Take several clips, end to end; arguments as of :func:`write_store`.
+        """Add several clips, with the arguments of :func:`write_store`.
 
         Returns:
-            bool [clips], True = good. The bad ones are named at the end.
+            np.ndarray: Bool [clips], True = good. :meth:`close` names the bad clips.
 
         Raises:
-            PoseStoreError: arrays that do not fit each other.
+            PoseStoreError: If the arrays do not fit each other.
         """
         clips, num_frames = len(ids), np.asarray(num_frames)
         per_clip = dict(
@@ -187,7 +185,7 @@ class PoseStoreWriter:
         if img_shape is not None:
             per_clip["img_shape"] = np.asarray(img_shape)
         _check_arrays(self.path, keypoint, keypoint_score, per_clip, clips)
-        # What counts is what will be stored: float16 turns large numbers into infinities.
+        # Check the values that are stored: float16 turns large numbers into infinities.
         with np.errstate(over="ignore"):
             keypoint = np.ascontiguousarray(keypoint, self.dtype)
             keypoint_score = np.ascontiguousarray(keypoint_score, self.dtype)
@@ -212,24 +210,29 @@ class PoseStoreWriter:
             self._keypoint.append(keypoint)
             self._score.append(keypoint_score)
             self._ids += [name for name, kept in zip(ids, keep) if kept]
-            self._without_size |= img_shape is None
+            self._lacks_img_shape |= img_shape is None
             for name, array in per_clip.items():
                 self._per_clip.setdefault(name, []).append(array)
         return keep
 
     def refuse(self, clip: BadClip) -> None:
-        """Note a clip that could not even be read: it counts as a bad one."""
+        """Record a clip that could not be read as a bad one."""
         self._bad.append(clip)
 
     def close(self) -> WriteReport:
-        """Write the store; see :func:`write_store` for what it raises."""
+        """Write the store.
+
+        Raises:
+            BadClipsError: If there are bad clips, or with ``skip_bad`` if all are bad.
+            PoseStoreError: If there are no clips, or the file cannot be written.
+        """
         if self._bad and not (self.skip_bad and self._ids):
             raise BadClipsError(self.path, self._bad)
         if not self._ids:
             raise PoseStoreError(f"{self.path}: no clips to write")
         per_clip = {name: np.concatenate(arrays) for name, arrays in self._per_clip.items()}
         num_frames = per_clip.pop("num_frames")
-        if self._without_size:
+        if self._lacks_img_shape:
             per_clip.pop("img_shape", None)
         ids = ClipNames.of(self._ids)
         tensors = dict(
@@ -252,7 +255,13 @@ class PoseStoreWriter:
             split=self.split,
             glosses=self.glosses,
         )
-        _save_whole(self.path, tensors, metadata)
+        try:
+            with atomic_write(self.path) as temporary:
+                save_file(tensors, temporary, {FORMAT: json.dumps(metadata)})
+        except SafetensorError as error:
+            raise PoseStoreError(
+                f"{self.path}: cannot be written ({error}); is the disk full?"
+            ) from None
         self.report = WriteReport(len(self._ids), int(num_frames.sum()), tuple(self._bad))
         return self.report
 
@@ -264,17 +273,18 @@ class PoseStoreWriter:
             self.close()
 
 
-class _Frames:
-    """Rows of one shape, kept in a file without a name, which the system frees in any case."""
+class _RowFile:
+    """Array rows in an unnamed temporary file, which the system frees even after a crash."""
 
     def __init__(self, path: str | os.PathLike, dtype: str, shape: tuple[int, ...]) -> None:
         self.folder, self.dtype, self.shape = Path(path).parent, dtype, shape
-        self.file, self.rows = None, 0
+        self.file: Any = None
+        self.rows = 0
 
     def append(self, rows: np.ndarray) -> None:
         if self.file is None:
             make_folder(self.folder)
-            self.file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - lives on
+            self.file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - stays open
         self.file.write(rows.data)
         self.rows += len(rows)
 
@@ -296,7 +306,7 @@ def _check_arrays(
         if len(array) != clips:
             raise PoseStoreError(f"{path}: {clips} ids but {len(array)} entries in {name}")
         if array.dtype.kind not in "iu":
-            raise PoseStoreError(f"{path}: {name} must be whole numbers, got {array.dtype}")
+            raise PoseStoreError(f"{path}: {name} must be integers, got {array.dtype}")
     num_frames = per_clip["num_frames"]
     frames = int(num_frames.sum())
     if keypoint.shape != (frames, NUM_JOINTS, 2) or score.shape != (frames, NUM_JOINTS):
@@ -307,13 +317,3 @@ def _check_arrays(
         )
     if (num_frames < 0).any():
         raise PoseStoreError(f"{path}: a clip cannot have {num_frames.min()} frames")
-
-
-def _save_whole(
-    path: str | os.PathLike, tensors: dict[str, np.ndarray], metadata: dict[str, Any]
-) -> None:
-    try:
-        with atomic_write(path) as beside:
-            save_file(tensors, beside, {FORMAT: json.dumps(metadata)})
-    except SafetensorError as error:
-        raise PoseStoreError(f"{path}: cannot be written ({error}); is the disk full?") from None

@@ -16,7 +16,7 @@ from masa_mm.atomic_write import atomic_write
 from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.crop import CLAMPS, FALLBACKS, crop_parts, select_joints
 from masa_mm.pose.files import SourceError
-from masa_mm.pose.pickle_writer import PosePickleWriter
+from masa_mm.pose.pose_pickle import PosePickleWriter
 from masa_mm.pose.skeleton import describe_joints, source_layout
 from masa_mm.pose.store_writer import PoseStoreWriter, WriteReport
 from masa_mm.sources.base import PoseSource, SourceClips

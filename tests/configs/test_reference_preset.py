@@ -70,7 +70,7 @@ def test_trains_on_the_joints_in_pixels_of_train_and_val(reference):
     assert all(file.endswith(".pkl") for file in files)
     assert [file.rsplit("_", 1)[1] for file in files] == ["train.pkl", "val.pkl"]
     kinds = [step["type"] for step in reference.train_dataloader.dataset.pipeline]
-    assert kinds[:3] == ["SelectSignJoints", "CropSignParts", "KeepHandFrames"]
+    assert kinds[:3] == ["SelectSignJoints", "ReferenceCropSignParts", "KeepHandFrames"]
 
 
 # ---- the whole of it -----------------------------------------------------------------------------

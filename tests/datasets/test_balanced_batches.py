@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from torch.utils.data import BatchSampler, SequentialSampler
 
 from masa_mm.datasets import LengthBalancedBatches, PooledSigns, PoolSampler, SignPoseDataset
-from masa_mm.datasets.balanced_batches import NOBODY, deal
+from masa_mm.datasets.balanced_batches import NO_CLIP, distribute
 from masa_mm.datasets.clip_selection import DatasetError
 
 from toys.pose_toys import arrays, make_store
@@ -132,7 +132,7 @@ def test_all_processes_get_about_as_many_frames(rank, processes, batch_size, mos
 
 def test_what_is_dealt_by_hand():
     """9 | 8, then 7 to the second, who has least, and 5 to the first; 1 to the first again."""
-    assert deal(np.array([[5, 9, 1, 8, 7]]), 2).tolist() == [[[0, NOBODY], [1, 3], [2, 4]]]
+    assert distribute(np.array([[5, 9, 1, 8, 7]]), 2).tolist() == [[[0, NO_CLIP], [1, 3], [2, 4]]]
 
 
 def test_clips_that_the_pipeline_cuts_count_as_cut(rank):
@@ -182,9 +182,9 @@ def test_the_runner_builds_it_with_the_loaders_batch_size(tmp_path):
 
 
 def test_what_it_refuses(tmp_path):
-    with pytest.raises(DatasetError, match="a DefaultSampler or PoolSampler takes, got a Sequent"):
+    with pytest.raises(DatasetError, match="needs a DefaultSampler or PoolSampler, got a Sequent"):
         LengthBalancedBatches(SequentialSampler(range(4)), 2)
-    with pytest.raises(DatasetError, match="a range does not tell the lengths"):
+    with pytest.raises(DatasetError, match="a range does not know the lengths"):
         LengthBalancedBatches(DefaultSampler(range(4), seed=0), 2)
     data = SignPoseDataset(make_store(tmp_path / "a.safetensors"), [])
     with pytest.raises(DatasetError, match="4 clips are fewer than the 5 of a step") as caught:

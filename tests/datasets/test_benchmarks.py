@@ -1,4 +1,7 @@
-"""The four benchmarks read their official lists, choose by them and say what they found."""
+"""The four benchmarks read their official lists, choose by them and say what they found.
+
+Covers also masa_mm.datasets.sign_benchmark.
+"""
 
 import gzip
 import json
@@ -139,7 +142,7 @@ def test_what_wlasl_refuses(wlasl, tmp_path):
         "is the list of WLASL300; give that of WLASL1000",
     )
     other = store_of(tmp_path / "b.safetensors", ["x"], [0])
-    refused(lambda: WLASLPose(**{**wlasl, "ann_file": other}, split="train"), "no clip of it is in")
+    refused(lambda: WLASLPose(**{**wlasl, "ann_file": other}, split="train"), "has no clip in")
     names = tmp_path / "classes.txt"
     names.write_text("book\ndrink\n")
     refused(
@@ -269,9 +272,9 @@ def test_slr500_reads_its_csv_and_its_names(tmp_path):
     assert str(dataset.coverage) == "SLR500: 2 of 2 official train clips"
     by_signer = [ids_of(SLR500Pose(store, [], split=split)) for split in ("train", "test")]
     assert by_signer == [["P04_01_00_4", "P09_01_00_3"], ["P41_01_00_1"]]
-    refused(lambda: SLR500Pose(store, [], split="val"), "no val split of its own: hold part")
+    refused(lambda: SLR500Pose(store, [], split="val"), "no val split: hold out part")
     other = store_of(tmp_path / "b.safetensors", ["video7"])
-    refused(lambda: SLR500Pose(other, [], split="train"), "not named as SLR500's videos")
+    refused(lambda: SLR500Pose(other, [], split="train"), "not named like SLR500's videos")
 
 
 def slr500_files(tmp_path, signers=(1, 2, 35, 36, 37)):
@@ -363,8 +366,8 @@ def test_nmfs_csl_holds_a_share_of_each_class_out_of_train(tmp_path):
     assert train | val == set(names) == ids("trainval")[0] and not train & val
     assert ids("val", rows[::-1])[0] == val  # the list's order does not matter
     assert ids("train", val_ratio=0.0)[0] == set(names)
-    refused(lambda: ids("val", val_ratio=0.0), r"no val split of its own: .* val_ratio=0\.1")
-    refused(lambda: ids("val", val_ratio=1.0), r"share in \[0, 1\)")
+    refused(lambda: ids("val", val_ratio=0.0), r"no val split: .* val_ratio=0\.1")
+    refused(lambda: ids("val", val_ratio=1.0), r"must lie in \[0, 1\)")
     refused(lambda: NMFsCSLPose(store, [], split="train", val_ratio=0.1), "give its list")
 
 

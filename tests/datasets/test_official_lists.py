@@ -117,8 +117,8 @@ NSLT = '"a": {"subset": "train", "action": [1, 0, 5]}'
         (b"{" + NSLT.encode()[:20], "not a JSON file .*download it again"),
         (b"[" * 100_000, "not a JSON file .*download it again"),
         (f"{{{NSLT}, {NSLT}}}".encode(), "lists 'a' twice"),
-        (gzip.compress(NSLT.encode() * 9, mtime=0)[:-9], "not a whole gzip file"),
-        (gzip.compress(b"x" * 99, mtime=0)[:12] + b"\xff" * 20, "not a whole gzip file"),
+        (gzip.compress(NSLT.encode() * 9, mtime=0)[:-9], "not a complete gzip file"),
+        (gzip.compress(b"x" * 99, mtime=0)[:12] + b"\xff" * 20, "not a complete gzip file"),
         (gzip.compress(b"PK\3\4", mtime=0), "a zip archive"),
     ],
 )

@@ -69,9 +69,12 @@ def test_the_pools_pipeline_sees_every_clip(files):
 def test_missing_sets_are_named(files):
     refused(
         lambda: pool_of(files, "a", "gone"),
-        r"not there: SLR500 \(.*gone\.safetensors\); .* or set missing='skip'",
+        r"files do not exist: SLR500 \(.*gone\.safetensors\); .* or set missing='skip'",
     )
-    refused(lambda: pool_of(files, "gone", missing="skip"), r"not there: SLR500 \(.*\); make them")
+    refused(
+        lambda: pool_of(files, "gone", missing="skip"),
+        r"files do not exist: SLR500 \(.*\); make them",
+    )
     refused(lambda: pool_of(files, "a", missing="maybe"), "'error' or 'skip', not 'maybe'")
 
 
@@ -84,7 +87,7 @@ def test_missing_sets_are_skipped_on_request_and_the_log_says_which(files, monke
     assert pool.names == ["WLASL", "MSASL"] and pool.sizes == [10, 3]
     gone = str(files / "gone.safetensors")
     assert lines == [
-        f"PooledSigns: skipped, not there: SLR500 ({gone})",
+        f"PooledSigns: skipped, files do not exist: SLR500 ({gone})",
         "PooledSigns: 13 clips: WLASL 10, MSASL 3",
     ]
 
@@ -189,7 +192,7 @@ def test_the_config_pretrains_on_what_is_there(tmp_path, monkeypatch):
         make_store(tmp_path / "data" / name / f"{name}_train.safetensors", **clips, source=name)
     monkeypatch.chdir(tmp_path)
     loader = cfg.train_dataloader
-    refused(lambda: DATASETS.build(loader.dataset), r"not there: MSASL \(.*\); NMFsCSL \(")
+    refused(lambda: DATASETS.build(loader.dataset), r"files do not exist: MSASL \(.*\); NMFsCSL \(")
     pool = DATASETS.build(dict(loader.dataset, missing="skip"))
     assert pool.names == ["WLASL", "SLR500"]
     sampler = DATA_SAMPLERS.build(

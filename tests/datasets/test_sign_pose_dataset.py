@@ -137,7 +137,7 @@ def test_listed_clips_are_left_out(tmp_path, store):
     ("listed", "error", "said"),
     [
         (b"other\n", DatasetError, "lists none of the clips; its first is 'other', theirs is 'c"),
-        (b"clip0\nclip1\nclip2\nclip3", DatasetError, "no clip of it is in"),
+        (b"clip0\nclip1\nclip2\nclip3", DatasetError, "has no clip in"),
         (b"PK\3\4", SourceError, "a zip archive"),
         (None, FileNotFoundError, "no such file"),
     ],
@@ -214,7 +214,7 @@ def spoil(clip, **changes):
     [
         (dict(keypoint=None), "no keypoint"),
         (dict(keypoint=np.full((1, 3, 133, 2), np.nan)), "NaN or infinite"),
-        (dict(keypoint_score=np.zeros((1, 3, 133))), "not one visible hand"),
+        (dict(keypoint_score=np.zeros((1, 3, 133))), "no visible hand"),
         (dict(keypoint=np.zeros((2, 3, 133, 2))), "2 persons"),
         (dict(keypoint=np.zeros((1, 3, 17, 2))), "layout 'coco_wholebody'"),
         (dict(total_frames=7), "total_frames 7"),
@@ -231,7 +231,7 @@ def spoil(clip, **changes):
         (dict(img_shape="big"), "img_shape"),
         (dict(label=-2), "outside the class list"),
         (dict(label=10**12), "outside the class list"),
-        (dict(label=[1, 2]), "one whole number"),
+        (dict(label=[1, 2]), "give an integer"),
         (dict(layout="body_25"), "layout is 'body_25'"),
         (dict(frame_dir="clip0"), "same id"),
     ],

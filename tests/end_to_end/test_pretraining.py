@@ -88,7 +88,7 @@ def test_a_balanced_pool_interrupted_and_resumed_is_the_pool(
     assert whole["meta"]["iter"] == 2 * 3 * 32 // 8
     torch.testing.assert_close(cut["state_dict"], whole["state_dict"], rtol=0, atol=0)
     log = "".join(path.read_text() for path in (tmp_path / "whole").glob("*/*.log"))
-    assert "PooledSigns: skipped, not there: MSASL (gone.safetensors)" in log
+    assert "PooledSigns: skipped, files do not exist: MSASL (gone.safetensors)" in log
 
 
 def test_two_processes_pretrain_on_a_cpu(process, tmp_path):

@@ -69,7 +69,7 @@ CSV = {
     "id,label,0,1\nx,0.5,1,2\n": "clip 'x': invalid literal",
     "id,label,0,1\nx,0,1,nan\n": "the scores of clip 'x' are not all finite",
     "id,label,0,1\nx,2,1,0\n": "clip 'x' has label 2, but there are 2 classes",
-    "id,label,0,1\nx,0,1\n": "line 2 has not the 4 columns",
+    "id,label,0,1\nx,0,1\n": "line 2 does not have the 4 columns",
     "id,label,0,1\n": "no rows",
 }
 

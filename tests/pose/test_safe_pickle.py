@@ -112,7 +112,7 @@ def test_damaged_files_are_named(tmp_path):
     path = tmp_path / "a.pkl"
     for data in (b"", whole[:-1], whole[: len(whole) // 2], b"\x80\x63."):
         path.write_bytes(data)
-        with pytest.raises(UnsafePickleError, match="not a whole pickle") as caught:
+        with pytest.raises(UnsafePickleError, match="not a complete pickle") as caught:
             load_pickle(path)
         assert len(str(caught.value).splitlines()) == 1
     with pytest.raises(FileNotFoundError, match="no such file"):

@@ -12,7 +12,6 @@ from masa_mm.pose.skeleton import (
     SOURCE_LAYOUTS,
     describe_joints,
     graph_layout,
-    missing_joints,
     source_layout,
 )
 
@@ -69,7 +68,7 @@ def test_hands_only_sources_keep_the_hands_place():
     names = dict(zip(SIGN49_JOINTS, indices))
     assert names["left_wrist"] == names["left_hand_wrist"] == 0
     assert names["right_wrist"] == names["right_hand_wrist"] == 21
-    assert missing_joints("mediapipe_hands") == (
+    assert source_layout("mediapipe_hands").missing == (
         "nose",
         "left_shoulder",
         "left_elbow",
@@ -82,7 +81,11 @@ def test_upper_body_sources_lack_nothing():
     names = dict(zip(SIGN49_JOINTS, source_layout("mediapipe_holistic_upper").indices))
     assert [names[name] for name in ("nose", "left_wrist", "right_wrist")] == [0, 5, 6]
     assert names[f"left_hand_{HAND_JOINTS[0]}"] == 11 and names["right_hand_little_4"] == 52
-    assert missing_joints("mediapipe_holistic_upper") == missing_joints("coco_wholebody") == ()
+    assert (
+        source_layout("mediapipe_holistic_upper").missing
+        == source_layout("coco_wholebody").missing
+        == ()
+    )
 
 
 def test_holistic_layouts_put_the_same_arrays_together_in_another_order():

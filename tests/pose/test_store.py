@@ -1,4 +1,7 @@
-"""Pose stores: what goes in comes out, and nothing broken goes in, comes out or is left behind."""
+"""Pose stores: what goes in comes out, and nothing broken goes in, comes out or is left behind.
+
+Covers also masa_mm.pose.store_writer.
+"""
 
 import copy
 import json
@@ -163,7 +166,7 @@ PROBLEMS = {
     "NaN": "NaN or infinite",
     "infinite score": "NaN or infinite",
     "float16 overflow": "NaN or infinite",
-    "no hand": "not one visible hand",
+    "no hand": "no visible hand",
     "negative score": "below 0",
     "pixels": "crop_parts",
     "label": "outside the class list of 3",
@@ -236,7 +239,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path, changes):
 
 
 def test_a_store_is_named_as_one(tmp_path):
-    with pytest.raises(PoseStoreError, match=r"ends in \.safetensors"):
+    with pytest.raises(PoseStoreError, match=r"must end in \.safetensors"):
         make_store(tmp_path / "a.npz")
 
 

@@ -92,7 +92,7 @@ def test_a_class_list_in_another_order_is_refused(tmp_path):
         ("id,gloss\na,cat\n", "gloss 'cat', which is not in"),
         ("name,label\na,1\n", "rows without 'id'"),
         ("id,label\n,1\n", "entry 1 has an empty id"),
-        ("id,label\na,1\nb\n", "line 3 has not the 2 columns"),
+        ("id,label\na,1\nb\n", "line 3 does not have the 2 columns"),
         ("id,label\n", "no rows below"),
         ("id,width,height\na,640,\n", "needs a width and a height"),
     ],

@@ -219,7 +219,7 @@ def test_one_hand_a_frame_is_enough(tmp_path):
         (np.zeros((4, 3, 21, 2)), "give one or two hands per frame"),
         (np.zeros((4, 2, 20, 2)), "give [T, 2, 21, 2 or more]"),
         (np.zeros((4, 42, 2)), "give [T, 2, 21, 2 or more]"),
-        (np.zeros((4, 2, 21, 2)), "not one visible hand"),
+        (np.zeros((4, 2, 21, 2)), "no visible hand"),
     ],
 )
 def test_bad_hands_are_one_line(tmp_path, capsys, hands, problem):

@@ -89,7 +89,7 @@ def nan(frames):
 
 
 BAD = dict(
-    shares=(lambda v: v / [640, 480, 1], "as shares of it taken for pixels do"),
+    shares=(lambda v: v / [640, 480, 1], "like normalised coordinates read as pixels"),
     shape=(lambda v: v[:, :17], "its keypoints are [5, 17, 3]"),
     flat=(lambda v: v[0], "its keypoints are [133, 3]"),
     nan=(nan, "NaN or infinite"),
@@ -134,7 +134,7 @@ def test_damaged_and_malicious_pickles_are_bad_clips(tmp_path, capsys):
     assert convert("mmpose", folder, out, *SIZES) == 1
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 3 and "clip 'evil'" in lines[0] and "more than arrays" in lines[0]
-    assert "clip 'short'" in lines[1] and "not a whole pickle" in lines[1]
+    assert "clip 'short'" in lines[1] and "not a complete pickle" in lines[1]
     assert lines[2].startswith("error: nothing written: 2 bad clips; fix them")
     assert convert("mmpose", folder, out, *SIZES, "--skip-bad") == 0
     assert PoseStore(out).ids == ["good"] and not (tmp_path / "victim").exists()

@@ -78,7 +78,7 @@ def test_frames_without_persons_are_absent(tmp_path):
         (dict(points=np.zeros(3)), "it has no keypoints; it has points"),
         (dict(keypoints=np.zeros((4, 17, 2)), scores=np.zeros((4, 17))), "are [4, 17, 2]"),
         (dict(keypoints=np.zeros((4, 133, 2)), scores=np.zeros((3, 133))), "scores [3, 133]"),
-        (dict(keypoints=np.zeros((4, 133, 2)), scores=np.zeros((4, 133))), "not one visible hand"),
+        (dict(keypoints=np.zeros((4, 133, 2)), scores=np.zeros((4, 133))), "no visible hand"),
         (dict(keypoints=np.array([{}], object)), "not a complete npz file of plain arrays"),
     ],
 )

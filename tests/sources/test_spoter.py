@@ -114,7 +114,7 @@ def test_a_file_cut_short_or_packed_is_one_line(tmp_path, capsys):
     path = write(tmp_path / "a.csv", row(), row())
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 3 // 4])
-    assert "was it cut short?" in refusal(capsys, "spoter", path, tmp_path)
+    assert "if the file is truncated" in refusal(capsys, "spoter", path, tmp_path)
     path.write_bytes(b"PK\x03\x04" + whole)
     assert "a zip archive; unpack it" in refusal(capsys, "spoter", path, tmp_path)
     assert "no such file" in refusal(capsys, "spoter", tmp_path / "gone.csv", tmp_path)

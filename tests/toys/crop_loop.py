@@ -1,4 +1,4 @@
-"""The rules of part crops written as a plain loop over frames: what crop_parts must equal."""
+"""Part crops as a plain loop over frames, which crop_parts must equal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HANDS = dict(right=(slice(0, 21), 47, 48), left=(slice(21, 42), 44, 45))
 
 
 def loop_crop(keypoint, score, size, box_scale, min_visible, visible_thr, fallback):
-    """The rules frame by frame, in float64; arguments as of ``crop_parts``, ``size`` is (h, w)."""
+    """Crop frame by frame in float64; arguments of ``crop_parts``, ``size`` is (h, w)."""
     out, out_score = np.zeros(keypoint.shape), score.astype(np.float64).copy()
     height, width = size
     least_side = MIN_SIDE * max(height, width)

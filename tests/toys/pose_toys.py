@@ -1,4 +1,4 @@
-"""Small valid clips for the tests of data coming in."""
+"""Small valid clips."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ GLOSSES = ["book", "drink", "computer"]
 
 
 def arrays(num_frames=(4, 1, 7, 3), seed=0):
-    """Part coordinates, scores and labels of clips that nothing is wrong with."""
+    """Part coordinates, scores and labels of valid clips."""
     rng = np.random.default_rng(seed)
     frames = sum(num_frames)
     score = rng.uniform(0.5, 1, (frames, 49)) * (rng.random((frames, 49)) < 0.9)
@@ -26,7 +26,7 @@ def arrays(num_frames=(4, 1, 7, 3), seed=0):
 
 
 def make_store(path, **changes):
-    """A store of :func:`arrays`, with some arguments of ``write_store`` changed."""
+    """Write a store of :func:`arrays`; ``changes`` are arguments of ``write_store``."""
     kwargs = dict(arrays(), source="toy", split="train", glosses=GLOSSES)
     kwargs.update(changes)
     write_store(path, **kwargs)

@@ -32,7 +32,7 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from masa_mm.datasets.balanced_batches import NOBODY, deal
+from masa_mm.datasets.balanced_batches import NO_CLIP, distribute
 from masa_mm.errors import UserError
 
 
@@ -259,9 +259,9 @@ def waiting_shares(gpus: int, batch_size: int, steps: int = 20) -> tuple[float, 
     """Excess of the fullest process over the mean frames, with and without balanced batches."""
     lengths = common.clip_lengths(steps * gpus * batch_size)
     lengths = np.random.default_rng(0).permutation(lengths).reshape(steps, -1)
-    places = deal(lengths, gpus)
+    places = distribute(lengths, gpus)
     step = np.arange(steps)[:, None, None]
-    balanced = np.where(places == NOBODY, 0, lengths[step, places]).sum(1)
+    balanced = np.where(places == NO_CLIP, 0, lengths[step, places]).sum(1)
     random = lengths.reshape(steps, gpus, batch_size).sum(2)
     return tuple(float((f.max(1) / f.mean(1)).mean() - 1) for f in (balanced, random))
 

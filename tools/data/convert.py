@@ -15,8 +15,8 @@ import sys
 from collections.abc import Sequence
 
 from masa_mm.errors import UserError
-from masa_mm.pose.pickle_writer import store_to_pickle
-from masa_mm.pose.skeleton import describe_joints, missing_joints
+from masa_mm.pose.pose_pickle import store_to_pickle
+from masa_mm.pose.skeleton import describe_joints, source_layout
 from masa_mm.pose.store import PoseStore
 from masa_mm.pose.store_format import DTYPES, BadClipsError
 from masa_mm.pose.store_writer import WriteReport
@@ -90,7 +90,7 @@ def _print_report(args: argparse.Namespace, source: PoseSource, report: WriteRep
             "no clip has label 0: if the labels count from 1, all of them are off by one; "
             "count them from 0, or give --first-label 1 if the source has this option"
         )
-    missing = missing_joints(source.layout)
+    missing = source_layout(source.layout).missing
     if missing:
         print(f"the source has no {describe_joints(missing)}: absent in the store")
     left_out = ""

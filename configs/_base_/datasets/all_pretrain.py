@@ -2,11 +2,11 @@
 _base_ = ["./sign_pretrain.py"]
 
 train_dataloader = dict(
-    # "natural" takes every clip once an epoch, "balanced" as many of each benchmark.
+    # "natural" takes every clip once per epoch, "balanced" equally many of each benchmark.
     sampler=dict(type="PoolSampler", sampling="natural"),
     dataset=dict(
         type="PooledSigns",
-        # "skip" pretrains without the benchmarks whose stores are not there; the log names them.
+        # "skip" leaves out benchmarks whose stores do not exist and logs their names.
         missing="error",
         pipeline=_base_.train_pipeline,
         datasets=[

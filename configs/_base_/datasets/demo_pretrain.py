@@ -1,4 +1,4 @@
-# The embedded demo signs (tools/data/make_demo.py), labels unused.
+# The embedded demo signs (tools/data/make_demo.py), without labels.
 train_pipeline = [
     dict(type="KeepHandFrames"),
     dict(type="SampleSignFrames", clip_len=40, mode="random", short="keep"),

@@ -1,4 +1,4 @@
-# MS-ASL1000 (docs/data/msasl.md). Another subset: subset=100, 200 or 500.
+# MS-ASL1000 (docs/data/msasl.md). For another subset set subset=100, 200 or 500.
 _base_ = ["./sign_finetune.py"]
 
 data = dict(

@@ -1,5 +1,5 @@
-# NMFs-CSL (docs/data/nmfs_csl.md). It has no val split: a tenth of each sign's train clips is held
-# out. To train on all of it as the paper does: split="trainval", without validation.
+# NMFs-CSL (docs/data/nmfs_csl.md). It has no val split, so a tenth of each sign's train clips is
+# held out. The paper trains on all of them: split="trainval", without validation.
 _base_ = ["./sign_finetune.py"]
 
 data = dict(
@@ -14,8 +14,8 @@ train_dataloader = dict(dataset=dict(ann_file=train_store, split="train", **data
 val_dataloader = dict(dataset=dict(ann_file=train_store, split="val", **data))
 test_dataloader = dict(dataset=dict(ann_file=test_store, split="test", **data))
 
-# The signs that only the face tells apart, and the others, are also scored apart. Without these
-# lists the log says so, and all signs are scored together.
+# Signs that only the face distinguishes, and all others, are also scored separately. If the lists
+# do not exist, the log says so and only the score of all signs is computed.
 val_evaluator = dict(
     subsets=dict(confusing="data/nmfs_csl/confusing.txt", normal="data/nmfs_csl/normal.txt"),
     missing_subsets="skip",

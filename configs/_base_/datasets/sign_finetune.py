@@ -1,4 +1,4 @@
-# MASA, section IV-A: 32 frames, a random temporal crop in training and the centre in testing.
+# MASA, section IV-A: 32 frames, a random temporal crop for training, the central one for testing.
 train_pipeline = [
     dict(type="SampleSignFrames", clip_len=32, mode="random"),
     dict(type="PackSignInputs"),

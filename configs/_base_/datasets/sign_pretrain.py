@@ -1,4 +1,4 @@
-# Two views of each clip: the query view, whose moving frames are masked, and half of the frames.
+# Two views per clip: the query view with masked frames, and a key view of half of the frames.
 train_pipeline = [
     dict(type="SampleSignFrames", clip_len=128, mode="random", short="keep"),
     dict(type="AlignmentViews", key=[dict(type="RandomFrameView", keep_ratio=0.5)]),
@@ -19,7 +19,7 @@ train_dataloader = dict(
     persistent_workers=True,
     pin_memory=True,
     sampler=dict(type="DefaultSampler", shuffle=True),
-    # Of each step's clips all processes get about as many frames.
+    # Distributes each step's clips so that all processes get about as many frames.
     batch_sampler=dict(type="LengthBalancedBatches", drop_last=True, max_frames=128),
     collate_fn=dict(type="pad_clips"),
 )

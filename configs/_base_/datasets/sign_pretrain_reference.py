@@ -1,10 +1,10 @@
-# What the authors' release feeds its network, where that differs from the paper (docs/method.md).
-# The joints come in pixels, from MMAction2 pickles, for its fallback's margin is in pixels. Stores
-# hold crops ready, made by other rules: give their datasets train_pipeline[2:].
+# Input of the authors' release, where it differs from the paper (docs/method.md). The clips are
+# MMAction2 pickles in pixels, because the fallback's margin is in pixels. Stores hold parts already
+# cropped by other rules: use train_pipeline[2:] for them.
 train_pipeline = [
     dict(type="SelectSignJoints"),
     dict(
-        type="CropSignParts",
+        type="ReferenceCropSignParts",
         box_scale=2.2,
         min_visible=10,
         visible_thr=0.4,
@@ -12,16 +12,16 @@ train_pipeline = [
         clamp="image",
         zero_left_above=255,
     ),
-    # After cropping a joint has a score where its hand has a box.
+    # After cropping, the joints of a hand have scores if the hand has a box.
     dict(type="KeepHandFrames", min_joints=1),
-    # Its encoder attends to padding, so the length is always the same.
+    # The release's encoder attends to padding, so all clips have one length.
     dict(type="SampleSignFrames", clip_len=128, mode="random", short="pad"),
-    # The key view keeps all frames; half of the frames of each part are hidden.
+    # The key view keeps all frames; half of each part's frames are masked.
     dict(
         type="AlignmentViews",
         key=[
             dict(
-                type="MotionAwareMasking",
+                type="ReferenceMotionAwareMasking",
                 mask_ratio=0.5,
                 score_thr=0.0,
                 level="part",
@@ -30,9 +30,9 @@ train_pipeline = [
             )
         ],
     ),
-    dict(type="MotionResidual", intervals=(3,), score_thr=0.4, signed_thr=3.0),
+    dict(type="ReferenceMotionResidual", intervals=(3,), score_thr=0.4, signed_thr=3.0),
     dict(
-        type="MotionAwareMasking",
+        type="ReferenceMotionAwareMasking",
         mask_ratio=0.9,
         motion_thr=3.0,
         joint_ratio=0.0,

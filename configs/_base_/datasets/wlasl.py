@@ -1,4 +1,4 @@
-# WLASL100 (docs/data/wlasl.md). Another subset: another `subset` and its nslt_*.json.
+# WLASL100 (docs/data/wlasl.md). For another subset set `subset` and its nslt_*.json.
 _base_ = ["./sign_finetune.py"]
 
 data = dict(type="WLASLPose", subset=100, split_file="data/wlasl/nslt_100.json")

@@ -1,4 +1,4 @@
-# Labelled WLASL-hands; the subset and its official list come with the config that inherits this.
+# Labelled WLASL-hands. Configs that inherit this set the subset and its official list.
 train_pipeline = [
     dict(type="KeepHandFrames"),
     dict(type="SampleSignFrames", clip_len=32, mode="uniform"),

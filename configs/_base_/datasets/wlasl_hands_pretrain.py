@@ -1,11 +1,11 @@
-# WLASL-hands: both hands of 8,313 WLASL training clips; their wrists are the only body joints.
+# WLASL-hands: both hands of 8,313 WLASL training clips. The wrists are the only body joints.
 affine = dict(type="RandomPartAffine", rotation=30, scale=0.3, shift=0.08, shear=0.2)
 train_pipeline = [
     dict(type="KeepHandFrames"),
     dict(type="SampleSignFrames", clip_len=64, mode="random", short="keep"),
     dict(
         type="AlignmentViews",
-        # A stretch of the clip taught more than frames from all of it (RandomFrameView).
+        # A contiguous part of the clip gave better features than RandomFrameView.
         key=[affine, dict(type="SampleSignFrames", clip_len=24, mode="random", short="keep")],
     ),
     affine,

@@ -1,13 +1,14 @@
-"""What all transforms share: how a clip's arrays lie in ``results`` and how they are checked.
+"""Base class and array helpers of the transforms.
 
-A transform never writes into an array it was given: those of a pose store are views of a read-only
-memory-mapped file shared by all workers. It puts new arrays in their place.
+A transform never writes into the arrays it receives, because those of a pose store are views of a
+read-only file that all workers share. It replaces them by new arrays.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -15,7 +16,9 @@ from mmcv.transforms import BaseTransform
 from masa_mm.errors import MissingKeyError, UserError
 from masa_mm.pose.skeleton import NUM_JOINTS, PARTS
 
-# Every array of ``results`` that has one entry a frame, and the axis of the frames.
+Number = TypeVar("Number", int, float)
+
+# The frame axis of every per-frame array in ``results``.
 FRAME_AXIS = dict(
     keypoint=1, keypoint_score=1, motion=1, motion_weight=1, frame_mask=1, frame_inds=0
 )
@@ -24,13 +27,23 @@ PART_SIZES = tuple(part.num_joints for part in PARTS)
 
 
 class SignTransform(BaseTransform):
-    """Base of the transforms: a printout from the constructor, checks, and the clip's arrays.
+    """Base class with argument checks, clip checks and a printout of the arguments.
 
-    Subclasses keep every constructor argument in an attribute of its name.
+    Subclasses store every constructor argument in an attribute of the same name.
+
+    Raises:
+        UserError: By every transform, if an argument is invalid, or a clip has no frames, arrays of
+            other shapes than required, or arrays already derived from joints that would change.
+        MissingKeyError: By every transform, if a clip lacks a required key.
     """
 
     def __repr__(self) -> str:
-        names = inspect.signature(type(self)).parameters
+        names = dict.fromkeys(
+            name
+            for cls in reversed(type(self).__mro__)
+            for name in inspect.signature(vars(cls).get("__init__", object)).parameters
+            if hasattr(self, name)
+        )
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"{type(self).__name__}({arguments})"
 
@@ -39,7 +52,7 @@ class SignTransform(BaseTransform):
             raise UserError(f"{type(self).__name__}: {name} must lie in [0, 1], got {value!r}")
         return float(value)
 
-    def _at_least(self, name: str, value: float, least: float) -> float:
+    def _at_least(self, name: str, value: Number, least: int) -> Number:
         if not value >= least:
             raise UserError(f"{type(self).__name__}: {name} must be {least} or more, got {value!r}")
         return value
@@ -57,14 +70,14 @@ class SignTransform(BaseTransform):
         return value
 
     def _clip(self, results: dict) -> tuple[np.ndarray, np.ndarray]:
-        """The clip's joints [M, T, V, C] and scores [M, T, V], checked.
+        """Return the clip's keypoints [M, T, V, C] and scores [M, T, V] after checking shapes.
 
-        Three-dimensional annotations of MMAction2 have no scores and mark what is missing by zeros:
-        there the score is 1 where a coordinate is not zero.
+        MMAction2's 3D annotations have no scores and mark missing joints by zeros; their score is
+        1 where a coordinate is not zero.
 
         Raises:
-            KeyError: there is no ``keypoint``.
-            ValueError: the shapes do not fit each other, or the clip has no frames.
+            MissingKeyError: If there is no ``keypoint``.
+            UserError: If the shapes do not fit each other, or the clip has no frames.
         """
         if "keypoint" not in results:
             raise MissingKeyError(f"{self._where(results)} has no 'keypoint'")
@@ -90,7 +103,7 @@ class SignTransform(BaseTransform):
         return keypoint, score
 
     def _sign_clip(self, results: dict) -> tuple[np.ndarray, np.ndarray]:
-        """As :meth:`_clip`, for what knows hands from body: the 49 sign joints only."""
+        """Return keypoints and scores as :meth:`_clip`, but only of the 49 sign joints."""
         keypoint, score = self._clip(results)
         if keypoint.shape[2] != NUM_JOINTS:
             raise UserError(
@@ -100,7 +113,7 @@ class SignTransform(BaseTransform):
         return keypoint, score
 
     def _must_precede(self, results: dict, *keys: str) -> None:
-        """Refuse to change joints from which something was derived that would not follow."""
+        """Refuse to change joints after the arrays ``keys`` were derived from them."""
         for key in keys:
             if key in results:
                 raise UserError(
@@ -109,11 +122,11 @@ class SignTransform(BaseTransform):
                 )
 
     def _must_be_one_sample(self, results: dict) -> None:
-        """Refuse to drop frames where several views of one length lie one after another."""
+        """Refuse to drop frames from concatenated views, which must keep one length."""
         if results.get("num_clips", 1) != 1:
             raise UserError(
-                f"{self._where(results)} was sampled with num_clips={results['num_clips']}, whose "
-                "views would no longer be of one length: set num_clips=1 or place "
+                f"{self._where(results)} was sampled with num_clips={results['num_clips']}, and "
+                "its views would get different lengths: set num_clips=1 or place "
                 f"{type(self).__name__} before the sampling"
             )
 
@@ -122,20 +135,20 @@ class SignTransform(BaseTransform):
 
 
 def frame_numbers(results: dict) -> np.ndarray:
-    """The clip's own frame numbers, int64 [T]: ``frame_inds``, or 0..T-1 before any sampling."""
+    """Return the original frame numbers int64 [T]: ``frame_inds``, or 0..T-1 before sampling."""
     if "frame_inds" in results:
         return results["frame_inds"]
     return np.arange(results["keypoint"].shape[1], dtype=np.int64)
 
 
 def take_frames(results: dict, inds: np.ndarray) -> None:
-    """Index every per-frame array of ``results`` along its frames; -1 stands for a padding frame.
+    """Index every per-frame array of ``results``; -1 inserts a padding frame.
 
-    A padding frame is zero everywhere (so its scores mark it) and has frame number -1.
+    A padding frame is zero everywhere, so its scores mark it, and has frame number -1.
 
     Args:
-        results (dict): the clip; ``frame_inds`` is added where it is missing.
-        inds (np.ndarray): int64 [T'], positions in the clip as it is now.
+        results (dict): The clip; ``frame_inds`` is added if missing.
+        inds (np.ndarray): int64 [T'], positions in the current clip.
     """
     results["frame_inds"] = frame_numbers(results)
     padding = inds < 0
@@ -149,20 +162,20 @@ def take_frames(results: dict, inds: np.ndarray) -> None:
 
 
 def split_views(array: np.ndarray, results: dict) -> np.ndarray:
-    """[M, num_clips * T, ...] -> [M, num_clips, T, ...]: nothing is to cross from view to view."""
+    """Reshape [M, num_clips * T, ...] to [M, num_clips, T, ...], which separates the views."""
     num_clips = results.get("num_clips", 1)
     return array.reshape(array.shape[0], num_clips, -1, *array.shape[2:])
 
 
 def random_subset(candidates: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Draw ``count`` of the candidates of each row without replacement.
+    """Draw ``count`` candidates of each row without replacement.
 
     Args:
-        candidates (np.ndarray): bool [..., T].
-        count (np.ndarray): int [...]; where it exceeds the candidates all of them are drawn.
+        candidates (np.ndarray): Bool [..., T].
+        count (np.ndarray): Integers [...]; a row with fewer candidates gives all of them.
 
     Returns:
-        np.ndarray: bool [..., T], a subset of the candidates.
+        np.ndarray: Bool [..., T], a subset of the candidates.
     """
     key = np.where(candidates, np.random.random_sample(candidates.shape), 2.0)
     rank = key.argsort(axis=-1).argsort(axis=-1)

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mmaction.registry import TRANSFORMS
 
 from masa_mm.datasets.transforms.base import SignTransform
+from masa_mm.deprecation import moved_options
 from masa_mm.errors import MissingKeyError, UserError
 from masa_mm.pose import crop
-from masa_mm.pose.skeleton import missing_joints, source_layout
+from masa_mm.pose.skeleton import source_layout
 
 
 @TRANSFORMS.register_module()
 class SelectSignJoints(SignTransform):
-    """Bring a source's joints into the order of the 49 sign joints (layout ``sign49``).
+    """Reorder a source's joints to the 49 sign joints (layout ``sign49``).
 
-    Joints the source lacks get coordinates 0 and score 0, as joints nobody saw.
+    Joints the source lacks get coordinates 0 and score 0.
 
     Required keys: keypoint [M, T, V, 2]; keypoint_score [M, T, V] (optional, else all present);
-    layout, unless given here.
+    layout, unless given as an argument.
     Modified keys: keypoint [M, T, 49, 2], keypoint_score [M, T, 49], layout.
     Added key: missing_joints (tuple of str, names of the joints the source lacks).
 
     Args:
-        layout (str, optional): name of the source's layout, see
+        layout (str, optional): Name of the source's layout in
             :data:`masa_mm.pose.skeleton.SOURCE_LAYOUTS`. None reads it from the annotation.
 
     Raises:
-        KeyError: there is no such layout, or none is given here or there.
-        ValueError: the number of joints is not the layout's, or motion was taken before.
+        MissingKeyError: If there is no such layout, or neither argument nor clip names one.
+        UserError: If the number of joints is not the layout's, or motion or mask exist already.
     """
 
     def __init__(self, layout: str | None = None) -> None:
@@ -36,6 +39,7 @@ class SelectSignJoints(SignTransform):
         self.layout = layout
 
     def transform(self, results: dict) -> dict:
+        """Reorder the joints of a clip."""
         keypoint, score = self._clip(results)
         self._must_precede(results, "motion", "frame_mask")
         layout = self.layout or results.get("layout")
@@ -46,7 +50,7 @@ class SelectSignJoints(SignTransform):
             )
         try:
             keypoint, score = crop.select_joints(keypoint, score, layout)
-            missing = missing_joints(layout)
+            missing = source_layout(layout).missing
         except (KeyError, ValueError) as error:
             raise type(error)(f"{self._where(results)}: {error.args[0]}") from error
         results.update(
@@ -56,34 +60,38 @@ class SelectSignJoints(SignTransform):
 
 
 @TRANSFORMS.register_module()
+@moved_options(
+    TRANSFORMS,
+    "ReferenceCropSignParts",
+    "clamp",
+    "zero_left_above",
+    fallback="elbow_wrist_50px",
+)
 class CropSignParts(SignTransform):
-    """Pixels to part coordinates: each hand in a crop of its own, the left one mirrored.
+    """Convert pixels to part coordinates: each hand in its own crop, the left one mirrored.
 
-    The rules are those of :func:`masa_mm.pose.crop.crop_parts`, by which the converter makes
-    stores: a store's clips have been through it and must not go through it again. Image flips
-    (MMAction2's ``Flip``) belong before it, everything of MASA after it.
+    The rules are those of :func:`masa_mm.pose.crop.crop_parts`, which the converters also use.
+    Clips of a store are already converted. Place image flips (MMAction2's ``Flip``) before it and
+    all other transforms of this package, except :class:`SelectSignJoints`, after it.
 
-    Required keys: keypoint [M, T, 49, 2] in pixels, keypoint_score [M, T, 49] (optional, else all
-    present), img_shape (h, w) in pixels.
-    Modified keys: keypoint float32, keypoint_score float32, img_shape (now (1, 1): the unit is the
-    side of the crop).
+    Required keys: keypoint [M, T, 49, 2] in pixels; keypoint_score [M, T, 49] (optional, else all
+    present); img_shape (h, w) in pixels.
+    Modified keys: keypoint float32, keypoint_score float32, img_shape ((1, 1): the unit is the side
+    of a crop).
     Added key: normalization ('part_crop').
 
     Args:
-        box_scale (float): side of a hand's box over the larger extent of its visible joints.
-        min_visible (int): a hand with fewer visible joints is left to ``fallback``.
-        visible_thr (float): score from which a joint counts as visible.
-        fallback (str): ``'absent'``, or ``'elbow_wrist'`` to extrapolate the box from the arm, or
-            ``'elbow_wrist_50px'`` to do so with the reference code's margin of 50 pixels.
-        clamp (str): ``'joints'``, a box ends at the image's border but holds all visible joints, or
-            ``'image'``, it ends at the border (reference code).
-        zero_left_above (float, optional): crop pixels above which a coordinate of the left hand
-            becomes 0; 255 in the reference code.
+        box_scale (float): Side of a hand's box over the larger extent of its visible joints.
+        min_visible (int): A hand with fewer visible joints is handled by ``fallback``.
+        visible_thr (float): Score from which a joint is visible.
+        fallback (str): ``'absent'``, or ``'elbow_wrist'`` to extrapolate the box from the arm.
 
     Raises:
-        KeyError: there is no ``img_shape``.
-        ValueError: a bad argument or shape, or a clip that is in part coordinates already.
+        MissingKeyError: If there is no ``img_shape``.
+        UserError: If an argument or a shape is invalid, or the clip is in part coordinates already.
     """
+
+    FALLBACKS: tuple[str, ...] = ("absent", "elbow_wrist")
 
     def __init__(
         self,
@@ -91,24 +99,19 @@ class CropSignParts(SignTransform):
         min_visible: int = crop.MIN_VISIBLE,
         visible_thr: float = crop.VISIBLE_THR,
         fallback: str = "absent",
-        clamp: str = "joints",
-        zero_left_above: float | None = None,
     ) -> None:
         self.box_scale = self._positive("box_scale", box_scale)
         self.min_visible = self._at_least("min_visible", min_visible, 1)
         self.visible_thr = self._fraction("visible_thr", visible_thr)
-        self.fallback = self._one_of("fallback", fallback, crop.FALLBACKS)
-        self.clamp = self._one_of("clamp", clamp, crop.CLAMPS)
-        self.zero_left_above = zero_left_above
-        if zero_left_above is not None:
-            self._at_least("zero_left_above", zero_left_above, 0)
+        self.fallback = self._one_of("fallback", fallback, self.FALLBACKS)
 
     def transform(self, results: dict) -> dict:
+        """Crop the hands of a clip."""
         keypoint, score = self._sign_clip(results)
         self._must_precede(results, "motion", "frame_mask")
         if results.get("normalization") == "part_crop":
             raise UserError(
-                f"{self._where(results)} is in part coordinates already: take CropSignParts out of "
+                f"{self._where(results)} is in part coordinates already: remove CropSignParts from "
                 "the pipeline"
             )
         if "img_shape" not in results:
@@ -120,12 +123,7 @@ class CropSignParts(SignTransform):
                 keypoint.reshape(-1, *keypoint.shape[2:]),
                 score.reshape(-1, score.shape[2]),
                 results["img_shape"],
-                box_scale=self.box_scale,
-                min_visible=self.min_visible,
-                visible_thr=self.visible_thr,
-                fallback=self.fallback,
-                clamp=self.clamp,
-                zero_left_above=self.zero_left_above,
+                **self._rules(),
             )
         except ValueError as error:
             raise UserError(f"{self._where(results)}: {error}") from error
@@ -136,3 +134,12 @@ class CropSignParts(SignTransform):
             normalization="part_crop",
         )
         return results
+
+    def _rules(self) -> dict[str, Any]:
+        """Options of :func:`masa_mm.pose.crop.crop_parts`."""
+        return dict(
+            box_scale=self.box_scale,
+            min_visible=self.min_visible,
+            visible_thr=self.visible_thr,
+            fallback=self.fallback,
+        )

@@ -1,4 +1,4 @@
-"""The last step: from ``results`` to what the collate function stacks."""
+"""Packing of a clip's ``results`` for the collate function."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OPTIONAL_INPUTS = ("motion", "motion_weight", "frame_mask")
 
 @TRANSFORMS.register_module()
 class PackSignInputs(SignTransform):
-    """Gather a clip's arrays under ``inputs`` and what describes it under ``meta``.
+    """Collect a clip's arrays in ``inputs`` and its description in ``meta``.
 
     Required keys: keypoint [1, num_clips * T, V, 2]; keypoint_score [1, num_clips * T, V].
     Optional keys: frame_inds, motion, motion_weight, frame_mask, key_view, label, clip_id,
@@ -23,18 +23,19 @@ class PackSignInputs(SignTransform):
     Returns a dict of
 
     - ``inputs``: numpy arrays keypoint [num_clips, 1, T, V, 3] float32 (x, y, score), frame_inds
-      [num_clips * T] int64, and where present motion [T, V, K, 2], motion_weight [T, V, K],
-      frame_mask [T, 3], key_keypoint [1, 1, T', V, 3], key_frame_inds [T'], key_frame_mask [T', 3];
-      motion_weight may end with an axis of coordinates, see :class:`MotionResidual`;
-    - ``label`` and ``clip_id``: int, -1 where unknown;
-    - ``meta``: frame_dir, gloss, signer, total_frames, where known.
+      [num_clips * T] int64, and if present motion [T, V, K, 2], motion_weight [T, V, K]
+      ([T, V, K, 2] from :class:`ReferenceMotionResidual`), frame_mask [T, 3], key_keypoint
+      [1, 1, T', V, 3], key_frame_inds [T'], key_frame_mask [T', 3];
+    - ``label`` and ``clip_id``: int, -1 if unknown;
+    - ``meta``: frame_dir, gloss, signer, total_frames, if known.
 
     Raises:
-        KeyError: there is no ``keypoint`` or no ``keypoint_score``.
-        ValueError: more than one person, or a clip without frames.
+        MissingKeyError: If there is no ``keypoint`` or no ``keypoint_score``.
+        UserError: If there are several persons, or the clip has no frames.
     """
 
     def transform(self, results: dict) -> dict:
+        """Pack a clip."""
         inputs = dict(keypoint=self._joints(results), frame_inds=frame_numbers(results))
         inputs.update((key, results[key][0]) for key in _OPTIONAL_INPUTS if key in results)
         if "key_view" in results:
@@ -50,12 +51,12 @@ class PackSignInputs(SignTransform):
         )
 
     def _joints(self, results: dict) -> np.ndarray:
-        """float32 [num_clips, 1, T, V, 3]: x, y, score."""
+        """Join keypoints and scores, float32 [num_clips, 1, T, V, 3]."""
         keypoint, score = self._clip(results)
         if "keypoint_score" not in results:
             raise MissingKeyError(f"{self._where(results)} has no 'keypoint_score'")
         if len(keypoint) != 1:
-            raise UserError(f"{self._where(results)} has {len(keypoint)} persons, a sign has 1")
+            raise UserError(f"{self._where(results)} has {len(keypoint)} persons, but a sign has 1")
         joints = np.empty((*score.shape, keypoint.shape[-1] + 1), np.float32)
         joints[..., :-1] = keypoint
         joints[..., -1] = score

@@ -1,4 +1,4 @@
-"""Which frames of a clip the network sees."""
+"""Selection of the frames that the network sees."""
 
 from __future__ import annotations
 
@@ -7,37 +7,69 @@ from mmaction.registry import TRANSFORMS
 
 from masa_mm.datasets.transforms.base import SignTransform, take_frames
 from masa_mm.errors import UserError
+from masa_mm.pose.skeleton import LEFT_HAND, RIGHT_HAND
+
+
+@TRANSFORMS.register_module()
+class KeepHandFrames(SignTransform):
+    """Drop frames without a visible hand: rest before and after the sign, and missed detections.
+
+    On WLASL a third of the frames show no hand, nearly all of them before or after the sign, and
+    their number differs from clip to clip. The authors' frame list is built in the same way. A clip
+    without any hand stays unchanged. ``frame_inds`` keeps the original frame numbers. Place it
+    before :class:`SampleSignFrames`.
+
+    Required keys: keypoint [M, T, 49, 2]; keypoint_score [M, T, 49].
+    Modified keys: every per-frame array, total_frames, frame_inds (added if missing).
+
+    Args:
+        min_joints (int): Visible joints that a hand needs to count.
+    """
+
+    def __init__(self, min_joints: int = 1) -> None:
+        self.min_joints = self._at_least("min_joints", min_joints, 1)
+
+    def transform(self, results: dict) -> dict:
+        """Drop frames of a clip."""
+        _, score = self._sign_clip(results)
+        self._must_be_one_sample(results)
+        visible = np.stack(
+            [(score[..., hand.joints] > 0).sum(-1) for hand in (RIGHT_HAND, LEFT_HAND)]
+        )
+        kept = np.flatnonzero((visible >= self.min_joints).any(axis=(0, 1)))
+        if len(kept):
+            take_frames(results, kept)
+            results["total_frames"] = len(kept)
+        return results
 
 
 @TRANSFORMS.register_module()
 class SampleSignFrames(SignTransform):
-    """Cut one or several clips of ``clip_len`` frames out of a sign.
+    """Sample one or several clips of ``clip_len`` frames from a sign.
 
     MASA trains on a random temporal crop of 32 frames and tests on the central one (section IV-A).
-    A sample shows at least one visible joint if any possible sample does: crops that would show
-    none are left out of the draw, and the central ones move to the nearest that shows one.
+    A sample shows at least one visible joint if any possible sample does: crops without one are
+    not drawn, and central crops move to the nearest that shows one.
 
     Required keys: keypoint [M, T, V, C]; keypoint_score [M, T, V] (optional).
-    Modified keys: keypoint, keypoint_score, and any other per-frame array there is (motion, ...).
+    Modified keys: every per-frame array (keypoint, keypoint_score, motion, ...).
     Added keys: frame_inds (int64 [num_clips * clip_len], original frame numbers, -1 for padding),
     clip_len, frame_interval, num_clips.
 
     Args:
-        clip_len (int): frames of one sample.
+        clip_len (int): Frames of one sample.
         mode (str): ``'random'``, a contiguous crop anywhere; ``'center'``, the central crop;
             ``'uniform'``, one frame from each of ``clip_len`` equal segments.
-        num_clips (int): samples a clip, one after another along the frames as in MMAction2.
-            With ``'center'`` they are spread evenly from the clip's start to its end, with
-            ``'uniform'`` and no jitter each takes its own place within the segments (multi-view
-            testing); otherwise each is drawn by itself.
-        short (str): a clip with fewer than ``clip_len`` frames is kept whole and, with ``'pad'``,
-            followed by zero frames (score 0) up to ``clip_len``; with ``'keep'`` it stays short.
-        interval (int): distance in frames of neighbouring frames in a crop. A crop that does not
-            fit takes as many frames at this distance as the clip has. Crops only.
-        jitter (bool): with ``'uniform'``, a random frame of each segment, else its central one.
-
-    Raises:
-        ValueError: a bad argument, or a clip without frames.
+        num_clips (int): Samples per clip, concatenated along the frames as in MMAction2. With
+            ``'center'`` they are spread evenly from the clip's start to its end; with ``'uniform'``
+            and no jitter each uses another position in the segments (multi-view testing);
+            otherwise they are drawn independently.
+        short (str): How to sample a clip of fewer than ``clip_len`` frames. Both keep all its
+            frames; ``'pad'`` appends zero frames (score 0) up to ``clip_len``, ``'keep'`` does not.
+        interval (int): Distance in frames between neighbouring frames of a crop. A clip that is too
+            short gives as many frames as fit at this distance. Not for ``'uniform'``.
+        jitter (bool): With ``'uniform'``, take a random frame of each segment instead of the
+            central one.
     """
 
     def __init__(
@@ -59,10 +91,10 @@ class SampleSignFrames(SignTransform):
             raise UserError(f"SampleSignFrames: mode 'uniform' takes no interval, got {interval}")
 
     def transform(self, results: dict) -> dict:
+        """Sample frames of a clip."""
         _, score = self._clip(results)
-        visible = (score > 0).any(axis=(0, 2))
-        pick = self._segments if self.mode == "uniform" else self._crops
-        inds = pick(visible)
+        visible = np.any(score > 0, axis=(0, 2))
+        inds = self._segments(visible) if self.mode == "uniform" else self._crops(visible)
         missing = self.clip_len - inds.shape[1]
         if self.short == "pad" and missing:
             inds = np.pad(inds, ((0, 0), (0, missing)), constant_values=-1)
@@ -73,7 +105,7 @@ class SampleSignFrames(SignTransform):
         return results
 
     def _crops(self, visible: np.ndarray) -> np.ndarray:
-        """Positions of contiguous crops, int64 [num_clips, frames], given bool [T]."""
+        """Choose contiguous crops: positions int64 [num_clips, frames], given bool [T]."""
         total = len(visible)
         length = min(self.clip_len, (total - 1) // self.interval + 1)
         offsets = self.interval * np.arange(length)
@@ -86,25 +118,24 @@ class SampleSignFrames(SignTransform):
         else:
             last = total - 1 - offsets[-1]
             views = self.num_clips
-            # Whole numbers: one view is the centre, several run from the first start to the last.
-            wanted = np.array([last // 2]) if views == 1 else np.arange(views) * last // (views - 1)
-            chosen = starts[np.abs(starts - wanted[:, None]).argmin(axis=1)]
+            ideal = np.array([last // 2]) if views == 1 else np.arange(views) * last // (views - 1)
+            chosen = starts[np.abs(starts - ideal[:, None]).argmin(axis=1)]
         return chosen[:, None] + offsets
 
     def _segments(self, visible: np.ndarray) -> np.ndarray:
-        """Positions of one frame a segment, int64 [num_clips, frames], given bool [T]."""
+        """Choose one frame per segment: positions int64 [num_clips, frames], given bool [T]."""
         total = len(visible)
         length = min(self.clip_len, total)
         bounds = np.arange(length + 1) * total // length
         sizes = np.diff(bounds)
         if self.jitter:
-            place = np.random.random_sample((self.num_clips, length))
+            position = np.random.random_sample((self.num_clips, length))
         else:
-            place = (np.arange(self.num_clips)[:, None] + 0.5) / self.num_clips
-        inds = bounds[:-1] + (place * sizes).astype(np.int64)
-        seen = np.flatnonzero(visible)
-        blind = ~visible[inds].any(axis=1)
-        if len(seen) and blind.any():
-            frame = seen[np.random.randint(len(seen))] if self.jitter else seen[len(seen) // 2]
-            inds[blind, np.searchsorted(bounds, frame, side="right") - 1] = frame
+            position = (np.arange(self.num_clips)[:, None] + 0.5) / self.num_clips
+        inds = bounds[:-1] + (position * sizes).astype(np.int64)
+        shown = np.flatnonzero(visible)
+        empty = ~visible[inds].any(axis=1)
+        if len(shown) and empty.any():
+            frame = shown[np.random.randint(len(shown))] if self.jitter else shown[len(shown) // 2]
+            inds[empty, np.searchsorted(bounds, frame, side="right") - 1] = frame
         return inds

@@ -1,4 +1,4 @@
-"""The second view of a clip that semantic alignment compares with the first."""
+"""The key view of a clip for semantic alignment (MASA, section III-C)."""
 
 from __future__ import annotations
 
@@ -12,38 +12,36 @@ from mmengine.dataset import Compose
 from masa_mm.datasets.transforms.base import SignTransform, take_frames
 from masa_mm.errors import UserError
 
-# Made from the query view's joints, for the query view's decoder.
+# Made from the query view's joints for its decoder.
 _QUERY_ONLY = ("motion", "motion_weight", "frame_mask", "key_view")
 
 
 @TRANSFORMS.register_module()
 class RandomFrameView(SignTransform):
-    """A random temporal sample of the clip, in order: MASA's positive view (section III-C).
+    """Keep a random subset of the frames in order: MASA's positive view (section III-C).
 
-    Of the T frames that have a joint (score > 0) it keeps max(1, ceil(keep_ratio * T)) and drops
-    all others, padding included. A clip without one joint is cut to its first frame.
+    Of the T frames with a joint (score > 0), max(1, ceil(keep_ratio * T)) are kept; all other
+    frames, including padding, are dropped. A clip without joints keeps its first frame.
 
     Required keys: keypoint [M, T, V, C]; keypoint_score [M, T, V] (optional).
-    Modified keys: every per-frame array, frame_inds among them (added where missing), clip_len.
+    Modified keys: every per-frame array, frame_inds (added if missing), clip_len.
 
     Args:
-        keep_ratio (float): share of the frames that is kept, 1 - alpha_r in the paper.
-
-    Raises:
-        ValueError: a bad argument, a clip without frames, or one sampled with ``num_clips`` > 1.
+        keep_ratio (float): Share of the frames that is kept, 1 - alpha_r in the paper.
     """
 
     def __init__(self, keep_ratio: float = 0.5) -> None:
         self.keep_ratio = self._fraction("keep_ratio", keep_ratio)
 
     def transform(self, results: dict) -> dict:
+        """Drop frames of a clip."""
         _, score = self._clip(results)
         self._must_be_one_sample(results)
-        seen = np.flatnonzero((score > 0).any(axis=(0, 2)))
-        if not len(seen):
-            seen = np.zeros(1, np.int64)
-        keep = max(1, math.ceil(self.keep_ratio * len(seen)))
-        inds = np.sort(np.random.permutation(seen)[:keep])
+        visible = np.flatnonzero((score > 0).any(axis=(0, 2)))
+        if not len(visible):
+            visible = np.zeros(1, np.int64)
+        keep = max(1, math.ceil(self.keep_ratio * len(visible)))
+        inds = np.sort(np.random.permutation(visible)[:keep])
         take_frames(results, inds)
         results["clip_len"] = keep
         return results
@@ -51,20 +49,17 @@ class RandomFrameView(SignTransform):
 
 @TRANSFORMS.register_module()
 class AlignmentViews(SignTransform):
-    """Derive the key view of semantic alignment from the clip as it stands (MASA, section III-C).
+    """Make the key view of semantic alignment from the current clip (MASA, section III-C).
 
-    The clip's arrays are copied, so nothing that happens to one view later reaches the other; what
-    was made for the query view's decoder (motion, frame_mask) stays behind. A mask that one of the
-    transforms in ``key`` makes is the key view's own: the batch's ``key_frame_mask``.
+    The clip's arrays are copied, so later changes to one view do not affect the other. The query
+    view's decoder arrays (motion, frame_mask) are not copied. A mask made by a transform in ``key``
+    belongs to the key view; it becomes ``key_frame_mask`` in the batch.
 
-    Required keys: keypoint, and what the transforms in ``key`` require.
+    Required keys: keypoint, and those that the transforms in ``key`` require.
     Added key: key_view (dict, the copy after the transforms in ``key``).
 
     Args:
-        key (sequence of dict | callable): the transforms of the key view, as in a pipeline.
-
-    Raises:
-        ValueError: a transform of the key view gave nothing back.
+        key (Sequence[dict | Callable]): Transforms of the key view, as in a pipeline.
     """
 
     def __init__(self, key: Sequence) -> None:
@@ -74,6 +69,7 @@ class AlignmentViews(SignTransform):
         )
 
     def transform(self, results: dict) -> dict:
+        """Add the key view to a clip."""
         view = {
             name: value.copy() if isinstance(value, np.ndarray) else value
             for name, value in results.items()

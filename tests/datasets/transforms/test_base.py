@@ -17,8 +17,10 @@ CONFIGS = [
     dict(type="SampleSignFrames", clip_len=64),
     dict(type="MotionResidual", intervals=(1, 3)),
     dict(type="MotionAwareMasking"),
-    dict(type="MotionAwareMasking", level="part", erase=True),
+    dict(type="ReferenceMotionAwareMasking", level="part", erase=True),
     dict(type="MotionAwareMasking", strategy="random", erase=True),
+    dict(type="ReferenceMotionResidual", signed_thr=3.0),
+    dict(type="ReferenceCropSignParts", clamp="image", zero_left_above=255, box_scale=2.0),
     dict(type="RandomFrameView"),
     dict(
         type="AlignmentViews", key=[dict(type="RandomFrameView"), dict(type="DropJoints", prob=0.5)]
@@ -106,7 +108,7 @@ class TestBadClips:
         dict(type="SwapHands"),
         dict(type="KeepHandFrames"),
         dict(type="RandomPartAffine"),
-        dict(type="MotionAwareMasking", level="part"),
+        dict(type="ReferenceMotionAwareMasking", level="part"),
     ],
     ids=name,
 )
@@ -157,7 +159,10 @@ def test_nothing_is_lost_after_masking_counted_it(kind, make_clip):
         (dict(type="MotionAwareMasking", joint_ratio=2), "joint_ratio .*got 2"),
         (dict(type="MotionAwareMasking", motion_thr=-1), "motion_thr must be 0 or more, got -1"),
         (dict(type="MotionAwareMasking", min_visible=0), "min_visible must be 1 or more, got 0"),
-        (dict(type="MotionAwareMasking", level="joint"), "one of frame, part, got 'joint'"),
+        (
+            dict(type="ReferenceMotionAwareMasking", level="joint"),
+            "one of frame, part, got 'joint'",
+        ),
         (dict(type="MotionAwareMasking", strategy="none"), "one of motion, random, got 'none'"),
         (dict(type="KeepHandFrames", min_joints=0), "min_joints must be 1 or more, got 0"),
         (dict(type="RandomFrameView", keep_ratio=1.01), "keep_ratio .*got 1.01"),

@@ -124,7 +124,7 @@ class TestCropSignParts:
             (dict(box_scale=0), "box_scale must be above 0, got 0"),
             (dict(min_visible=0), "min_visible must be 1 or more, got 0"),
             (dict(visible_thr=2), "visible_thr .*got 2"),
-            (dict(fallback="guess"), "one of absent, elbow_wrist, elbow_wrist_50px, got 'guess'"),
+            (dict(fallback="guess"), "one of absent, elbow_wrist, got 'guess'"),
         ],
     )
     def test_bad_arguments(self, option, message):

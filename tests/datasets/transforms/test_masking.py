@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmaction.registry import TRANSFORMS
 
-from masa_mm.datasets.transforms import MotionAwareMasking
+from masa_mm.datasets.transforms import MotionAwareMasking, ReferenceMotionAwareMasking
 
 
 def reference_candidates(clip, groups, thr=5.0, ratio=0.5, score_thr=0.4, k=3, scale=256.0):
-    """bool [T, len(groups)]: frame by frame, joint by joint, in float64."""
+    """Candidates [T, len(groups)] frame by frame, joint by joint, in float64."""
     x, r = clip["keypoint"].astype(float) * scale, clip["keypoint_score"].astype(float)
     persons, frames = r.shape[:2]
     candidates = np.zeros((frames, len(groups)), bool)
@@ -58,7 +58,7 @@ def test_any_clip(make_clip, frames, level, missing, blank, step_px, mask_ratio,
     clip = make_clip(frames, seed, missing, [t for t in blank if t < frames], step_px)
     candidates = reference_candidates(clip, joint_groups(level))
     np.random.seed(seed)
-    transform = MotionAwareMasking(mask_ratio, level=level, min_visible=min_visible)
+    transform = ReferenceMotionAwareMasking(mask_ratio, level=level, min_visible=min_visible)
     mask = transform(dict(clip))["frame_mask"]
 
     assert mask.shape == (1, frames, 3) and mask.dtype == bool
@@ -124,7 +124,7 @@ def test_random_strategy_masks_resting_frames_too(make_clip):
     mask = MotionAwareMasking(0.5, strategy="random")(dict(clip))["frame_mask"][0, :, 0]
     assert mask.sum() == 8 and not mask[:4].any()
     assert not MotionAwareMasking(0.5)(dict(clip))["frame_mask"].any()
-    parts = MotionAwareMasking(0.5, strategy="random", level="part")(
+    parts = ReferenceMotionAwareMasking(0.5, strategy="random", level="part")(
         make_clip(frames=20, missing=("body",), low_scores=False)
     )["frame_mask"][0]
     assert parts.sum(0).tolist() == [10, 10, 0]
@@ -145,7 +145,7 @@ def test_visible_frames_are_given_back_at_random(make_clip):
 @pytest.mark.parametrize("level", ["frame", "part"])
 def test_erase_zeroes_what_is_masked_and_nothing_else(make_clip, level):
     clip = make_clip(step_px=20)
-    result = MotionAwareMasking(level=level, erase=True)(dict(clip))
+    result = ReferenceMotionAwareMasking(level=level, erase=True)(dict(clip))
     mask = result["frame_mask"]
     assert mask.any() and not mask.all()
     for p, joints in enumerate(joint_groups("part")):

@@ -375,7 +375,12 @@ def changed(pipeline, transform, **arguments):
     "pipeline, intervals",
     [
         (PIPELINE, 1),
-        (changed(PIPELINE, "MotionAwareMasking", level="part"), 1),
+        (
+            changed(
+                PIPELINE, "MotionAwareMasking", type="ReferenceMotionAwareMasking", level="part"
+            ),
+            1,
+        ),
         (changed(PIPELINE, "MotionAwareMasking", strategy="random"), 1),
         (changed(PIPELINE, "MotionResidual", intervals=(1, 3, 6)), 3),
     ],

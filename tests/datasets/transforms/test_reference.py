@@ -1,9 +1,9 @@
 """The reference preset's data against plain loops written from what is published of that code.
 
 That is: 2.2 boxes clamped at the image's border, an elbow-wrist fallback with a margin of 50
-pixels, left-hand values above 255 zeroed; the frames where either hand has a box; motion beyond
-3.0 by its signed value; parts masked apart at 0.9, confidence ignored, and at random at 0.5 in the
-key view. Everything here is frame by frame and joint by joint, in float64.
+pixels, left-hand values above 255 zeroed; the frames where either hand has a box; signed motion
+above 3.0; parts masked separately at 0.9, confidence ignored, and at random at 0.5 in the key view.
+All loops run frame by frame and joint by joint, in float64.
 """
 
 import numpy as np
@@ -21,6 +21,9 @@ from masa_mm.datasets.transforms import (
     MotionAwareMasking,
     MotionResidual,
     PackSignInputs,
+    ReferenceCropSignParts,
+    ReferenceMotionAwareMasking,
+    ReferenceMotionResidual,
 )
 
 from toys.paths import ROOT
@@ -104,7 +107,7 @@ def loop_motion(pixels, score):
 
 
 def loop_candidates(motion, thr=THR):
-    """bool [T, 3]: part-frames of which a coordinate grows by more than the threshold."""
+    """Bool [T, 3]: part-frames of which a coordinate grows by more than the threshold."""
     found = np.zeros((len(motion), 3), bool)
     for t in range(len(motion)):
         for p, joints in enumerate(PARTS):
@@ -270,8 +273,10 @@ def test_left_values_above_255_are_zeroed_and_right_ones_are_not():
     clip["keypoint"][0, 0, [2, 23]] = [200, 400]  # below the image, unsure: shapes no box
     clip["keypoint_score"][0, 0, [2, 23]] = 0.3
     options = dict(clamp="image", fallback="elbow_wrist_50px")
-    plain = CropSignParts(**options)(dict(clip))["keypoint"][0, 0] * 256
-    slip = CropSignParts(zero_left_above=255, **options)(dict(clip))["keypoint"][0, 0] * 256
+    plain = ReferenceCropSignParts(**options)(dict(clip))["keypoint"][0, 0] * 256
+    slip = (
+        ReferenceCropSignParts(zero_left_above=255, **options)(dict(clip))["keypoint"][0, 0] * 256
+    )
     assert plain[2, 1] > 255 and plain[23, 1] > 255
     assert slip[23, 1] == 0 and slip[23, 0] == plain[23, 0], "that coordinate alone"
     changed = slip != plain
@@ -283,7 +288,7 @@ def test_the_clamp_at_the_image_cuts_off_joints_beyond_it():
     clip["keypoint"][0, 0, :21] = [40, 100]
     clip["keypoint"][0, 0, 0] = [-10, 100]
     # Extent 50, side 110, from -40 to 70: clamped to 0..70 and to 45..155.
-    cut = CropSignParts(clamp="image")(dict(clip))["keypoint"][0, 0]
+    cut = ReferenceCropSignParts(clamp="image")(dict(clip))["keypoint"][0, 0]
     assert cut[0] == pytest.approx([-10 / 70, 55 / 110], abs=1e-5)
     assert cut[1] == pytest.approx([40 / 70, 55 / 110], abs=1e-5)
     held = CropSignParts()(dict(clip))["keypoint"][0, 0]
@@ -297,21 +302,24 @@ def test_the_margin_in_pixels_is_absolute():
         clip["keypoint"][0, 0, [elbow, wrist]] = [[130, 60], [160, 120]]
     clip["keypoint_score"][0, 0] = np.where(np.arange(49) < 42, 0.3, 1)
     clip["keypoint"][0, 0, 0] = [170, 140]
-    got = CropSignParts(fallback="elbow_wrist_50px")(dict(clip))["keypoint"][0, 0]
+    got = ReferenceCropSignParts(fallback="elbow_wrist_50px")(dict(clip))["keypoint"][0, 0]
     assert got[0] == pytest.approx([0.5, 0.5], abs=1e-5)
     assert got[1, 0] == pytest.approx((clip["keypoint"][0, 0, 1, 0] - 100) / 140, abs=1e-5)
     tiny = dict(clip, keypoint=clip["keypoint"] / np.float32(WIDTH), img_shape=(0.75, 1))
     with pytest.raises(ValueError, match=r"'signer_0'.*needs joints in pixels.*elbow_wrist"):
-        CropSignParts(fallback="elbow_wrist_50px")(tiny)
+        ReferenceCropSignParts(fallback="elbow_wrist_50px")(tiny)
 
 
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: CropSignParts(clamp="hard"), "clamp must be one of joints, image, got 'hard'"),
-        (lambda: CropSignParts(zero_left_above=-1), "zero_left_above must be 0 or more"),
-        (lambda: MotionResidual(signed_thr=-1), "signed_thr must be 0 or more"),
-        (lambda: MotionAwareMasking(visible_parts="some"), "one of any, all, got 'some'"),
+        (
+            lambda: ReferenceCropSignParts(clamp="hard"),
+            "clamp must be one of joints, image, got 'hard'",
+        ),
+        (lambda: ReferenceCropSignParts(zero_left_above=-1), "zero_left_above must be 0 or more"),
+        (lambda: ReferenceMotionResidual(signed_thr=-1), "signed_thr must be 0 or more"),
+        (lambda: ReferenceMotionAwareMasking(visible_parts="some"), "one of any, all, got 'some'"),
     ],
 )
 def test_bad_arguments(build, message):
@@ -330,7 +338,7 @@ def test_frames_without_any_masked_part_are_guaranteed(
     make_clip, frames, min_visible, mask_ratio, seed
 ):
     clip = make_clip(frames, seed, missing=("body",))
-    transform = MotionAwareMasking(
+    transform = ReferenceMotionAwareMasking(
         mask_ratio,
         score_thr=0.0,
         level="part",
@@ -344,7 +352,9 @@ def test_frames_without_any_masked_part_are_guaranteed(
 
 
 def test_the_key_views_mask_reaches_the_batch(make_clip):
-    views = AlignmentViews([dict(type="MotionAwareMasking", level="part", strategy="random")])
+    views = AlignmentViews(
+        [dict(type="ReferenceMotionAwareMasking", level="part", strategy="random")]
+    )
     clips = [PackSignInputs()(views(make_clip(frames, frames))) for frames in (9, 5)]
     mask = pad_clips(clips)["inputs"]["key_frame_mask"]
     assert tuple(mask.shape) == (2, 9, 3) and str(mask.dtype) == "torch.bool"
@@ -354,3 +364,53 @@ def test_the_key_views_mask_reaches_the_batch(make_clip):
         assert own.any() and not row[len(own) :].any()
     plain = PackSignInputs()(AlignmentViews([])(MotionAwareMasking()(make_clip())))
     assert "key_frame_mask" not in plain["inputs"], "the query's mask is not the key's"
+
+
+@pytest.mark.parametrize(
+    ("parent", "child"),
+    [
+        (CropSignParts, ReferenceCropSignParts),
+        (MotionResidual, ReferenceMotionResidual),
+        (MotionAwareMasking, ReferenceMotionAwareMasking),
+    ],
+)
+def test_without_options_equals_its_parent(parent, child):
+    clip, results = signer(20, seed=1), []
+    for transform in (parent(), child()):
+        np.random.seed(4)
+        results.append(transform(dict(clip)))
+    assert results[0].keys() == results[1].keys()
+    for key in ("keypoint", "keypoint_score", "motion", "motion_weight", "frame_mask"):
+        if key in results[0]:
+            np.testing.assert_array_equal(results[0][key], results[1][key])
+
+
+@pytest.mark.parametrize(
+    ("old", "moved"),
+    [
+        (dict(type="CropSignParts", clamp="image", min_visible=5), "clamp"),
+        (dict(type="CropSignParts", zero_left_above=255), "zero_left_above"),
+        (dict(type="CropSignParts", fallback="elbow_wrist_50px"), "fallback='elbow_wrist_50px'"),
+        (dict(type="MotionResidual", intervals=(3,), signed_thr=3.0), "signed_thr"),
+        (dict(type="MotionAwareMasking", level="part", mask_ratio=0.5), "level"),
+        (dict(type="MotionAwareMasking", signed=True, visible_parts="all"), "signed, visible_p"),
+    ],
+)
+def test_old_options_of_the_parents_still_work(old, moved):
+    new = "Reference" + old["type"]
+    with pytest.warns(FutureWarning, match=f"{old['type']}: {moved}.* is now of {new}"):
+        built = TRANSFORMS.build(old)
+    assert repr(built) == repr(TRANSFORMS.build(dict(old, type=new)))
+    clip, results = signer(20, seed=1), []
+    for transform in (built, TRANSFORMS.build(dict(old, type=new))):
+        np.random.seed(4)
+        results.append(transform(dict(clip)))
+    for key, value in results[0].items():
+        np.testing.assert_array_equal(value, results[1][key])
+
+
+def test_the_parents_options_do_not_warn(recwarn):
+    CropSignParts(2.2, fallback="elbow_wrist")
+    MotionResidual((3,), score_thr=0.1)
+    MotionAwareMasking(0.5, strategy="random")
+    assert not [w for w in recwarn if w.category is FutureWarning]
