@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from masa_mm.pose.pose_pickle import annotation_problems, is_label, read_annotations
 from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.files import SourceError, read_class_list
+from masa_mm.pose.pose_pickle import annotation_problems, is_label, read_annotations
 from masa_mm.pose.skeleton import SOURCE_LAYOUTS, source_layout
 from masa_mm.sources.base import Option, PoseSource, Source, SourceClips
 from masa_mm.sources.clip_list import refuse_off_by_one

@@ -113,7 +113,7 @@ def repeated(arrays):
 @pytest.mark.parametrize(
     "spoil, problem",
     [
-        (no_hand, "not one visible hand"),
+        (no_hand, "no visible hand"),
         (half_a_joint, "NaN or infinite"),
         (empty, "no frames"),
         (wild_label, "outside the class list of 3"),

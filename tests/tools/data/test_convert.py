@@ -63,6 +63,6 @@ def test_the_store_subcommand_checks_its_input_and_output(tmp_path, capsys):
     assert convert("store", store, out) == 0
     assert "1 clips in part coordinates" in capsys.readouterr().out
     assert convert("store", store, tmp_path / "out.safetensors") == 1
-    assert "ends in .pkl" in capsys.readouterr().err
+    assert "must end in .pkl" in capsys.readouterr().err
     assert convert("store", out, out) == 1
     assert "not a complete safetensors file" in capsys.readouterr().err
