@@ -7,7 +7,14 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=20, ignore_last=False),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=1, save_last=True),
+    checkpoint=dict(
+        type="CheckpointHook",
+        interval=1,
+        max_keep_ckpts=1,
+        save_last=True,
+        # A run that is killed while saving leaves no truncated file.
+        backend_args=dict(backend="atomic"),
+    ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     # An interrupted run, resumed, draws what the uninterrupted one would have drawn.
     epoch_seed=dict(type="EpochSeedHook"),

@@ -86,7 +86,7 @@ def test_a_part_is_loaded_when_asked_for_and_said(runner, saved, monkeypatch):
     before = {name: value.clone() for name, value in run.model.state_dict().items()}
     said = []
     monkeypatch.setattr(
-        "masa_mm.engine.strict_loading.print_log",
+        "masa_mm.engine.checkpoint_io.print_log",
         lambda text, logger, level: said.append((level, text)),
     )
     run.load_checkpoint(path)

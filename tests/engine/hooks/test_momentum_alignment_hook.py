@@ -188,7 +188,7 @@ def test_another_model_is_refused(make_runner, masa_config, encoder_config, tmp_
             data_preprocessor=dict(type="SignDataPreprocessor"),
         )
     runner = make_runner(tmp_path, [MomentumAlignmentHook()], model=model)
-    with pytest.raises(UserError, match=f"got {model['type']} without: remove the hook"):
+    with pytest.raises(UserError, match=f"{model['type']} has none: remove the hook"):
         runner.train()
 
 
