@@ -209,7 +209,7 @@ def test_other_refusals(tmp_path):
     with pytest.raises(ValueError, match="lists no class"):
         SignAccuracy(subsets=dict(confusing=[]))
     (tmp_path / "broken.json").write_text("{")
-    with pytest.raises(ValueError, match=r"broken.json is not valid JSON"):
+    with pytest.raises(ValueError, match=r"broken.json: not a complete JSON file"):
         SignAccuracy(subsets=dict(confusing=tmp_path / "broken.json"))
     with pytest.raises(ValueError, match="no clip"):
         SignAccuracy().compute_metrics([])
