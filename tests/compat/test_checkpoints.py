@@ -155,7 +155,7 @@ def test_a_file_of_another_kind_is_one_clear_line(tmp_path, capfd, content):
 
 
 def test_a_folder_is_no_checkpoint(tmp_path):
-    with pytest.raises(CheckpointError, match="a folder; name the checkpoint"):
+    with pytest.raises(CheckpointError, match="is a folder; give the path"):
         CheckpointLoader.load_checkpoint(str(tmp_path))
 
 

@@ -200,7 +200,7 @@ def test_a_folder_as_input_or_output(folder, theirs, capsys):
     (folder / "in.pth.tar").unlink()
     (folder / "in.pth.tar").mkdir()
     (folder / "out.pth").rmdir()
-    assert "in.pth.tar: a folder; name the checkpoint" in refused(folder, capsys)[0]
+    assert "in.pth.tar: is a folder; give the path" in refused(folder, capsys)[0]
 
 
 @pytest.mark.parametrize("content", [b"hello\n", b"<html>sign in</html>", b"PK\x03\x04"])
