@@ -1,4 +1,4 @@
-"""What the environment must hold, told from installed metadata."""
+"""Problems of an environment, found by installed metadata."""
 
 import configparser
 import re
@@ -48,7 +48,7 @@ def test_what_works_is_not_a_problem(environment, changes):
 
 
 @pytest.mark.parametrize(
-    ("changes", "what", "mend"),
+    ("changes", "what", "command"),
     [
         ({"torch": None}, "torch is not installed", "pip install torch=="),
         ({"torch": "2.0.1"}, "torch 2.0.1 does not work, from 2.1 does", "pip install torch=="),
@@ -77,10 +77,10 @@ def test_what_works_is_not_a_problem(environment, changes):
         ),
     ],
 )
-def test_each_problem_is_named_with_the_command_that_mends_it(environment, changes, what, mend):
+def test_each_problem_has_the_command_that_fixes_it(environment, changes, what, command):
     (problem,) = environment(**changes)
     assert what in problem.what
-    assert problem.mend.startswith(mend)
+    assert problem.command.startswith(command)
 
 
 def test_this_environment_is_fine():

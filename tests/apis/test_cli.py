@@ -1,4 +1,4 @@
-"""The functions behind tools/train.py and test.py; tests/tools/test_train_cli.py runs the commands."""
+"""The functions behind tools/train.py and test.py; test_train_cli.py runs the commands."""
 
 import os
 import pickle

@@ -73,7 +73,7 @@ def test_a_cache_that_another_process_is_writing_is_waited_for(yapf_cache, tmp_p
         "sleep = time.sleep",
         "time.sleep = lambda seconds: (print('waits', flush=True), sleep(seconds))",
         "import masa_mm, yapf",
-        "print(masa_mm.compat.packages.whole_yapf_cache())",
+        "print(masa_mm.compat.packages.yapf_cache_race())",
     )
     assert process.stdout.readline() == "waits\n"
     yapf_cache.write_bytes(whole)

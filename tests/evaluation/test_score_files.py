@@ -92,7 +92,10 @@ def test_bad_tables(tmp_path, text):
             dict(ids=np.array(["x", "y"]), scores=np.eye(2), labels=np.array([0.5, 1])),
             "integer label",
         ),
-        (dict(ids=np.array(["x", "y"]), scores=np.eye(2), labels=np.array([0])), "label for each clip"),
+        (
+            dict(ids=np.array(["x", "y"]), scores=np.eye(2), labels=np.array([0])),
+            "label for each clip",
+        ),
         (dict(ids=np.array([], str), scores=np.empty((0, 2))), "holds no clip"),
         (dict(ids=np.array(["x"], object), scores=np.eye(1)), "npz file of plain arrays"),
     ],
