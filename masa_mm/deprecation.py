@@ -33,6 +33,8 @@ MOVED_MODULES = {
     "masa_mm.datasets.store": "masa_mm.pose.store",
     "masa_mm.datasets.store_format": "masa_mm.pose.store_format",
     "masa_mm.datasets.store_writer": "masa_mm.pose.store_writer",
+    "masa_mm.engine.strict_loading": "masa_mm.engine.checkpoint_io",
+    "masa_mm.engine.strict_pretrained": "masa_mm.engine.checkpoint_io",
     "masa_mm.extraction": "masa_mm.preparation.extraction",
     "masa_mm.skeleton": "masa_mm.pose.skeleton",
 }

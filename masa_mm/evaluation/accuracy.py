@@ -72,7 +72,7 @@ def top_k_accuracies(
         >>> top_k_accuracies(np.array([0, 0, 3]), np.array([7, 7, 9]), topk=(1,))
         {'top1_pi': 0.6666666666666666, 'top1_pc': 0.5}
     """
-    ranks, labels = _checked(ranks, labels)
+    ranks, labels = _sorted_by_label(ranks, labels)
     weights = np.ones((1, len(ranks)))
     return _named(topk, _weighted_accuracies(weights, ranks, labels, topk)[0].tolist())
 
@@ -106,13 +106,11 @@ def bootstrap_intervals(
         UserError: If there is no clip, there are fewer than two resamples or ``confidence`` is
             outside (0, 1).
     """
-    ranks, labels = _checked(ranks, labels)
+    ranks, labels = _sorted_by_label(ranks, labels)
     if num_resamples < 2:
         raise UserError(f"num_resamples must be at least 2, got {num_resamples}")
     if not 0 < confidence < 1:
         raise UserError(f"confidence must lie between 0 and 1, got {confidence}")
-    order = np.argsort(labels, kind="stable")
-    ranks, labels = ranks[order], labels[order]
     draws = np.concatenate(
         [
             _weighted_accuracies(weights, ranks, labels, topk)
@@ -124,13 +122,14 @@ def bootstrap_intervals(
     return _named(topk, list(zip(low.tolist(), high.tolist(), strict=True)))
 
 
-def _checked(ranks: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sorted_by_label(ranks: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ranks, labels = np.asarray(ranks), np.asarray(labels)
     if ranks.shape != labels.shape or ranks.ndim != 1:
         raise UserError(f"ranks and labels must be [clips], got {ranks.shape} and {labels.shape}")
     if not len(ranks):
         raise UserError("there is no clip to score")
-    return ranks, labels
+    order = np.argsort(labels, kind="stable")
+    return ranks[order], labels[order]
 
 
 def _resampled_weights(num_clips: int, num_resamples: int, seed: int) -> Iterator[np.ndarray]:
@@ -147,16 +146,16 @@ def _resampled_weights(num_clips: int, num_resamples: int, seed: int) -> Iterato
 def _weighted_accuracies(
     weights: np.ndarray, ranks: np.ndarray, labels: np.ndarray, topk: Sequence[int]
 ) -> np.ndarray:
-    """Accuracies [W, 2 K] (P-I and P-C for each k) for each row of clip weights [W, N]."""
-    order = np.argsort(labels, kind="stable")
-    sorted_labels = labels[order]
-    starts = np.flatnonzero(np.r_[True, sorted_labels[1:] != sorted_labels[:-1]])
-    weights = weights[:, order]
+    """Accuracies [W, 2 K] (P-I and P-C for each k) for each row of clip weights [W, N].
+
+    The labels must be sorted.
+    """
+    starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
     total = np.add.reduceat(weights, starts, axis=1)
     present = total > 0
     columns = []
     for k in topk:
-        hits = np.add.reduceat(weights * (ranks[order] < k), starts, axis=1)
+        hits = np.add.reduceat(weights * (ranks < k), starts, axis=1)
         shares = np.divide(hits, total, out=np.zeros(hits.shape), where=present)
         columns += [hits.sum(1) / total.sum(1), shares.sum(1) / present.sum(1)]
     return np.stack(columns, axis=1)

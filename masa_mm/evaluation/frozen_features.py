@@ -10,6 +10,7 @@ import torch
 from mmengine.dataset import BaseDataset
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
@@ -128,10 +129,8 @@ def linear_probe_scores(
     Returns:
         np.ndarray: [clips, classes], in the order of labels 0, 1, ...
     """
-    scaler = StandardScaler().fit(train.features)
-    classifier = LogisticRegression(C=strength, max_iter=1000)
-    classifier.fit(scaler.transform(train.features), train.labels)
-    return classifier.predict_proba(scaler.transform(test.features))
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
+    return classifier.fit(*train).predict_proba(test.features)
 
 
 def nearest_neighbour_scores(train: ClipFeatures, test: ClipFeatures, k: int = 5) -> np.ndarray:
@@ -145,9 +144,7 @@ def nearest_neighbour_scores(train: ClipFeatures, test: ClipFeatures, k: int = 5
     Returns:
         np.ndarray: [clips, classes], in the order of labels 0, 1, ...
     """
-    scaler = StandardScaler().fit(train.features)
-    classifier = KNeighborsClassifier(
+    neighbors = KNeighborsClassifier(
         k, metric="cosine", weights=lambda distance: np.maximum(2 - distance, 1e-6)
     )
-    classifier.fit(scaler.transform(train.features), train.labels)
-    return classifier.predict_proba(scaler.transform(test.features))
+    return make_pipeline(StandardScaler(), neighbors).fit(*train).predict_proba(test.features)

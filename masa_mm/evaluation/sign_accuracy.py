@@ -41,9 +41,7 @@ class SignAccuracy(BaseMetric):
         num_resamples (int): Number of bootstrap resamples; 0 omits the intervals.
         confidence (float): Mass of the interval.
         seed (int): Seed of the bootstrap.
-        collect_device (str): See :class:`mmengine.evaluator.BaseMetric`.
-        prefix (str, optional): See :class:`mmengine.evaluator.BaseMetric`.
-        collect_dir (str, optional): See :class:`mmengine.evaluator.BaseMetric`.
+        **kwargs (Any): Options of :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
         UserError: If an option is invalid or a subset lists no class.
@@ -60,11 +58,9 @@ class SignAccuracy(BaseMetric):
         num_resamples: int = 1000,
         confidence: float = 0.95,
         seed: int = 0,
-        collect_device: str = "cpu",
-        prefix: str | None = None,
-        collect_dir: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        super().__init__(**kwargs)
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or min(self.topk) < 1:
             raise UserError(f"SignAccuracy: topk must be integers from 1, got {topk}")

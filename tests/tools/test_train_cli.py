@@ -125,5 +125,6 @@ def test_the_process_ends_with_the_code_and_no_traceback(tmp_path):
 
 
 def test_the_config_written_to_the_work_dir_can_be_read(uninterrupted):
-    cfg = Config.fromfile(uninterrupted / "whole/toy_config.py")
+    path = uninterrupted / "whole/toy_config.py"
+    cfg = Config.fromfile(path, import_custom_modules=False)
     assert cfg.optim_wrapper.optimizer.momentum == 0.9
