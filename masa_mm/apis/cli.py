@@ -6,6 +6,7 @@ The options are those of MMAction2. User errors print one line and exit with cod
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -247,6 +248,8 @@ def _exit_code(run: Callable[[], object]) -> int:
 def _leave_process_group() -> None:
     """Stop the threads of gloo, which abort the process if they run while the interpreter exits."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
+        # The runner is part of reference cycles, and its model keeps the process group alive.
+        gc.collect()
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
 
