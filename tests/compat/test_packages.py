@@ -19,8 +19,8 @@ def test_localizers_import_without_the_missing_module():
 
     assert MODELS.get("BMN") is BMN
     folder = Path(mmaction.__file__).parent / "models/localizers"
-    wanted = ".drn" in (folder / "__init__.py").read_text()
-    if wanted and not (folder / "drn/drn.py").exists():
+    imports_drn = ".drn" in (folder / "__init__.py").read_text()
+    if imports_drn and not (folder / "drn/drn.py").exists():
         from mmaction.models.localizers import DRN
 
         with pytest.raises(NotImplementedError, match="mmaction2#2714"):

@@ -35,7 +35,7 @@ def test_what_is_saved_comes_back_to_the_last_bit(tmp_path_factory, ending, clip
     np.testing.assert_array_equal(found.scores, saved.scores)
     np.testing.assert_array_equal(found.labels, saved.labels)
     assert found.names == saved.names
-    assert [file.name for file in path.parent.iterdir()] == [path.name], "nothing is left beside it"
+    assert [file.name for file in path.parent.iterdir()] == [path.name], "a temporary file is left"
 
 
 def test_reads_dumps(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
@@ -87,8 +88,8 @@ class MomentumAlignmentHook(Hook):
 
     @staticmethod
     def _aligned_model(runner: Runner) -> tuple[MASA, SemanticAlignment]:
-        model = unwrap_model(runner)
-        if not isinstance(model, MASA) or model.alignment is None:
+        model: Any = unwrap_model(runner)
+        if getattr(model, "alignment", None) is None:
             raise UserError(
                 "MomentumAlignmentHook needs a MASA model with `alignment`, but "
                 f"{type(model).__name__} has none: "
