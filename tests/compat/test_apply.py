@@ -1,4 +1,4 @@
-"""Applying the repairs."""
+"""The package masa_mm.compat: its list of repairs and how they are applied."""
 
 import re
 import subprocess

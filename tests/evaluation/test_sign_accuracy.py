@@ -1,4 +1,4 @@
-"""SignAccuracy against plain loops, and its promises about ties, absent classes and bad input."""
+"""SignAccuracy against plain loops: ties, absent classes, bad input. Covers also accuracy.py."""
 
 from __future__ import annotations
 
