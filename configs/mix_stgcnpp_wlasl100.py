@@ -9,8 +9,12 @@ _base_ = [
 ]
 
 custom_imports = dict(imports=["masa_mm"], allow_failed_imports=False)
-# MMAction2's own runtime neither repeats an interrupted run's draws nor tells the coverage.
-default_hooks = dict(epoch_seed=dict(type="EpochSeedHook"), coverage=dict(type="CoverageHook"))
+# These hooks of our default_runtime.py are not in MMAction2's.
+default_hooks = dict(
+    checkpoint=dict(backend_args=dict(backend="atomic")),
+    epoch_seed=dict(type="EpochSeedHook"),
+    coverage=dict(type="CoverageHook"),
+)
 
 model = dict(
     backbone=dict(graph_cfg=dict(_delete_=True, layout=_base_.layout, mode="spatial")),

@@ -1,7 +1,7 @@
-"""Which releases the package works with, told from installed metadata alone.
+"""Check the installed releases by their metadata.
 
-Nothing here imports torch or the MM stack, so that ``tools/doctor.py`` can name what is wrong in an
-environment where they are missing or do not import.
+This module imports neither torch nor the MM stack, so that ``tools/doctor.py`` works in an
+environment where they are missing or cannot be imported.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from importlib import metadata
 from typing import NamedTuple
 
 PYTHON = (3, 10)
-# distribution -> (oldest release that works, first release that does not); as in setup.cfg
+# Distribution -> (oldest release that works, first newer one that does not), as in setup.cfg.
 SUPPORTED = {
-    "torch": ("2.1", None),
+    "torch": ("2.4", None),
     "mmengine": ("0.10", "0.11"),
     "mmaction2": ("1.1", "1.3"),
-    "numpy": (None, None),
+    "numpy": ("1.26", None),
     "safetensors": ("0.4", None),
-    "scikit-learn": (None, None),
-    "scipy": (None, None),
-    "matplotlib": (None, None),
-    "tensorboard": (None, None),
+    "scikit-learn": ("1.3", None),
+    "scipy": ("1.11.2", None),
+    "matplotlib": ("3.8", None),
+    "tensorboard": ("2.14", None),
 }
 MMCV = ("2.0.1", "2.2")
-# All of these provide the module `mmcv`; where two are installed they overwrite each other's files.
+# All of these provide the module `mmcv`; two of them overwrite each other's files.
 MMCV_DISTRIBUTIONS = ("mmcv", "mmcv-lite", "mmcv-full")
 TESTED_TORCH = "2.13.0"
 
 
 class Problem(NamedTuple):
-    """What keeps the package from working, and the command that mends it."""
+    """Something that keeps the package from working, and the command that fixes it."""
 
     what: str
-    mend: str
+    command: str
 
     def __str__(self) -> str:
-        return f"{self.what}; mend it with: {self.mend}"
+        return f"{self.what}; fix it with: {self.command}"
 
 
 def installed(distribution: str) -> str | None:
@@ -56,13 +56,13 @@ def installed_mmcv() -> dict[str, str]:
 
 
 def release(version: str) -> tuple[int, ...]:
-    """'2.1.0+cpu' -> (2, 1, 0): the numbers of a version, without local and pre-release marks."""
+    """The numbers of a version without local and pre-release parts: '2.1.0+cpu' -> (2, 1, 0)."""
     found = re.match(r"\d+(?:\.\d+)*", version)
     return tuple(int(number) for number in found.group().split(".")) if found else ()
 
 
 def problems() -> list[Problem]:
-    """Everything in the current environment that keeps the package from working."""
+    """Find all problems of the current environment."""
     return [*_python_problems(), *_distribution_problems(), *_mmcv_problems()]
 
 
@@ -78,28 +78,30 @@ def _python_problems() -> Iterator[Problem]:
 def _distribution_problems() -> Iterator[Problem]:
     for name, (oldest, too_new) in SUPPORTED.items():
         version = installed(name)
-        mend = f"pip install {_requirement(name, oldest, too_new)}"
+        command = f"pip install {_requirement(name, oldest, too_new)}"
         if version is None:
-            yield Problem(f"{name} is not installed", mend)
+            yield Problem(f"{name} is not installed", command)
         elif not _within(version, oldest, too_new):
-            yield Problem(f"{name} {version} does not work, {_range(oldest, too_new)} does", mend)
+            yield Problem(
+                f"{name} {version} does not work, {_range(oldest, too_new)} does", command
+            )
 
 
 def _mmcv_problems() -> Iterator[Problem]:
     found = installed_mmcv()
     named = " and ".join(f"{name} {version}" for name, version in found.items())
-    # mmcv-lite is all that skeletons need and installs from a wheel; mmcv may have to compile.
-    mend = f"pip install {_requirement('mmcv-lite', *MMCV)}"
+    # mmcv-lite suffices for skeletons and installs from a wheel; mmcv may have to compile.
+    command = f"pip install {_requirement('mmcv-lite', *MMCV)}"
     if found:
-        mend = f"pip uninstall -y {' '.join(found)} && {mend}"
+        command = f"pip uninstall -y {' '.join(found)} && {command}"
     if not found:
-        yield Problem("neither mmcv nor mmcv-lite is installed", mend)
+        yield Problem("neither mmcv nor mmcv-lite is installed", command)
     elif len(found) > 1:
-        yield Problem(f"{named} overwrite each other's files, only one may be installed", mend)
+        yield Problem(f"{named} overwrite each other's files, only one may be installed", command)
     elif not all(_within(version, *MMCV) for version in found.values()):
         yield Problem(
             f"{named} is refused by mmaction2 (open-mmlab/mmaction2#2852), {_range(*MMCV)} works",
-            mend,
+            command,
         )
 
 

@@ -1,4 +1,4 @@
-"""What the environment must hold, told from installed metadata."""
+"""Problems of an environment, found by installed metadata."""
 
 import configparser
 import re
@@ -39,7 +39,7 @@ def environment(monkeypatch):
     "changes",
     [
         {},
-        {"torch": "2.1.0", "mmaction2": "1.1.0", "mmcv_lite": "2.0.1", "numpy": "1.26.4"},
+        {"torch": "2.4.0", "mmaction2": "1.1.0", "mmcv_lite": "2.0.1", "numpy": "1.26.4"},
         {"mmcv_lite": None, "mmcv": "2.1.0"},
     ],
 )
@@ -48,10 +48,10 @@ def test_what_works_is_not_a_problem(environment, changes):
 
 
 @pytest.mark.parametrize(
-    ("changes", "what", "mend"),
+    ("changes", "what", "command"),
     [
         ({"torch": None}, "torch is not installed", "pip install torch=="),
-        ({"torch": "2.0.1"}, "torch 2.0.1 does not work, from 2.1 does", "pip install torch=="),
+        ({"torch": "2.3.1"}, "torch 2.3.1 does not work, from 2.4 does", "pip install torch=="),
         ({"mmengine": "0.11.0"}, "mmengine 0.11.0", 'pip install "mmengine>=0.10,<0.11"'),
         ({"mmaction2": "1.0.0"}, "mmaction2 1.0.0", 'pip install "mmaction2>=1.1,<1.3"'),
         ({"mmaction2": "1.3.0"}, "mmaction2 1.3.0", 'pip install "mmaction2>=1.1,<1.3"'),
@@ -77,10 +77,10 @@ def test_what_works_is_not_a_problem(environment, changes):
         ),
     ],
 )
-def test_each_problem_is_named_with_the_command_that_mends_it(environment, changes, what, mend):
+def test_each_problem_has_the_command_that_fixes_it(environment, changes, what, command):
     (problem,) = environment(**changes)
     assert what in problem.what
-    assert problem.mend.startswith(mend)
+    assert problem.command.startswith(command)
 
 
 def test_this_environment_is_fine():

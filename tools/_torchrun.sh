@@ -1,13 +1,13 @@
-# To be sourced with a command in "$@" and its number of processes a machine in $processes.
+# Source this file with the command in "$@" and the number of processes a machine in $processes.
 
 nodes="${NNODES:-1}"
 if [ -z "${PORT:-}" ]; then
-    PORT=29500  # several machines must agree on one; a single one takes any that is free
+    PORT=29500  # the same on all machines; a single machine uses any free port
     if [ "$nodes" = 1 ]; then
         PORT="$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
     fi
 fi
-# torchrun's own default, without its notice.
+# The default of torchrun, which would print a notice.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 exec python -m torch.distributed.run --nnodes "$nodes" --node_rank "${NODE_RANK:-0}" \
     --nproc_per_node "$processes" --master_addr "${MASTER_ADDR:-127.0.0.1}" --master_port "$PORT" "$@"

@@ -1,14 +1,14 @@
-"""Make a checkpoint of the authors' release one of the reference preset.
+"""Convert a checkpoint of the authors' release to the reference preset.
 
     python tools/convert_reference_checkpoint.py IN.pth.tar checkpoints/masa_reference.pth
 
-The file is read as data, nothing of it is executed. Every name of it is reported with its shape:
-mapped, unused (not kept: layers and a decoder that take no part in the forward pass) or missing.
-A file with a name too many or too few, or of another width, is refused in one line and nothing is
-written; --names lists what is wrong with it.
+The file is read as data; no code in it is executed. Each name is reported with its shape: mapped,
+unused (layers and a decoder that take no part in the forward pass) or missing. A file with missing
+or unexpected names, or of another width, is an error, and nothing is written; --names lists the
+names.
 
-What it makes fits the reference preset; under that name its configs find it. docs/method.md has the
-commands for pretraining to go on, for finetuning and for probing.
+The configs of the reference preset load the output from the path above. docs/method.md has the
+commands for further pretraining, finetuning and probing.
 """
 
 from __future__ import annotations
@@ -34,20 +34,23 @@ EXIT_USER_ERROR = 2
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the options."""
     parser = argparse.ArgumentParser(
-        description="Make a checkpoint of the authors' release one of the reference preset"
+        description="Convert a checkpoint of the authors' release to the reference preset"
     )
     parser.add_argument("input", help="the authors' checkpoint, .pth.tar")
-    parser.add_argument("output", help="the checkpoint to make, .pth")
-    parser.add_argument("--names", action="store_true", help="list the names of a refused file too")
+    parser.add_argument("output", help="the checkpoint to write, .pth")
     parser.add_argument(
-        "--config", default=str(REFERENCE), help="config of the MASA it is for, if not the preset"
+        "--names", action="store_true", help="list the names also if the file does not fit"
+    )
+    parser.add_argument(
+        "--config", default=str(REFERENCE), help="config of the MASA model, if not the preset"
     )
     return parser.parse_args(argv)
 
 
-def wanted_state(config: str) -> dict[str, Tensor]:
-    """Names and shapes of the weights of a config's model; no memory is used for their values."""
+def expected_state(config: str) -> dict[str, Tensor]:
+    """Names and shapes of the weights of a config's model, on the meta device."""
     if not Path(config).is_file():
         raise FileNotFoundError(f"{config}: no such config")
     init_default_scope("mmaction")
@@ -56,18 +59,21 @@ def wanted_state(config: str) -> dict[str, Tensor]:
 
 
 def convert(args: argparse.Namespace) -> None:
-    """Convert as the options say.
+    """Convert the checkpoint.
+
+    Args:
+        args (argparse.Namespace): The parsed options.
 
     Raises:
-        FileNotFoundError: there is no such file or config.
-        UserError: the file is no checkpoint of the release, or is the one to be written.
+        FileNotFoundError: If the file or the config does not exist.
+        UserError: If the file is no checkpoint of the release, or input and output are the same.
     """
     if Path(args.input).resolve() == Path(args.output).resolve():
-        raise UserError(f"{args.output}: is the file to convert; give another name")
+        raise UserError(f"{args.output}: is also the input; give another name")
     if Path(args.output).is_dir():
-        raise UserError(f"{args.output}: a folder; name a file to write")
+        raise UserError(f"{args.output}: is a folder; give the path of a file")
     weights, epoch = read_reference(args.input)
-    converted, report = convert_reference(weights, wanted_state(args.config))
+    converted, report = convert_reference(weights, expected_state(args.config))
     if args.names or not report.problem:
         print("\n".join(report.lines()))
     if report.problem:
@@ -76,7 +82,8 @@ def convert(args: argparse.Namespace) -> None:
             f"{report.problem}; nothing was written"
         )
     meta = dict(source=Path(args.input).name, source_epoch=epoch)
-    save_checkpoint(dict(meta=meta, state_dict=converted), args.output)
+    content = dict(meta=meta, state_dict=converted)
+    save_checkpoint(content, args.output, backend_args=dict(backend="atomic"))
     print(
         f"{args.output}: {len(converted)} tensors from {len(report.mapped)} of {len(weights)}, "
         f"{len(report.unused)} unused, 0 missing"
@@ -84,6 +91,7 @@ def convert(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit code."""
     args = parse_args(argv)
     try:
         convert(args)

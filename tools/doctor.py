@@ -1,8 +1,8 @@
-"""What is installed, what of it does not fit, and the one command that mends each.
+"""Print the installed versions, the problems among them, and the command that fixes each.
 
     python tools/doctor.py
 
-Exits with 1 if something is broken. Runs with the standard library alone, whatever is missing.
+The exit code is 1 if there is a problem. The script needs only the standard library.
 """
 
 from __future__ import annotations
@@ -23,27 +23,25 @@ SHOWN = (
 
 
 def main() -> int:
-    """Print the report; returns the exit code."""
+    """Print the report and return the exit code."""
     versions, compat = load("versions"), load("compat")
     print_versions(versions)
-    broken = versions.problems()
-    if not broken:
-        broken = import_problem(versions)
-    if broken:
-        print("\nbroken:")
-        for what, mend in broken:
-            print(f"  {what}\n    mend it with: {mend}")
+    problems = versions.problems() or import_problem(versions)
+    if problems:
+        print("\nproblems:")
+        for what, command in problems:
+            print(f"  {what}\n    fix it with: {command}")
         return 1
     compat.apply()
-    print("\nworkarounds in use:")
-    for item in compat.active():
-        print(f"  {item.name:<30}{item.issue}")
-    print("\neverything fits")
+    print("\nrepairs of the MM stack in use (masa_mm/compat):")
+    for repair in compat.active():
+        print(f"  {repair.__doc__.splitlines()[0]}")
+    print("\nno problems found")
     return 0
 
 
 def load(name: str) -> types.ModuleType:
-    """A module of masa_mm without what ``import masa_mm`` imports, which may be what is broken."""
+    """Load a module of masa_mm without running ``masa_mm/__init__.py``, which imports torch."""
     if "masa_mm" not in sys.modules:
         package = types.ModuleType("masa_mm")
         package.__path__ = [str(ROOT / "masa_mm")]
@@ -52,19 +50,19 @@ def load(name: str) -> types.ModuleType:
 
 
 def print_versions(versions: types.ModuleType) -> None:
-    """One line for each distribution of interest, and the GPUs."""
+    """Print a line for each distribution of interest, and the GPUs."""
     rows = {"python": f"{platform.python_version()}  ({sys.executable})"}
     rows.update({name: versions.installed(name) for name in SHOWN})  # `|=` needs Python 3.9
     if rows["torch"]:
         rows["GPU"] = gpus()
     for name, value in rows.items():
-        # Of the packages that provide mmcv only one is wanted: silent about the absent ones.
+        # Only one of the distributions that provide mmcv should be installed.
         if value or name not in versions.MMCV_DISTRIBUTIONS:
             print(f"{name:<16}{value or 'not installed'}")
 
 
 def gpus() -> str:
-    """What torch says of CUDA, in words."""
+    """Describe the GPUs that torch can use."""
     try:
         import torch
     except Exception as error:  # a broken build can raise anything
@@ -76,16 +74,16 @@ def gpus() -> str:
 
 
 def import_problem(versions: types.ModuleType) -> list:
-    """What ``import masa_mm`` says in a fresh process elsewhere, if it fails."""
+    """Run ``import masa_mm`` in a new process outside the repository; [] if it succeeds."""
     command = [sys.executable, "-c", "import masa_mm"]
     run = subprocess.run(command, capture_output=True, text=True, cwd=Path(ROOT.anchor))
     if run.returncode == 0:
         return []
     last = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]
-    # An mmcv that is there must not get mmcv-lite on top.
+    # mmcv-lite must not be installed over another mmcv.
     target = "." if versions.installed_mmcv() else '".[lite]"'
-    mend = f"cd {ROOT} && pip install -c constraints.txt -e {target}"
-    return [versions.Problem(f"import masa_mm fails: {last}", mend)]
+    command = f"cd {ROOT} && pip install -c constraints.txt -e {target}"
+    return [versions.Problem(f"import masa_mm fails: {last}", command)]
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Late fusion: one system's class scores and another's, summed by weights found on val.
+"""Fuse the class scores of several systems by weights searched on val.
 
     python tools/fuse_scores.py --val pose_val.pkl rgb_val.pkl --test pose_test.pkl rgb_test.pkl
     python tools/fuse_scores.py --weights 1 0.5 --test pose_test.pkl rgb_test.pkl --out fused.npz
 
-Files: what tools/test.py --dump writes (.pkl), .npz (ids, scores, labels) or .csv (id, label, a
-column a class). Clips are matched by their names. The weights are searched on val alone and are
-applied to test once; test clips to search on are refused.
+The files are .pkl from tools/test.py --dump, .npz (ids, scores, labels) or .csv (id, label, one
+column for each class). Clips are matched by their names. Weights are never searched on test clips:
+an overlap of val and test is an error.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ from masa_mm.evaluation.score_files import AlignedScores, align_scores, load_sco
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the options."""
     parser = argparse.ArgumentParser(description="Fuse the class scores of several systems")
-    parser.add_argument("--val", nargs="+", metavar="FILE", help="val scores, one file a system")
+    parser.add_argument(
+        "--val", nargs="+", metavar="FILE", help="val scores, one file for each system"
+    )
     parser.add_argument(
         "--test", nargs="+", required=True, metavar="FILE", help="test scores, in the same order"
     )
@@ -34,9 +37,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--weights", nargs="+", type=float, metavar="W", help="fixed weights instead of a search"
     )
-    parser.add_argument("--metric", choices=METRICS, default="top1_pi", help="what val decides by")
+    parser.add_argument("--metric", choices=METRICS, default="top1_pi", help="metric of the search")
     parser.add_argument(
-        "--steps", type=int, help="parts of 1 to try (default: 100 for two systems, 20 for more)"
+        "--steps", type=int, help="steps from 0 to 1 (default: 100 for two systems, 20 for more)"
     )
     parser.add_argument(
         "--logits",
@@ -44,13 +47,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=int,
         default=[],
         metavar="NUMBER",
-        help="systems, counted from 1, whose scores are logits: their softmax is fused",
+        help="systems, counted from 1, whose scores are logits; their softmax is fused",
     )
     parser.add_argument("--out", metavar="FILE", help="write the fused test scores (.npz or .csv)")
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit code."""
     args = parse_args(argv)
     try:
         _run(args)
@@ -67,13 +71,17 @@ def _run(args: argparse.Namespace) -> None:
     weights = args.weights
     if weights is None:
         val = _read(args.val, args.logits)
-        _check_apart(val, test, args)
+        _check_disjoint(val, test, args)
         steps = (100 if len(val.scores) == 2 else 20) if args.steps is None else args.steps
-        found = search_weights(val.scores, _labels(val, "val"), steps, args.metric)
-        weights = found.weights
+        result = search_weights(val.scores, _labels(val, "val"), steps, args.metric)
+        weights = result.weights
         print(
-            f"weights: the best of {found.tried} on {len(val.names)} val clips by {args.metric}"
-            + (f"; {found.tied} do equally well, taken: the most equal" if found.tied > 1 else "")
+            f"weights: the best of {result.tried} on {len(val.names)} val clips by {args.metric}"
+            + (
+                f"; {result.tied} are equally good, the most equal is used"
+                if result.tied > 1
+                else ""
+            )
         )
         _report("val", names, weights, val)
     fused = _report("test", names, weights, test)
@@ -85,16 +93,16 @@ def _run(args: argparse.Namespace) -> None:
 def _check_options(args: argparse.Namespace) -> None:
     number = len(args.test)
     if number < 2:
-        raise UserError("--test: give the scores of two systems or more, one file each")
+        raise UserError("--test: give the scores of at least two systems, one file each")
     if (args.val is None) == (args.weights is None):
         raise UserError(
-            "weights are searched on val only, never on test: give the systems' --val files, or "
-            "fixed --weights, and not both"
+            "weights are searched on val only, never on test: give either --val files of the "
+            "systems or fixed --weights"
         )
     for option in ("val", "weights", "names"):
         given = getattr(args, option)
         if given is not None and len(given) != number:
-            raise UserError(f"--{option}: {len(given)} for the {number} systems of --test")
+            raise UserError(f"--{option}: got {len(given)} for the {number} systems of --test")
     if not set(args.logits) <= set(range(1, number + 1)):
         raise UserError(f"--logits: systems are numbered 1 to {number}, got {args.logits}")
     if args.out and Path(args.out).suffix.lower() not in (".npz", ".csv"):
@@ -113,8 +121,8 @@ def _read(files: Sequence[str], logits: Sequence[int]) -> AlignedScores:
     return aligned
 
 
-def _check_apart(val: AlignedScores, test: AlignedScores, args: argparse.Namespace) -> None:
-    """Refuse to search on test."""
+def _check_disjoint(val: AlignedScores, test: AlignedScores, args: argparse.Namespace) -> None:
+    """Check that no test clip is used for the search."""
     shared = set(val.names) & set(test.names)
     if shared:
         raise UserError(
@@ -133,7 +141,7 @@ def _labels(clips: AlignedScores, split: str) -> np.ndarray:
     if unknown.any():
         raise UserError(
             f"--{split}: clip '{clips.names[int(unknown.argmax())]}' has no label in any file "
-            f"({unknown.sum()} of {len(unknown)}); weights are chosen by labelled clips"
+            f"({unknown.sum()} of {len(unknown)}); the search needs labeled clips"
         )
     return clips.labels
 
@@ -141,11 +149,11 @@ def _labels(clips: AlignedScores, split: str) -> np.ndarray:
 def _report(
     split: str, names: Sequence[str], weights: Sequence[float], clips: AlignedScores
 ) -> np.ndarray:
-    """Print the accuracies of the systems and of their fusion, whose scores [N, C] are returned."""
+    """Print the accuracies of the systems and of their fusion; returns the fused scores [N, C]."""
     fused = fuse_scores(clips.scores, weights)
     title = f"{split}: {len(clips.names)} clips, {fused.shape[1]} classes"
     known = (clips.labels >= 0).all()
-    print(title if known else f"{title}; not all have a label, so there is no accuracy")
+    print(title if known else f"{title}; some have no label, so no accuracy is computed")
     width = max(map(len, [*names, "fusion"]))
     for name, weight, scores in [*zip(names, weights, clips.scores), ("fusion", None, fused)]:
         share = " " * 7 if weight is None else f"{weight:7.4g}"
@@ -163,9 +171,9 @@ def _accuracies(scores: np.ndarray, clips: AlignedScores) -> str:
             for row, label, name in zip(scores, clips.labels, clips.names, strict=True)
         ],
     )
-    found = metric.evaluate(len(scores))
+    metrics = metric.evaluate(len(scores))
     return "  ".join(
-        f"{name} {found[key]:.4f} [{found[f'{key}_low']:.4f}, {found[f'{key}_high']:.4f}]"
+        f"{name} {metrics[key]:.4f} [{metrics[f'{key}_low']:.4f}, {metrics[f'{key}_high']:.4f}]"
         for k in topk
         for name, key in (
             (f"top{k} P-I", f"sign/top{k}_pi"),

@@ -8,7 +8,7 @@ tools="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 per_node="${GPUS_PER_NODE:-8}"
 # Jobs that share a node must not share a port.
 export MASTER_PORT="${MASTER_PORT:-$((12000 + RANDOM % 20000))}"
-# SRUN_ARGS holds several options, to be split.
+# SRUN_ARGS has several options, separated by spaces.
 # shellcheck disable=SC2086
 exec srun --partition="$1" --job-name="$2" --gres="gpu:$per_node" --ntasks="${GPUS:-8}" \
     --ntasks-per-node="$per_node" --cpus-per-task="${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 \

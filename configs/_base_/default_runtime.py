@@ -1,4 +1,4 @@
-# Importing masa_mm registers its parts in MMAction2's registries.
+# Importing masa_mm registers its components in MMAction2's registries.
 custom_imports = dict(imports=["masa_mm"], allow_failed_imports=False)
 default_scope = "mmaction"
 
@@ -7,11 +7,18 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=20, ignore_last=False),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=1, save_last=True),
+    checkpoint=dict(
+        type="CheckpointHook",
+        interval=1,
+        max_keep_ckpts=1,
+        save_last=True,
+        # A run that is killed while saving leaves no truncated file.
+        backend_args=dict(backend="atomic"),
+    ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
-    # An interrupted run, resumed, draws what the uninterrupted one would have drawn.
+    # A resumed run draws the same random numbers as an uninterrupted one.
     epoch_seed=dict(type="EpochSeedHook"),
-    # How much of the benchmark was trained on and scored on, beside every score.
+    # Report the coverage of the benchmark with every score.
     coverage=dict(type="CoverageHook"),
 )
 
@@ -27,6 +34,6 @@ visualizer = dict(type="ActionVisualizer", vis_backends=vis_backends)
 
 log_level = "INFO"
 randomness = dict(seed=0)
-load_from = None  # all of it must fit, unless load_partly
+load_from = None  # all weights must fit, unless load_partly
 load_partly = False
 resume = False

@@ -1,1 +1,1 @@
-"""What users call: the command line of the tools."""
+"""Command lines, and functions behind other tools."""

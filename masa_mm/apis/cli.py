@@ -1,11 +1,12 @@
-"""The common part of ``tools/train.py`` and ``tools/test.py``: options, config, errors in one line.
+"""The command lines of ``tools/train.py`` and ``tools/test.py``.
 
-The options are MMAction2's, so that its documentation holds here too.
+The options are those of MMAction2. User errors print one line and exit with code 2.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -23,26 +24,25 @@ EXIT_USER_ERROR = 2
 
 
 class UsageError(UserError):
-    """Options that do not go together, or that the config does not go with."""
+    """Options that do not fit each other or the config."""
 
 
 def train(argv: Sequence[str] | None = None) -> int:
-    """``tools/train.py``: train by a config. Returns the exit code."""
+    """Train by a config (``tools/train.py``) and return the exit code."""
     args = _parse(_train_parser(), argv)
 
     def run() -> None:
         cfg = train_config(args)
         runner, resume = _runner(cfg), bool(cfg.get("resume"))
-        load_strictly(
-            runner, resume=resume, partly=None if resume else bool(cfg.get("load_partly"))
-        )
+        partly = None if resume else bool(cfg.get("load_partly"))
+        load_strictly(runner, resume=resume, partly=partly)
         runner.train()
 
-    return _in_one_line(run)
+    return _exit_code(run)
 
 
 def test(argv: Sequence[str] | None = None) -> int:
-    """``tools/test.py``: test a checkpoint by a config. Returns the exit code."""
+    """Test a checkpoint by a config (``tools/test.py``) and return the exit code."""
     args = _parse(_test_parser(), argv)
 
     def run() -> None:
@@ -50,15 +50,21 @@ def test(argv: Sequence[str] | None = None) -> int:
         load_strictly(runner)
         runner.test()
 
-    return _in_one_line(run)
+    return _exit_code(run)
 
 
 def train_config(args: argparse.Namespace) -> Config:
-    """The config that the options of ``tools/train.py`` ask for.
+    """Apply the options of ``tools/train.py`` to the config.
+
+    Args:
+        args (argparse.Namespace): The parsed options.
+
+    Returns:
+        Config: The config to run.
 
     Raises:
-        UsageError: options that the config does not go with.
-        FileNotFoundError: the config, one it inherits, or the checkpoint to resume is missing.
+        UsageError: If an option does not fit the config.
+        FileNotFoundError: If the config, one it inherits or the checkpoint to resume is missing.
     """
     cfg = _load_config(args)
     if args.no_validate:
@@ -76,10 +82,10 @@ def train_config(args: argparse.Namespace) -> Config:
 
 
 def test_config(args: argparse.Namespace) -> Config:
-    """The config that the options of ``tools/test.py`` ask for; raises as :func:`train_config`."""
+    """Apply the options of ``tools/test.py`` to the config; see :func:`train_config`."""
     cfg = _load_config(args)
     if cfg.get("test_cfg") is None or cfg.get("test_dataloader") is None:
-        raise UsageError(f"{args.config}: has no test_cfg and test_dataloader, nothing to test")
+        raise UsageError(f"{args.config}: has no test_cfg or no test_dataloader")
     _check_checkpoint(args.checkpoint)
     cfg.load_from, cfg.resume = args.checkpoint, False
     if args.dump:
@@ -98,23 +104,21 @@ def _train_parser() -> argparse.ArgumentParser:
         nargs="?",
         const="auto",
         metavar="CHECKPOINT",
-        help="go on from this checkpoint; without a path, or with 'auto', from the latest in the "
-        "work directory if there is any",
+        help="resume from this checkpoint; without a path, or with 'auto', from the latest one in "
+        "the work directory if it exists",
     )
     parser.add_argument("--amp", action="store_true", help="automatic mixed precision")
-    parser.add_argument("--no-validate", action="store_true", help="do not evaluate while training")
+    parser.add_argument("--no-validate", action="store_true", help="no evaluation while training")
     parser.add_argument(
         "--auto-scale-lr",
         action="store_true",
-        help="scale the learning rate by the real batch size over the config's auto_scale_lr's",
+        help="scale the learning rate by the batch size over auto_scale_lr.base_batch_size",
     )
-    parser.add_argument("--seed", type=int, help="random seed, in place of the config's")
-    parser.add_argument(
-        "--diff-rank-seed", action="store_true", help="another seed for each process"
-    )
-    parser.add_argument(
-        "--deterministic", action="store_true", help="deterministic operators on GPUs, slower"
-    )
+    parser.add_argument("--seed", type=int, help="random seed, instead of that of the config")
+    # None, not False, leaves the config as it is.
+    flag: dict = dict(action="store_true", default=None)
+    parser.add_argument("--diff-rank-seed", **flag, help="a different seed for each process")
+    parser.add_argument("--deterministic", **flag, help="deterministic operators on GPUs (slower)")
     return parser
 
 
@@ -129,7 +133,7 @@ def _common_parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("config", help="config file")
     parser.add_argument(
-        "--work-dir", help="where logs and checkpoints go; default: work_dirs/<name of the config>"
+        "--work-dir", help="folder of logs and checkpoints; default: work_dirs/<name of the config>"
     )
     parser.add_argument(
         "--cfg-options",
@@ -143,7 +147,7 @@ def _common_parser(description: str) -> argparse.ArgumentParser:
         "--launcher",
         choices=["none", "pytorch", "slurm", "mpi"],
         default="none",
-        help="what started the processes; set by dist_*.sh and slurm_*.sh",
+        help="launcher of the processes; set by dist_*.sh and slurm_*.sh",
     )
     # torch.distributed.launch passes it; torchrun sets LOCAL_RANK in the environment.
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
@@ -175,7 +179,7 @@ def _load_config(args: argparse.Namespace) -> Config:
 def _use_amp(cfg: Config) -> None:
     kind = cfg.optim_wrapper.get("type", "OptimWrapper")
     if kind not in ("OptimWrapper", "AmpOptimWrapper"):
-        raise UsageError(f"--amp does not go with the config's optim_wrapper of type {kind}")
+        raise UsageError(f"--amp does not work with the config's optim_wrapper of type {kind}")
     cfg.optim_wrapper.type = "AmpOptimWrapper"
     cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
 
@@ -184,7 +188,7 @@ def _scale_lr(cfg: Config) -> None:
     if "base_batch_size" not in (cfg.get("auto_scale_lr") or {}):
         raise UsageError(
             "--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the config: the "
-            "batch size, of all processes together, that its learning rate is meant for"
+            "total batch size of all processes for which its learning rate was chosen"
         )
     cfg.auto_scale_lr.enable = True
 
@@ -199,14 +203,14 @@ def _resume(cfg: Config, resume: str) -> None:
     if latest is not None:
         cfg.load_from = latest
     else:
-        # load_from stays: a finetuning that never came to a checkpoint still starts pretrained.
-        print(f"--resume: nothing to resume in {cfg.work_dir}, training starts from the beginning")
+        # load_from stays: a finetuning without a checkpoint still starts from pretrained weights.
+        print(f"--resume: no checkpoint in {cfg.work_dir}, training starts from the beginning")
 
 
 def _latest_checkpoint(work_dir: str) -> str | None:
     if not (Path(work_dir) / "last_checkpoint").is_file():
         return None
-    # The name is recorded with the folder of that time; the folder may have been moved since.
+    # The file has the path at the time of writing; the folder may have been moved since.
     latest = Path(work_dir) / Path(find_latest_checkpoint(work_dir)).name
     _check_checkpoint(str(latest))
     return str(latest)
@@ -216,27 +220,22 @@ def _check_checkpoint(checkpoint: str) -> None:
     if "://" in checkpoint or Path(checkpoint).expanduser().is_file():
         return
     if Path(checkpoint).expanduser().is_dir():
-        raise UsageError(f"{checkpoint}: a folder; name the checkpoint, a file")
+        raise UsageError(f"{checkpoint}: is a folder; give the path of a checkpoint file")
     raise FileNotFoundError(f"{checkpoint}: no such checkpoint")
 
 
 def _set_randomness(cfg: Config, args: argparse.Namespace) -> None:
-    # MMAction2's runtime has no entry: then mmengine draws the seed.
-    randomness = dict(seed=None) | dict(cfg.get("randomness") or {})
-    if args.seed is not None:
-        randomness["seed"] = args.seed
-    if args.diff_rank_seed:
-        randomness["diff_rank_seed"] = True
-    if args.deterministic:
-        randomness["deterministic"] = True
-    cfg.randomness = randomness
+    names = ("seed", "diff_rank_seed", "deterministic")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    # Without a seed, as in MMAction2's runtime, mmengine draws one.
+    cfg.randomness = dict(seed=None) | dict(cfg.get("randomness") or {}) | given
 
 
 def _runner(cfg: Config) -> Runner:
     return RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
 
 
-def _in_one_line(run: Callable[[], object]) -> int:
+def _exit_code(run: Callable[[], object]) -> int:
     try:
         run()
     except (UserError, FileNotFoundError, FloatingPointError) as error:
@@ -247,14 +246,16 @@ def _in_one_line(run: Callable[[], object]) -> int:
 
 
 def _leave_process_group() -> None:
-    """Stop gloo's threads before the interpreter ends: one that still runs then aborts it."""
+    """Stop the threads of gloo, which abort the process if they run while the interpreter exits."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
+        # The runner is part of reference cycles, and its model keeps the process group alive.
+        gc.collect()
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
 
 
 def _message(error: Exception) -> str:
-    """What the error says; of one from a DataLoader's worker its own words, which come last."""
+    """The message of an error; for an error of a DataLoader's worker, the last line has it."""
     text = str(error)
     if text.startswith("Caught "):
         return text.strip().rpartition("\n")[2].partition(": ")[2]

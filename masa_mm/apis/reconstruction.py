@@ -1,4 +1,4 @@
-"""What a pretrained network makes of a masked clip."""
+"""Predict the motion of masked clips by a pretrained network."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+
+from masa_mm.models import MASA
 
 
 class Reconstruction(NamedTuple):
-    """A masked clip and its motion; the arguments of ``plot_masked_motion``, one interval."""
+    """A masked clip and its motion for one interval: the arguments of ``plot_masked_motion``."""
 
     keypoint: np.ndarray  # [T, 49, 2] part coordinates
     score: np.ndarray  # [T, 49]
@@ -22,17 +23,17 @@ class Reconstruction(NamedTuple):
 
     @property
     def error(self) -> float:
-        """Mean distance of predicted from true motion of the hidden joints, in crop pixels."""
+        """Mean distance between predicted and true motion of the masked joints, in crop pixels."""
         return _mean_over(np.linalg.norm(self.prediction - self.motion, axis=-1), self.hidden)
 
     @property
     def motion_length(self) -> float:
-        """Mean length of their true motion: the error of predicting no motion at all."""
+        """Mean length of the true motion, which is the error of predicting no motion."""
         return _mean_over(np.linalg.norm(self.motion, axis=-1), self.hidden)
 
     @property
     def hidden(self) -> np.ndarray:
-        """bool [T, 49], joints that are masked and have a motion to predict."""
+        """Mask [T, 49] of the joints that are masked and have a target motion."""
         from masa_mm.models.recognizers.masa import joints_of_parts
 
         masked = joints_of_parts(torch.from_numpy(self.frame_mask)).numpy()
@@ -40,20 +41,20 @@ class Reconstruction(NamedTuple):
 
 
 def reconstruct_motion(
-    model: nn.Module, samples: Sequence[dict], interval: int = 0
+    model: MASA, samples: Sequence[dict], interval: int = 0
 ) -> list[Reconstruction]:
-    """Let a MASA recognizer predict the motion of masked clips.
+    """Predict the motion of masked clips.
 
     Args:
-        model: a built ``MASA`` with its weights loaded; it is put in eval mode.
-        samples: what its pretraining pipeline makes of clips (``PackSignInputs``).
-        interval: which of the motion intervals.
+        model (MASA): A pretrained model; it is set to evaluation mode.
+        samples (Sequence[dict]): Clips after its pretraining pipeline (``PackSignInputs``).
+        interval (int): Index of the motion interval.
 
     Returns:
-        One for each sample, without the batch's padding.
+        list[Reconstruction]: One for each sample, without padding.
 
     Raises:
-        KeyError: the pipeline does not mask or has no motion, naming the transform.
+        MissingKeyError: If the pipeline lacks masking or motion; names the transform.
     """
     from masa_mm.datasets.collate import pad_clips
     from masa_mm.models.recognizers.masa import require_inputs
@@ -68,7 +69,7 @@ def reconstruct_motion(
     mask, motion, weight = (
         inputs[name].cpu().numpy() for name in ("frame_mask", "motion", "motion_weight")
     )
-    if weight.ndim == motion.ndim:  # a weight a coordinate: a joint has its largest
+    if weight.ndim == motion.ndim:  # one weight a coordinate
         weight = weight.max(-1)
     lengths = (inputs["frame_inds"] >= 0).sum(1).tolist()
     return [
@@ -84,5 +85,5 @@ def reconstruct_motion(
     ]
 
 
-def _mean_over(values: np.ndarray, chosen: np.ndarray) -> float:
-    return float(values[chosen].mean()) if chosen.any() else float("nan")
+def _mean_over(values: np.ndarray, mask: np.ndarray) -> float:
+    return float(values[mask].mean()) if mask.any() else float("nan")

@@ -1,54 +1,55 @@
-"""The one place that knows about broken releases of the MM stack.
+"""Repairs of what is broken in released versions of the MM stack, and nothing else.
 
-:func:`apply` is called first thing by ``import masa_mm``, before mmaction is imported. Each
-workaround is one function that names its upstream issue, looks whether the breakage is there, mends
-it and says whether it did. Importing this package imports neither torch nor the MM stack.
+``import masa_mm`` calls :func:`apply` before it imports mmaction. A repair is a function that
+checks whether the defect is present, repairs it, and returns whether it did. Its docstring names
+the upstream report. Importing this package imports neither torch nor the MM stack.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from masa_mm import versions
-
-# The order of the workarounds: each may need what stands before it.
-# isort: off
-from masa_mm.compat import packages, samples, configs, checkpoints, cpu, logs
-
-# isort: on
+from masa_mm.compat import checkpoints, configs, cpu, packages, sample_names
 from masa_mm.compat.checkpoints import CheckpointError, load_from_local
-from masa_mm.compat.workarounds import WORKAROUNDS, Workaround
 
-__all__ = [
-    "WORKAROUNDS",
-    "CheckpointError",
-    "Workaround",
-    "active",
-    "apply",
-    "checkpoints",
-    "configs",
-    "cpu",
-    "load_from_local",
-    "logs",
-    "packages",
-    "samples",
-]
+__all__ = ["REPAIRS", "CheckpointError", "active", "apply", "load_from_local"]
 
-_done: dict[str, bool] = {}  # name -> whether it was needed
+# The order matters: mmengine imports yapf, mmaction imports importlib_metadata and mmengine.
+REPAIRS: tuple[Callable[[], bool], ...] = (
+    packages.yapf_cache_race,
+    packages.importlib_metadata,
+    packages.localizers_drn,
+    packages.mmcv_lite_warning,
+    sample_names.sample_names_of_1_2,
+    configs.pkg_resources,
+    configs.listed_configs_in_metafiles,
+    configs.configs_of_this_package,
+    checkpoints.safe_checkpoints,
+    checkpoints.inert_checkpoint_config,
+    cpu.distributed_without_cuda,
+    cpu.amp_without_cuda,
+    cpu.bfloat16_scores,
+)
+
+_applied: dict[Callable[[], bool], bool] = {}  # repair -> whether it was needed
 
 
 def apply() -> None:
-    """Check the installed releases and mend what is known to be broken in them; idempotent.
+    """Check the installed releases and repair their known defects; further calls do nothing.
 
     Raises:
-        ImportError: a release does not work or is missing, with the command that mends it.
+        ImportError: If a required release is missing or does not work. The message has the command
+            that fixes it.
     """
     problems = versions.problems()
     if problems:
         raise ImportError("\n".join(str(problem) for problem in problems))
-    for item in WORKAROUNDS:
-        if item.name not in _done:
-            _done[item.name] = item.mend()
+    for repair in REPAIRS:
+        if repair not in _applied:
+            _applied[repair] = repair()
 
 
-def active() -> list[Workaround]:
-    """The workarounds that were needed here."""
-    return [item for item in WORKAROUNDS if _done.get(item.name)]
+def active() -> list[Callable[[], bool]]:
+    """The repairs that were needed in this environment."""
+    return [repair for repair in REPAIRS if _applied.get(repair)]

@@ -1,4 +1,4 @@
-"""Configs: inherited from mmaction2's, and written."""
+"""Repair configs that inherit from those of installed packages, such as ``mmaction::``."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ import functools
 import importlib.metadata
 import importlib.util
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from masa_mm import versions
 from masa_mm.compat.packages import package_folder
-from masa_mm.compat.workarounds import workaround
 
 
-@workaround("pypa/setuptools#3085: setuptools >= 82 has no pkg_resources, which mmengine imports")
 def pkg_resources() -> bool:
+    """Replace the functions of mmengine that need ``pkg_resources``.
+
+    setuptools 82 removed it, so ``Config.fromfile`` raises ``ModuleNotFoundError`` for a config
+    whose ``_base_`` lies in another package.
+    Upstream: https://github.com/open-mmlab/mmengine/pull/1676
+    """
     if importlib.util.find_spec("pkg_resources") is not None:
         return False
     from mmengine.utils import package_utils
 
-    for replacement in (is_installed, get_installed_path, package2module):
+    for replacement in (is_installed, get_installed_path):
         replace_everywhere(getattr(package_utils, replacement.__name__), replacement)
     return True
 
@@ -33,30 +38,28 @@ def is_installed(package: str) -> bool:
 
 
 def get_installed_path(package: str) -> str:
-    """The folder of the module that a distribution (or a module of that name) installs.
+    """The folder of a module, named by itself or by its distribution ('mmaction2').
 
     Raises:
-        ModuleNotFoundError: nothing of that name is installed.
+        ModuleNotFoundError: If nothing of that name is installed.
     """
-    try:
-        module = package if importlib.util.find_spec(package) else package2module(package)
-    except importlib.metadata.PackageNotFoundError:
-        raise ModuleNotFoundError(f"{package} is not installed") from None
-    return str(package_folder(module))
+    if not is_installed(package):
+        raise ModuleNotFoundError(f"{package} is not installed")
+    if importlib.util.find_spec(package) is None:
+        modules = importlib.metadata.distribution(package).read_text("top_level.txt") or package
+        package = modules.split()[0]
+    return str(package_folder(package))
 
 
-def package2module(package: str) -> str:
-    """The name of the first module that a distribution installs ('mmaction2' -> 'mmaction')."""
-    names = importlib.metadata.distribution(package).read_text("top_level.txt")
-    if not names:
-        raise ValueError(f"cannot tell which module {package} installs: it has no top_level.txt")
-    return names.split()[0]
+def listed_configs_in_metafiles() -> bool:
+    """Split the entries of mmaction2 1.1's metafiles that list several configs.
 
-
-@workaround(
-    "open-mmlab/mmaction2#2585: a metafile lists several configs where mmengine expects one"
-)
-def metafile_with_listed_configs() -> bool:
+    mmengine expects one config an entry: each ``_base_ = 'mmaction::...'`` raises
+    ``AttributeError: 'list' object has no attribute 'partition'``.
+    Upstream: https://github.com/open-mmlab/mmaction2/pull/2590
+    """
+    if versions.release(versions.installed("mmaction2") or "") >= (1, 2):
+        return False
     from mmengine.config import utils
 
     load = utils.load
@@ -65,46 +68,26 @@ def metafile_with_listed_configs() -> bool:
     def load_metafile(file: Any, *args: Any, **kwargs: Any) -> Any:
         meta = load(file, *args, **kwargs)
         if isinstance(meta, dict) and isinstance(meta.get("Models"), list):
-            meta["Models"] = [one for model in meta["Models"] for one in _one_config_each(model)]
+            meta["Models"] = [entry for model in meta["Models"] for entry in _split(model)]
         return meta
 
     utils.load = load_metafile
     return True
 
 
-def _one_config_each(model: dict) -> list[dict]:
+def _split(model: dict) -> list[dict]:
     configs = model.get("Config")
     return [{**model, "Config": c} for c in configs] if isinstance(configs, list) else [model]
 
 
-@workaround("open-mmlab/mmengine (unreported): formats its config for a second at each checkpoint")
-def config_formatted_once() -> bool:
-    from mmengine.config import config
-
-    format_code, formatted = config.FormatCode, {}
-
-    @functools.wraps(format_code)
-    def format_once(text: str, **options: Any) -> Any:
-        key = text, repr(options)
-        if key not in formatted:
-            # A run has one config; the bound is for processes of many runs.
-            if len(formatted) == 8:
-                formatted.clear()
-            formatted[key] = format_code(text, **options)
-        return formatted[key]
-
-    config.FormatCode = format_once
-    return True
-
-
-@workaround("mmengine takes bases from a fixed list of packages, and only from below a folder")
 def configs_of_this_package() -> bool:
     """Let ``_base_ = "masa_mm::masa_finetune_wlasl300.py"`` name a config of the installed package.
 
     ``Config._get_cfg_path`` raises ``AssertionError: mmengine does not support to load masa_mm
-    config`` for packages that ``mmengine.utils`` does not list, and ``ValueError`` for configs that
-    lie in no folder. The result is treated like a local base: mmengine would mark every part of a
-    package's config with a scope, and masa_mm registers in MMAction2's.
+    config`` for packages outside a fixed list, and ``ValueError`` for configs that lie in no
+    folder. The result is treated like a local base: mmengine would mark every part of a package's
+    config with a scope, which the Runner then passes on to collate functions.
+    Upstream: no report found.
     """
     from mmengine.config import Config
 
@@ -124,7 +107,7 @@ def configs_of_this_package() -> bool:
     return True
 
 
-def replace_everywhere(original: Any, replacement: Any) -> None:
+def replace_everywhere(original: Callable, replacement: Callable) -> None:
     """Replace a function in every loaded module that has imported it by name."""
     for module in list(sys.modules.values()):
         if getattr(module, "__dict__", {}).get(original.__name__) is original:

@@ -1,4 +1,4 @@
-"""What is missing from the packages of mmaction2 and mmcv, and of what they import."""
+"""Repair imports: modules that packages of the MM stack lack, and errors while importing them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from masa_mm import versions
-from masa_mm.compat.workarounds import workaround
 
-# Seconds to wait for a file that takes another process some milliseconds to write.
-PATIENCE = 5.0
+# Another process writes the cache in some milliseconds.
+YAPF_TIMEOUT = 5.0  # seconds
 
 
-@workaround(
-    "google/yapf#1204: processes that import it first, all at once, read a cache half written"
-)
-def whole_yapf_cache() -> bool:
-    """Imports yapf, as mmengine does, and waits while another process writes its cache."""
-    end = time.monotonic() + PATIENCE
-    waited = False
+def yapf_cache_race() -> bool:
+    """Import yapf, which mmengine imports, and retry while another process writes its cache.
+
+    Processes that import yapf for the first time at the same moment can read a partly written cache
+    file, which raises ``EOFError`` or ``UnpicklingError``.
+    Upstream: https://github.com/google/yapf/issues/1204
+
+    Raises:
+        ImportError: If the cache file stays damaged.
+    """
+    end = time.monotonic() + YAPF_TIMEOUT
+    retried = False
     while True:
         try:
             import yapf  # noqa: F401
@@ -35,22 +39,32 @@ def whole_yapf_cache() -> bool:
                     f"yapf, which mmengine imports, cannot read its cache ({error}): delete the "
                     "folder YAPF of your cache (on Linux: rm -r ~/.cache/YAPF) and try again"
                 ) from error
-            waited = True
+            retried = True
             time.sleep(0.05)
         else:
-            return waited
+            return retried
 
 
-@workaround("open-mmlab/mmaction2#2714: mmaction2 needs importlib_metadata but does not declare it")
 def importlib_metadata() -> bool:
+    """Provide ``importlib_metadata`` by the module of the standard library.
+
+    ``mmaction.utils.dependency`` imports it, but mmaction2 does not require it: without it
+    ``import mmaction.utils`` raises ``ModuleNotFoundError``.
+    Upstream: no report found.
+    """
     if importlib.util.find_spec("importlib_metadata") is not None:
         return False
     sys.modules["importlib_metadata"] = importlib.metadata
     return True
 
 
-@workaround("open-mmlab/mmaction2#2714: the 1.2.0 wheel lacks mmaction.models.localizers.drn")
 def localizers_drn() -> bool:
+    """Provide a placeholder for ``mmaction.models.localizers.drn``.
+
+    The wheel of mmaction2 1.2.0 lacks this module, so ``import mmaction.models`` raises
+    ``ModuleNotFoundError``.
+    Upstream: https://github.com/open-mmlab/mmaction2/issues/2714
+    """
     localizers = package_folder("mmaction") / "models" / "localizers"
     imports_drn = ".drn" in (localizers / "__init__.py").read_text(encoding="utf-8")
     if not imports_drn or (localizers / "drn" / "drn.py").exists():
@@ -59,7 +73,7 @@ def localizers_drn() -> bool:
 
     @MODELS.register_module()
     class DRN:
-        """Stands for the localizer that the wheel forgot."""
+        """Placeholder for the localizer that the wheel lacks."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             raise NotImplementedError(
@@ -68,14 +82,19 @@ def localizers_drn() -> bool:
             )
 
     package = "mmaction.models.localizers.drn"
-    sys.modules[package] = types.ModuleType(package)
-    sys.modules[f"{package}.drn"] = types.ModuleType(f"{package}.drn")
-    sys.modules[f"{package}.drn"].DRN = DRN
+    module = types.ModuleType(f"{package}.drn")
+    vars(module)["DRN"] = DRN
+    sys.modules.update({package: types.ModuleType(package), module.__name__: module})
     return True
 
 
-@workaround("open-mmlab/mmcv: mmcv-lite warns of an operator that skeletons do not use")
-def silent_mmcv_lite() -> bool:
+def mmcv_lite_warning() -> bool:
+    """Filter the warning of mmcv-lite about an operator that it lacks by design.
+
+    The warning appears at each import and recommends installing mmcv, which would overwrite files
+    of mmcv-lite. Skeleton models do not use the operator.
+    Upstream: https://github.com/open-mmlab/mmcv/issues/1975
+    """
     if "mmcv-lite" not in versions.installed_mmcv():
         return False
     warnings.filterwarnings("ignore", message="Fail to import ``MultiScaleDeformableAttention``")
@@ -83,6 +102,11 @@ def silent_mmcv_lite() -> bool:
 
 
 def package_folder(module: str) -> Path:
+    """The folder of an installed package.
+
+    Raises:
+        ModuleNotFoundError: If there is no package of that name.
+    """
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"{module} is not installed as a package")

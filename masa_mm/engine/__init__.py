@@ -1,3 +1,11 @@
+"""Training with mmengine's Runner: hooks, strict loading and atomic writing of checkpoints."""
+
+from masa_mm.engine.checkpoint_io import (
+    AtomicBackend,
+    CheckpointMismatchError,
+    StrictPretrained,
+    load_strictly,
+)
 from masa_mm.engine.hooks import (
     BufferedInfoHook,
     CompileHook,
@@ -6,10 +14,9 @@ from masa_mm.engine.hooks import (
     EpochSeedHook,
     MomentumAlignmentHook,
 )
-from masa_mm.engine.strict_loading import load_strictly
-from masa_mm.engine.strict_pretrained import CheckpointMismatchError, StrictPretrained
 
 __all__ = [
+    "AtomicBackend",
     "BufferedInfoHook",
     "CheckpointMismatchError",
     "CompileHook",

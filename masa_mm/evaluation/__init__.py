@@ -1,4 +1,4 @@
-"""Metrics."""
+"""Metrics, files of scores, late fusion, and classifiers on frozen features."""
 
 from masa_mm.evaluation.accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
 from masa_mm.evaluation.fusion import FusionWeights, fuse_scores, search_weights

@@ -1,7 +1,7 @@
-"""Top-k accuracy per instance and per class, with bootstrap intervals, from ranks alone.
+"""Top-k accuracy per instance and per class, with bootstrap intervals.
 
-A clip's score vector is reduced once to the rank of its true class; every number after that needs
-only ``ranks`` and ``labels``, which stay small at 2,000 classes. Accuracies are fractions of 1.
+All functions work on the rank of the true class of each clip, which needs less memory than the
+scores. Accuracies are fractions of 1.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import numpy as np
 
 from masa_mm.errors import UserError
 
-# Resamples held in memory at once: bounds the work arrays at about 100 MB for 25,000 clips.
+# Resampled clips in memory at once, which limits the work arrays to about 100 MB.
 _CHUNK_ELEMENTS = 2_000_000
 
 
 def true_class_ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How many other classes score at least as high as the true one; 0 is the best.
+    """Count the other classes that score at least as high as the true class.
 
-    Ties count against the prediction: a network that scores all classes alike is always wrong below
-    ``k = num_classes``, where sorting would make it right whenever the order of classes helps.
+    Ties count against the prediction: a network that gives all classes the same score is always
+    wrong for k < C.
 
     Args:
-        scores: [N, C] class scores of any scale, without NaN.
-        labels: [N] true classes in [0, C).
+        scores (np.ndarray): [N, C] class scores of any scale, without NaN.
+        labels (np.ndarray): [N] true classes in [0, C).
 
     Returns:
-        int64 [N]; the prediction is right among the best k if the rank is below k.
+        np.ndarray: int64 [N]; 0 is the best. A clip counts for top-k if its rank is below k.
 
     Raises:
-        ValueError: shapes that do not fit, NaN scores, labels outside [0, C); naming the row.
+        UserError: If shapes do not fit, a score is NaN or a label is outside [0, C).
     """
     scores, labels = np.asarray(scores), np.asarray(labels)
     if scores.ndim != 2 or labels.shape != scores.shape[:1]:
@@ -54,22 +54,25 @@ def top_k_accuracies(
 ) -> dict[str, float]:
     """Accuracy per instance (``top{k}_pi``) and per class (``top{k}_pc``) for each k.
 
-    Per instance (P-I) is the share of clips that are right; per class (P-C) is the mean of the
-    classes' own shares over the classes that have a clip. Classes without one do not count.
+    Per instance (P-I) is the fraction of clips that are correct. Per class (P-C) is the mean of
+    this fraction over the classes that have clips.
 
     Args:
-        ranks: [N] from :func:`true_class_ranks`.
-        labels: [N] true classes.
-        topk: the k to report.
+        ranks (np.ndarray): [N] from :func:`true_class_ranks`.
+        labels (np.ndarray): [N] true classes.
+        topk (Sequence[int]): Values of k to report.
+
+    Returns:
+        dict: Name -> accuracy.
 
     Raises:
-        ValueError: no clip at all.
+        UserError: If there is no clip.
 
     Example:
         >>> top_k_accuracies(np.array([0, 0, 3]), np.array([7, 7, 9]), topk=(1,))
         {'top1_pi': 0.6666666666666666, 'top1_pc': 0.5}
     """
-    ranks, labels = _checked(ranks, labels)
+    ranks, labels = _sorted_by_label(ranks, labels)
     weights = np.ones((1, len(ranks)))
     return _named(topk, _weighted_accuracies(weights, ranks, labels, topk)[0].tolist())
 
@@ -82,32 +85,32 @@ def bootstrap_intervals(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """Percentile bootstrap intervals of :func:`top_k_accuracies`, over redrawn clips.
+    """Percentile bootstrap intervals of :func:`top_k_accuracies`.
 
-    They say how far the test clips' choice moves a number, not how far another training seed would.
-    Clips are drawn with replacement; a draw's per-class mean runs over the classes in it.
+    Clips are drawn with replacement. The per-class mean of a resample covers the classes in it. The
+    intervals describe the variation due to the choice of test clips, not due to the training seed.
 
     Args:
-        ranks: [N] from :func:`true_class_ranks`.
-        labels: [N] true classes.
-        topk: the k to report.
-        num_resamples: draws; 1000 settle the ends of a 95 % interval to a few tenths of a percent.
-        confidence: mass between the two ends.
-        seed: of the draws; one seed, one interval.
+        ranks (np.ndarray): [N] from :func:`true_class_ranks`.
+        labels (np.ndarray): [N] true classes.
+        topk (Sequence[int]): Values of k to report.
+        num_resamples (int): Number of resamples. 1000 determine the ends of a 95 % interval to a
+            few tenths of a percent.
+        confidence (float): Mass of the interval.
+        seed (int): Seed of the draws.
 
     Returns:
-        ``(low, high)`` under the names of :func:`top_k_accuracies`.
+        dict: ``(low, high)`` under the names of :func:`top_k_accuracies`.
 
     Raises:
-        ValueError: no clip, fewer than two resamples, a confidence outside (0, 1).
+        UserError: If there is no clip, there are fewer than two resamples or ``confidence`` is
+            outside (0, 1).
     """
-    ranks, labels = _checked(ranks, labels)
+    ranks, labels = _sorted_by_label(ranks, labels)
     if num_resamples < 2:
         raise UserError(f"num_resamples must be at least 2, got {num_resamples}")
     if not 0 < confidence < 1:
         raise UserError(f"confidence must lie between 0 and 1, got {confidence}")
-    order = np.argsort(labels, kind="stable")
-    ranks, labels = ranks[order], labels[order]
     draws = np.concatenate(
         [
             _weighted_accuracies(weights, ranks, labels, topk)
@@ -119,17 +122,18 @@ def bootstrap_intervals(
     return _named(topk, list(zip(low.tolist(), high.tolist(), strict=True)))
 
 
-def _checked(ranks: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sorted_by_label(ranks: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ranks, labels = np.asarray(ranks), np.asarray(labels)
     if ranks.shape != labels.shape or ranks.ndim != 1:
         raise UserError(f"ranks and labels must be [clips], got {ranks.shape} and {labels.shape}")
     if not len(ranks):
         raise UserError("there is no clip to score")
-    return ranks, labels
+    order = np.argsort(labels, kind="stable")
+    return ranks[order], labels[order]
 
 
 def _resampled_weights(num_clips: int, num_resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each clip was drawn, [resamples, num_clips], in blocks that fit in memory."""
+    """Yield how often each clip was drawn, [resamples, num_clips], in blocks that fit in memory."""
     rng = np.random.default_rng(seed)
     block = max(1, _CHUNK_ELEMENTS // num_clips)
     for start in range(0, num_resamples, block):
@@ -142,16 +146,16 @@ def _resampled_weights(num_clips: int, num_resamples: int, seed: int) -> Iterato
 def _weighted_accuracies(
     weights: np.ndarray, ranks: np.ndarray, labels: np.ndarray, topk: Sequence[int]
 ) -> np.ndarray:
-    """[W, 2 K] accuracies (k's P-I, k's P-C, next k) for each row of clip weights [W, N]."""
-    order = np.argsort(labels, kind="stable")
-    sorted_labels = labels[order]
-    starts = np.flatnonzero(np.r_[True, sorted_labels[1:] != sorted_labels[:-1]])
-    weights = weights[:, order]
+    """Accuracies [W, 2 K] (P-I and P-C for each k) for each row of clip weights [W, N].
+
+    The labels must be sorted.
+    """
+    starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
     total = np.add.reduceat(weights, starts, axis=1)
     present = total > 0
     columns = []
     for k in topk:
-        hits = np.add.reduceat(weights * (ranks[order] < k), starts, axis=1)
+        hits = np.add.reduceat(weights * (ranks < k), starts, axis=1)
         shares = np.divide(hits, total, out=np.zeros(hits.shape), where=present)
         columns += [hits.sum(1) / total.sum(1), shares.sum(1) / present.sum(1)]
     return np.stack(columns, axis=1)

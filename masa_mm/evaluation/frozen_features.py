@@ -1,4 +1,4 @@
-"""How much a frozen encoder knows: nearest neighbours and a linear classifier on its features."""
+"""Evaluate a frozen encoder by nearest neighbors and a linear classifier on its features."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from mmengine.dataset import BaseDataset
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
@@ -30,12 +31,12 @@ def pool_segments(frames: Tensor, valid: Tensor, num_segments: int) -> Tensor:
     """Average the valid frames of equal segments of each clip.
 
     Args:
-        frames (Tensor): [N, T, C].
-        valid (Tensor): bool [N, T]; the valid frames are divided into segments, wherever they lie.
-        num_segments (int): Segments, side by side in the result.
+        frames (Tensor): [N, T, C] features.
+        valid (Tensor): bool [N, T]. Only the valid frames are divided into segments.
+        num_segments (int): Number of segments.
 
     Returns:
-        Tensor: [N, num_segments * C]; 0 for a segment that gets no frame.
+        Tensor: [N, num_segments * C]; 0 for a segment without frames.
     """
     place = valid.cumsum(1) - 1
     segment = place * num_segments // valid.sum(1, keepdim=True).clamp(min=1)
@@ -48,28 +49,30 @@ def pool_segments(frames: Tensor, valid: Tensor, num_segments: int) -> Tensor:
 
 
 def clip_loader(dataset: BaseDataset, batch_size: int = 128) -> Iterator[tuple[Tensor, Tensor]]:
-    """Poses [N, M, T, V, 3] and labels [N] of a dataset that packs clips of one view."""
+    """Yield poses [N, M, T, V, 3] and labels [N] of a dataset that packs one view."""
     for batch in DataLoader(dataset, batch_size, collate_fn=pad_clips):
         yield batch["inputs"]["keypoint"][:, 0], batch["data_samples"].labels
 
 
 def calibrate_batch_norm(backbone: nn.Module, dataset: BaseDataset) -> None:
-    """Give a network that was never trained the BatchNorm statistics of a dataset.
+    """Compute the BatchNorm statistics of an untrained network on a dataset.
 
-    At mean 0 and variance 1 a random network is a worse baseline than it need be.
+    With the initial statistics (mean 0, variance 1) a random network is a weaker baseline.
     """
     update_bn((clips for clips, _ in clip_loader(dataset)), backbone)
 
 
 def raw_pose_features(dataset: BaseDataset, num_segments: int = 8) -> ClipFeatures:
-    """The poses themselves, each joint averaged over the frames of a segment that show it.
+    """Features without a network: each joint averaged over the frames of a segment that show it.
 
-    The row without a network: what a probe must beat. The shares of frames that show each part
-    are features too.
+    They are the baseline for a probe. The fractions of frames that show each part are features too.
 
     Args:
-        dataset (BaseDataset): Packs clips of one view by ``PackSignInputs``.
+        dataset (BaseDataset): A dataset that packs one view by ``PackSignInputs``.
         num_segments (int): See :func:`pool_segments`.
+
+    Returns:
+        ClipFeatures: Features of each clip.
     """
     features, labels = [], []
     for clips, label in clip_loader(dataset):
@@ -80,7 +83,7 @@ def raw_pose_features(dataset: BaseDataset, num_segments: int = 8) -> ClipFeatur
         pooled = pooled.view(len(clips), num_segments, -1, 3)
         share = pooled[..., 2:]
         place = pooled[..., :2] / share.clamp(min=1e-6)
-        # One share a part: 21 copies of a hand's would drown its joints in the classifier.
+        # One fraction a part: 21 copies for a hand would dominate the features of its joints.
         shares = [share[:, :, part.joints].mean(2) for part in PARTS]
         features.append(torch.cat([place.flatten(1), *(x.flatten(1) for x in shares)], 1))
         labels.append(label)
@@ -94,8 +97,8 @@ def extract_features(
     """Encode a dataset by a frozen backbone and pool each clip over time.
 
     Args:
-        backbone (nn.Module): Maps [N, M, T, V, 3] to [N, M, C, T, P]; set to evaluation mode.
-        dataset (BaseDataset): Packs clips of one view by ``PackSignInputs``.
+        backbone (nn.Module): Maps [N, M, T, V, 3] to [N, M, C, T, P]. It is set to evaluation mode.
+        dataset (BaseDataset): A dataset that packs one view by ``PackSignInputs``.
         num_segments (int): See :func:`pool_segments`.
 
     Returns:
@@ -116,36 +119,32 @@ def extract_features(
 def linear_probe_scores(
     train: ClipFeatures, test: ClipFeatures, strength: float = 1.0
 ) -> np.ndarray:
-    """Class probabilities of test clips by logistic regression on standardised features.
+    """Class probabilities of test clips by logistic regression on standardized features.
 
     Args:
-        train (ClipFeatures): Labelled clips; every class must be among them.
+        train (ClipFeatures): Labeled clips of every class.
         test (ClipFeatures): Clips to score.
-        strength (float): scikit-learn's C, the inverse of the regularisation.
+        strength (float): scikit-learn's ``C``, the inverse of the regularization strength.
 
     Returns:
         np.ndarray: [clips, classes], in the order of labels 0, 1, ...
     """
-    scaler = StandardScaler().fit(train.features)
-    classifier = LogisticRegression(C=strength, max_iter=1000)
-    classifier.fit(scaler.transform(train.features), train.labels)
-    return classifier.predict_proba(scaler.transform(test.features))
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
+    return classifier.fit(*train).predict_proba(test.features)
 
 
 def nearest_neighbour_scores(train: ClipFeatures, test: ClipFeatures, k: int = 5) -> np.ndarray:
-    """Class scores of test clips by the vote of their k nearest training clips, weighted by cosine.
+    """Class scores of test clips by their k nearest training clips, weighted by cosine similarity.
 
     Args:
-        train (ClipFeatures): Labelled clips; every class must be among them.
+        train (ClipFeatures): Labeled clips of every class.
         test (ClipFeatures): Clips to score.
-        k (int): Neighbours.
+        k (int): Number of neighbors.
 
     Returns:
         np.ndarray: [clips, classes], in the order of labels 0, 1, ...
     """
-    scaler = StandardScaler().fit(train.features)
-    classifier = KNeighborsClassifier(
+    neighbors = KNeighborsClassifier(
         k, metric="cosine", weights=lambda distance: np.maximum(2 - distance, 1e-6)
     )
-    classifier.fit(scaler.transform(train.features), train.labels)
-    return classifier.predict_proba(scaler.transform(test.features))
+    return make_pipeline(StandardScaler(), neighbors).fit(*train).predict_proba(test.features)

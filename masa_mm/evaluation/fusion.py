@@ -1,6 +1,6 @@
 """Late fusion: a weighted sum of the class scores of several systems (MASA, section IV; "+R").
 
-The weights are a choice like any other: they are searched on validation clips.
+The weights are hyperparameters, so they are searched on validation clips.
 """
 
 from __future__ import annotations
@@ -20,19 +20,27 @@ MAX_TRIED = 20_000
 
 
 class FusionWeights(NamedTuple):
-    """What a search found."""
+    """Result of a search."""
 
     weights: np.ndarray  # float64 [systems], sum 1
     value: float  # the metric with them
-    tried: int
-    tied: int  # how many of those tried are as good
+    tried: int  # number of weight vectors tried
+    tied: int  # number of them that reach this value
 
 
 def fuse_scores(scores: np.ndarray, weights: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Weighted sum over systems: scores [systems, N, C] and weights [systems] -> [N, C].
+    """Sum the scores of systems by weights.
+
+    Args:
+        scores (np.ndarray): [systems, N, C].
+        weights (Sequence[float] or np.ndarray): [systems], not negative.
+
+    Returns:
+        np.ndarray: [N, C].
 
     Raises:
-        ValueError: not one weight a system, or weights that are negative, not finite or all 0.
+        UserError: If there is not one weight a system, or the weights are negative, not finite or
+            all 0.
     """
     weights = np.asarray(weights, np.float64)
     if weights.shape != (len(scores),):
@@ -46,7 +54,7 @@ def weight_grid(num_systems: int, steps: int) -> np.ndarray:
     """All weights that are multiples of 1 / steps and sum to 1, [W, systems].
 
     Raises:
-        ValueError: no system, no step, or more than :data:`MAX_TRIED` of them.
+        UserError: If there is no system, no step, or more than :data:`MAX_TRIED` weights.
     """
     if num_systems < 1 or steps < 1:
         raise UserError(f"a grid needs systems and steps, got {num_systems} and {steps}")
@@ -55,7 +63,7 @@ def weight_grid(num_systems: int, steps: int) -> np.ndarray:
         raise UserError(
             f"{steps} steps for {num_systems} systems are {count} weights to try; take fewer steps"
         )
-    # Stars and bars: where the bars between the systems stand among the steps.
+    # Stars and bars: the positions of the bars between the systems among the steps.
     bars = np.array(list(combinations(range(steps + num_systems - 1), num_systems - 1)), np.int64)
     bars = bars.reshape(count, num_systems - 1)
     ends = np.full((count, 1), steps + num_systems - 1)
@@ -66,19 +74,22 @@ def weight_grid(num_systems: int, steps: int) -> np.ndarray:
 def search_weights(
     scores: np.ndarray, labels: np.ndarray, steps: int = 100, metric: str = "top1_pi"
 ) -> FusionWeights:
-    """The weights of a grid that do best on validation clips.
+    """Search a grid for the weights with the highest accuracy on validation clips.
 
-    Of weights that do equally well those nearest to equal weights are taken, for nothing speaks for
-    the others.
+    Of several best weights, the result is closest to equal weights.
 
     Args:
-        scores: [systems, N, C] of validation clips.
-        labels: their true classes [N].
-        steps: parts into which 1 is divided.
-        metric: ``'top1_pi'`` (per instance) or ``'top1_pc'`` (per class).
+        scores (np.ndarray): [systems, N, C] of validation clips.
+        labels (np.ndarray): [N] true classes.
+        steps (int): Number of steps between weights 0 and 1.
+        metric (str): ``'top1_pi'`` (per instance) or ``'top1_pc'`` (per class).
+
+    Returns:
+        FusionWeights: The weights and their accuracy.
 
     Raises:
-        ValueError: an unknown metric, too many weights to try, scores or labels that do not fit.
+        UserError: If the metric is unknown, there are too many weights to try, or scores and labels
+            do not fit.
     """
     if metric not in METRICS:
         raise UserError(f"weights are chosen by {' or '.join(METRICS)}, got '{metric}'")

@@ -1,4 +1,4 @@
-"""Reading the predictions that ``tools/test.py --dump`` writes, without executing anything."""
+"""Read the predictions that ``tools/test.py --dump`` writes, without executing their code."""
 
 from __future__ import annotations
 
@@ -14,23 +14,29 @@ from masa_mm.pose.safe_pickle import UnsafePickleError, load_pickle
 
 
 class Predictions(NamedTuple):
-    """Class scores of a test set's clips, in the order they were tested."""
+    """Class scores of clips, in the order of the test."""
 
     scores: np.ndarray  # float [N, C]
-    labels: np.ndarray  # int64 [N], -1 where a clip has none
-    names: tuple[str, ...]  # frame_dir, '' where a clip has none
+    labels: np.ndarray  # int64 [N], -1 for unknown
+    names: tuple[str, ...]  # frame_dir, '' for unknown
 
 
 def load_predictions(path: str | os.PathLike) -> Predictions:
     """Read a file written by ``tools/test.py --dump`` (mmengine's ``DumpResults``).
 
-    Such a file is a pickle of dicts of tensors. Only what tensors and numpy arrays are made of is
-    looked up, and tensors' own bytes go through torch's safe loader.
+    Such a file is a pickle of dicts of tensors. Unpickling allows only the globals of tensors and
+    numpy arrays, and reads the bytes of tensors by torch's safe loader.
+
+    Args:
+        path (str or PathLike): The file.
+
+    Returns:
+        Predictions: Scores, labels and names of the clips.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        UnsafePickleError: it is no whole pickle, or holds anything else; nothing was executed.
-        ValueError: it holds no predictions with one score for each class; one line naming the file.
+        FileNotFoundError: If there is no such file.
+        UnsafePickleError: If the file is damaged or holds more than data.
+        UserError: If the file holds no predictions with one score for each class.
     """
     samples = load_pickle(path, also=_TENSORS)
     if not isinstance(samples, list) or not samples:
@@ -62,6 +68,6 @@ def _storage(data: bytes) -> torch.storage.TypedStorage:
 
 _TENSORS = {
     ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
-    # torch's own function of that name loads without any check.
+    # torch's own function of that name executes any code in the bytes.
     ("torch.storage", "_load_from_bytes"): _storage,
 }

@@ -1,8 +1,8 @@
-"""Files of class scores, as systems of any kind may write them, and their alignment clip by clip.
+"""Files of class scores, written by systems of any kind, and their alignment by clip names.
 
-``.pkl``: what ``tools/test.py --dump`` writes. ``.npz``: arrays ``ids`` [N], ``scores`` [N, C] and,
-if known, ``labels`` [N]. ``.csv``: a line of column names, ``id``, if known ``label``, and a column
-a class in the order of the labels. Reading executes nothing that a file says.
+``.pkl`` files come from ``tools/test.py --dump``. ``.npz`` files have the arrays ``ids`` [N],
+``scores`` [N, C] and optionally ``labels`` [N]. ``.csv`` files have the columns ``id``, optionally
+``label``, and one for each class in the order of the labels. Reading executes no code of a file.
 """
 
 from __future__ import annotations
@@ -23,70 +23,88 @@ from masa_mm.pose.files import read_arrays, read_table
 
 
 class ScoreFileError(UserError):
-    """A file of scores that cannot be used; the message is one line naming file and clip."""
+    """A file of scores that cannot be used; the message names the file and the clip."""
 
 
 class AlignedScores(NamedTuple):
     """Scores of several systems for the same clips in one order."""
 
     scores: np.ndarray  # float64 [systems, N, C]
-    labels: np.ndarray  # int64 [N], -1 where no system knows one
+    labels: np.ndarray  # int64 [N], -1 for unknown
     names: tuple[str, ...]
 
 
 def load_scores(path: str | os.PathLike) -> Predictions:
-    """Read a file of scores by its ending.
+    """Read a file of scores in the format of its suffix.
+
+    Args:
+        path (str or PathLike): A ``.pkl``, ``.pickle``, ``.npz`` or ``.csv`` file.
+
+    Returns:
+        Predictions: Scores, labels and names of the clips.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        UnsafePickleError: a pickle that is no whole one or holds more than data.
-        ScoreFileError, UserError: another ending, something missing, a clip without a name or named
-            twice, scores that are not finite numbers, a label that is no class.
+        FileNotFoundError: If there is no such file.
+        UnsafePickleError: If a pickle is damaged or holds more than data.
+        UserError: If the suffix is another one or the file cannot be read.
+        ScoreFileError: If data are missing, a clip has no name or a repeated one, a score is not
+            finite, or a label is not a class.
     """
-    readers = {".pkl": load_predictions, ".pickle": load_predictions, ".npz": _npz, ".csv": _csv}
+    readers = {
+        ".pkl": load_predictions,
+        ".pickle": load_predictions,
+        ".npz": _read_npz,
+        ".csv": _read_csv,
+    }
     ending = Path(path).suffix.lower()
     if ending not in readers:
         raise ScoreFileError(f"{path}: scores are read from {', '.join(readers)}")
     return _checked(path, readers[ending](path))
 
 
-def save_scores(path: str | os.PathLike, found: Predictions) -> None:
-    """Write an ``.npz`` or ``.csv`` that :func:`load_scores` reads.
+def save_scores(path: str | os.PathLike, predictions: Predictions) -> None:
+    """Write an ``.npz`` or ``.csv`` file that :func:`load_scores` reads.
+
+    Args:
+        path (str or PathLike): The file to write.
+        predictions (Predictions): Scores, labels and names of the clips.
 
     Raises:
-        ScoreFileError: another ending.
+        ScoreFileError: If the suffix is another one.
     """
     ending = Path(path).suffix.lower()
     if ending not in (".npz", ".csv"):
         raise ScoreFileError(f"{path}: scores are written as .npz or .csv")
-    with atomic_write(path) as beside:
+    scores, labels, names = predictions
+    with atomic_write(path) as temporary:
         if ending == ".npz":
-            with open(beside, "wb") as file:
-                np.savez_compressed(
-                    file, ids=np.array(found.names), scores=found.scores, labels=found.labels
-                )
+            with open(temporary, "wb") as file:
+                np.savez_compressed(file, ids=np.array(names), scores=scores, labels=labels)
             return
-        with open(beside, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["id", "label", *range(found.scores.shape[1])])
-            rows = zip(found.names, found.labels.tolist(), found.scores.tolist(), strict=True)
-            writer.writerows([name, label, *scores] for name, label, scores in rows)
+        with open(temporary, "w", encoding="utf-8", newline="") as table:
+            writer = csv.writer(table)
+            writer.writerow(["id", "label", *range(scores.shape[1])])
+            for name, label, row in zip(names, labels.tolist(), scores.tolist(), strict=True):
+                writer.writerow([name, label, *row])
 
 
 def align_scores(
     files: Sequence[str | os.PathLike], tables: Sequence[Predictions]
 ) -> AlignedScores:
-    """Bring several systems' scores into the first one's order of clips.
+    """Sort the scores of several systems by the clips of the first one.
 
     Args:
-        files: what errors call the systems.
-        tables: their scores.
+        files (Sequence[str or PathLike]): Names of the systems for error messages.
+        tables (Sequence[Predictions]): Their scores.
+
+    Returns:
+        AlignedScores: The scores of all systems for the same clips.
 
     Raises:
-        ScoreFileError: systems that differ in their clips, their number of classes or a label.
+        ScoreFileError: If systems differ in their clips, their number of classes or a label.
     """
     first, names = tables[0], tables[0].names
-    place = {name: row for row, name in enumerate(names)}
+    row_of = {name: row for row, name in enumerate(names)}
     labels, scores = np.full(len(names), -1), []
     for file, table in zip(files, tables, strict=True):
         if table.scores.shape[1] != first.scores.shape[1]:
@@ -94,52 +112,49 @@ def align_scores(
                 f"{file}: scores {table.scores.shape[1]} classes, {files[0]} "
                 f"{first.scores.shape[1]}; fuse systems of one class list"
             )
-        _must_have(files[0], names, file, set(table.names))
-        _must_have(file, table.names, files[0], set(names))
+        _check_complete(file, set(table.names), files[0], names)
+        _check_complete(files[0], set(names), file, table.names)
         rows = np.empty(len(names), np.int64)
-        rows[[place[name] for name in table.names]] = np.arange(len(names))
+        rows[[row_of[name] for name in table.names]] = np.arange(len(names))
         scores.append(table.scores[rows])
-        labels = _agreed(labels, table.labels[rows], names, file)
+        labels = _merge_labels(labels, table.labels[rows], names, file)
     return AlignedScores(np.stack(scores), labels, names)
 
 
-def _must_have(
-    has: str | os.PathLike, names: Sequence[str], lacks: str | os.PathLike, known: set[str]
+def _check_complete(
+    file: str | os.PathLike, known: set[str], other: str | os.PathLike, names: Sequence[str]
 ) -> None:
     missing = [name for name in names if name not in known]
     if missing:
         shown = ", ".join(f"'{name}'" for name in missing[:3])
         raise ScoreFileError(
-            f"{lacks}: lacks {len(missing)} of the {len(names)} clips of {has} ({shown}"
+            f"{file}: lacks {len(missing)} of the {len(names)} clips of {other} ({shown}"
             f"{', ...' if len(missing) > 3 else ''}); score the same split with every system"
         )
 
 
-def _agreed(
+def _merge_labels(
     labels: np.ndarray, more: np.ndarray, names: Sequence[str], file: str | os.PathLike
 ) -> np.ndarray:
     differ = (labels >= 0) & (more >= 0) & (labels != more)
     if differ.any():
         row = int(differ.argmax())
         raise ScoreFileError(
-            f"{file}: clip '{names[row]}' has label {more[row]}, a file before it says "
-            f"{labels[row]} ({differ.sum()} of {len(names)} clips differ); fuse systems of one "
+            f"{file}: clip '{names[row]}' has label {more[row]}, but {labels[row]} in "
+            f"another file ({differ.sum()} of {len(names)} clips differ); fuse systems of one "
             "class list"
         )
     return np.where(labels >= 0, labels, more)
 
 
-# ---- reading ------------------------------------------------------------------------------------
-
-
-def _npz(path: str | os.PathLike) -> Predictions:
+def _read_npz(path: str | os.PathLike) -> Predictions:
     arrays = read_arrays(path)
     if not isinstance(arrays, dict) or not arrays.keys() >= {"ids", "scores"}:
-        raise ScoreFileError(f"{path}: needs the arrays 'ids' and 'scores' and, if known, 'labels'")
+        raise ScoreFileError(f"{path}: needs the arrays 'ids', 'scores' and optionally 'labels'")
     ids, scores = arrays["ids"], arrays["scores"]
     labels = arrays.get("labels", np.full(len(ids), -1))
     if ids.ndim != 1 or labels.shape != ids.shape or labels.dtype.kind not in "iu":
-        raise ScoreFileError(f"{path}: needs one id and, if any, one whole number as label a clip")
+        raise ScoreFileError(f"{path}: needs one id and at most one integer label for each clip")
     if scores.ndim != 2 or len(scores) != len(ids) or scores.dtype.kind not in "fiu":
         raise ScoreFileError(
             f"{path}: 'scores' is {scores.dtype} {list(scores.shape)}, expected numbers "
@@ -149,13 +164,13 @@ def _npz(path: str | os.PathLike) -> Predictions:
     return Predictions(scores.astype(np.float64), labels.astype(np.int64), names)
 
 
-def _csv(path: str | os.PathLike) -> Predictions:
+def _read_csv(path: str | os.PathLike) -> Predictions:
     rows = list(read_table(path))
     classes = [column for column in rows[0] if column not in ("id", "label")]
     if "id" not in rows[0] or not classes:
         raise ScoreFileError(
-            f"{path}: needs the columns 'id', if known 'label', and one a class; it begins with "
-            f"{', '.join(list(rows[0])[:4])}"
+            f"{path}: needs the columns 'id', optionally 'label', and one for each class; its "
+            f"first columns are {', '.join(list(rows[0])[:4])}"
         )
     scores = np.empty((len(rows), len(classes)))
     labels = np.empty(len(rows), np.int64)
@@ -168,27 +183,27 @@ def _csv(path: str | os.PathLike) -> Predictions:
     return Predictions(scores, labels, tuple(row["id"] for row in rows))
 
 
-def _checked(path: str | os.PathLike, found: Predictions) -> Predictions:
-    if not len(found.names) or not found.scores.shape[1]:
+def _checked(path: str | os.PathLike, predictions: Predictions) -> Predictions:
+    scores, labels, names = predictions
+    if not names or not scores.shape[1]:
         raise ScoreFileError(f"{path}: holds no clip or no class")
-    if "" in found.names:
+    if "" in names:
         raise ScoreFileError(
-            f"{path}: clip {found.names.index('')} (from 0) has no name to align it by; write the "
-            "file again with 'frame_dir' in the samples, or ids"
+            f"{path}: clip {names.index('')} (from 0) has no name; write the file again with "
+            "'frame_dir' in the samples, or with ids"
         )
-    name, times = Counter(found.names).most_common(1)[0]
+    name, times = Counter(names).most_common(1)[0]
     if times > 1:
-        raise ScoreFileError(f"{path}: clip '{name}' is there {times} times; score each clip once")
-    broken = ~np.isfinite(found.scores).all(1)
+        raise ScoreFileError(f"{path}: clip '{name}' appears {times} times; score each clip once")
+    broken = ~np.isfinite(scores).all(1)
     if broken.any():
-        raise ScoreFileError(
-            f"{path}: the scores of clip '{found.names[int(broken.argmax())]}' are not all finite"
-        )
-    outside = (found.labels < -1) | (found.labels >= found.scores.shape[1])
+        name = names[int(broken.argmax())]
+        raise ScoreFileError(f"{path}: the scores of clip '{name}' are not all finite")
+    outside = (labels < -1) | (labels >= scores.shape[1])
     if outside.any():
         row = int(outside.argmax())
         raise ScoreFileError(
-            f"{path}: clip '{found.names[row]}' has label {found.labels[row]}, but there are "
-            f"{found.scores.shape[1]} classes, counted from 0"
+            f"{path}: clip '{names[row]}' has label {labels[row]}, but there are "
+            f"{scores.shape[1]} classes, counted from 0"
         )
-    return found
+    return predictions

@@ -1,8 +1,7 @@
-"""The metric of isolated sign recognition: top-k per instance and per class, with intervals."""
+"""Metric of isolated sign recognition: top-k per instance and per class, with intervals."""
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,37 +15,37 @@ from mmengine.logging import print_log
 
 from masa_mm.errors import UserError
 from masa_mm.evaluation.accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
+from masa_mm.pose.files import read_json, read_text
 
 
 @METRICS.register_module()
 class SignAccuracy(BaseMetric):
     """Top-k accuracy per instance (P-I) and per class (P-C) with bootstrap intervals.
 
-    The benchmarks' metrics (MASA, section IV). Reports fractions in [0, 1], as MMAction2's
-    ``AccMetric`` does, under ``sign/top1_pi``, ``sign/top1_pi_low``, ``sign/top1_pi_high``,
-    ``sign/top1_pc``, ... for each k; choose checkpoints by ``save_best='sign/top1_pi',
-    rule='greater'``. A subset's numbers follow under ``sign/<subset>_top1_pi``, ...
+    These are the metrics of the benchmarks (MASA, section IV). The metric reports fractions in
+    [0, 1] under ``sign/top1_pi``, ``sign/top1_pi_low``, ``sign/top1_pi_high``, ``sign/top1_pc``,
+    ... for each k, and those of a subset under ``sign/<subset>_top1_pi``, .... Select checkpoints
+    by ``save_best='sign/top1_pi', rule='greater'``.
 
-    P-C averages over the classes that have a test clip. Equal scores count against the prediction
-    (see :func:`~masa_mm.evaluation.accuracy.true_class_ranks`). Of each clip only the rank of the
-    true class is kept, so memory does not grow with the number of classes.
+    P-C is the mean over the classes that have a test clip. Ties count against the prediction (see
+    :func:`~masa_mm.evaluation.accuracy.true_class_ranks`).
 
     Args:
-        topk: the k to report.
-        subsets: name -> classes whose clips are also reported apart, ranked among all classes
-            (NMFs-CSL's 'confusing' and 'normal'): a list of labels or class names, or a file with
-            one a line, or a JSON list. Names need a dataset whose ``metainfo`` has ``classes``.
-        missing_subsets: what to do about a subset whose file is not there: 'error', or 'skip': the
-            log names it, the others are reported.
-        num_resamples: bootstrap draws; 0 leaves the intervals out.
-        confidence: mass of the interval.
-        seed: of the bootstrap.
-        collect_device, prefix, collect_dir: see :class:`mmengine.evaluator.BaseMetric`.
+        topk (int or Sequence[int]): Values of k to report.
+        subsets (Mapping, optional): Name -> classes whose clips are also reported separately,
+            ranked among all classes (such as 'confusing' and 'normal' of NMFs-CSL). The classes are
+            a list of labels or class names, a text file with one a line, or a JSON file with a
+            list. Class names need a dataset whose ``metainfo`` has ``classes``.
+        missing_subsets (str): 'error' raises an error if the file of a subset does not exist;
+            'skip' logs a warning and omits the subset.
+        num_resamples (int): Number of bootstrap resamples; 0 omits the intervals.
+        confidence (float): Mass of the interval.
+        seed (int): Seed of the bootstrap.
+        **kwargs (Any): Options of :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
-        ValueError: naming the clip that has no label, a label outside the classes or NaN scores;
-            when k exceeds the number of classes; when a subset has an unknown class or no clip.
-        FileNotFoundError: a subset's file does not exist.
+        UserError: If an option is invalid or a subset lists no class.
+        FileNotFoundError: If the file of a subset does not exist.
     """
 
     default_prefix = "sign"
@@ -59,14 +58,12 @@ class SignAccuracy(BaseMetric):
         num_resamples: int = 1000,
         confidence: float = 0.95,
         seed: int = 0,
-        collect_device: str = "cpu",
-        prefix: str | None = None,
-        collect_dir: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        super().__init__(**kwargs)
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or min(self.topk) < 1:
-            raise UserError(f"SignAccuracy: topk must be whole numbers from 1, got {topk}")
+            raise UserError(f"SignAccuracy: topk must be integers from 1, got {topk}")
         if missing_subsets not in ("error", "skip"):
             raise UserError(
                 f"SignAccuracy: missing_subsets is 'error' or 'skip', not '{missing_subsets}'"
@@ -80,35 +77,43 @@ class SignAccuracy(BaseMetric):
         self.seed = seed
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep (rank of the true class, label) of each clip.
+        """Store the rank of the true class and the label of each clip.
 
         Args:
-            data_batch: not used.
-            data_samples: dicts with ``pred_score`` [C], ``gt_label`` [1] and, for error messages,
-                ``frame_dir``.
+            data_batch (Any): Not used.
+            data_samples (Sequence[dict]): Dicts with ``pred_score`` [C], ``gt_label`` [1] and, for
+                error messages, ``frame_dir``.
+
+        Raises:
+            UserError: If a clip has no label, a label outside the classes or NaN scores, or if k
+                exceeds the number of classes.
         """
         labels = np.array([self._label_of(sample) for sample in data_samples])
         scores = np.stack([self._scores_of(sample) for sample in data_samples])
         num_classes = scores.shape[1]
         if max(self.topk) > num_classes:
             raise UserError(
-                f"SignAccuracy: top-{max(self.topk)} of {num_classes} classes means nothing; "
-                f"set topk to numbers below {num_classes} in the evaluator"
+                f"SignAccuracy: top-{max(self.topk)} of {num_classes} classes is undefined; "
+                f"set topk in the evaluator to numbers below {num_classes}"
             )
         for row in np.flatnonzero((labels >= num_classes) | np.isnan(scores).any(1)):
-            fault = (
-                "its scores hold NaN: the network has diverged or its input holds NaN"
+            problem = (
+                "its scores contain NaN: the network has diverged or its input contains NaN"
                 if np.isnan(scores[row]).any()
                 else f"label {labels[row]} is outside the model's {num_classes} classes: "
                 "check num_classes in the head's config and the class list of the dataset"
             )
-            raise UserError(f"SignAccuracy: clip {_name_of(data_samples[row])}: {fault}")
+            raise UserError(f"SignAccuracy: clip {_name_of(data_samples[int(row)])}: {problem}")
         self._num_classes = num_classes
         ranks = true_class_ranks(scores, labels)
         self.results.extend(zip(ranks.tolist(), labels.tolist(), strict=True))
 
     def compute_metrics(self, results: list[tuple[int, int]]) -> dict[str, float]:
-        """The metrics of all collected (rank, label) pairs; keys as in the class docstring."""
+        """Compute the metrics of all collected (rank, label) pairs.
+
+        Raises:
+            UserError: If there is no clip, or a subset has an unknown class or no clip.
+        """
         if not results:
             raise UserError("SignAccuracy: no clip was evaluated; is the test split empty?")
         ranks, labels = np.array(results, dtype=np.int64).T
@@ -131,10 +136,9 @@ class SignAccuracy(BaseMetric):
         return {f"{prefix}{name}": value for name, value in metrics.items()}
 
     def _as_labels(self, subset: str, classes: Sequence[int | str]) -> np.ndarray:
-        """Labels of a subset given as labels or class names."""
         names = (self.dataset_meta or {}).get("classes") or ()
         known = {name: label for label, name in enumerate(names)}
-        # A class name wins over its reading as a number: some glosses are digits.
+        # Class names have precedence over labels, since some glosses are digits.
         labels = [known.get(entry, entry) for entry in classes]
         for label in labels:
             if not str(label).isdecimal() or int(label) >= self._num_classes:
@@ -149,10 +153,10 @@ class SignAccuracy(BaseMetric):
         label = sample.get("gt_label")
         values = [] if label is None else np.asarray(label).reshape(-1).tolist()
         if len(values) != 1 or values[0] < 0:
-            found = "no label" if not values or values == [-1] else f"label {values}"
+            given = "no label" if not values or values == [-1] else f"label {values}"
             raise UserError(
-                f"SignAccuracy: clip {_name_of(sample)} has {found}; "
-                "accuracy needs one class for each clip: evaluate on a labelled split"
+                f"SignAccuracy: clip {_name_of(sample)} has {given}; "
+                "accuracy needs one class for each clip: evaluate on a labeled split"
             )
         return int(values[0])
 
@@ -164,7 +168,7 @@ class SignAccuracy(BaseMetric):
                 f"SignAccuracy: clip {_name_of(sample)} needs a 'pred_score' with one number for a "
                 f"class, got {getattr(scores, 'shape', type(scores).__name__)}"
             )
-        # double() first: numpy has no bfloat16, which autocast may leave behind.
+        # double() first: scores can be bfloat16 under autocast, which numpy does not have.
         return torch.as_tensor(scores).detach().double().cpu().numpy()
 
 
@@ -173,42 +177,28 @@ def _name_of(sample: dict) -> str:
 
 
 def _without_missing(subsets: Mapping[str, Any]) -> dict[str, Any]:
-    """The subsets whose classes are there; the log names the others."""
-    is_missing = {
-        name: isinstance(given, (str, Path)) and not Path(given).is_file()
-        for name, given in subsets.items()
-    }
-    for name in (name for name, missing in is_missing.items() if missing):
-        print_log(
-            f"SignAccuracy: no subset '{name}', for there is no {subsets[name]}",
-            logger="current",
-            level=logging.WARNING,
-        )
-    return {name: given for name, given in subsets.items() if not is_missing[name]}
+    """The subsets whose files exist; the others are logged."""
+    existing = {}
+    for name, classes in subsets.items():
+        if not isinstance(classes, (str, Path)) or Path(classes).is_file():
+            existing[name] = classes
+        else:
+            text = f"SignAccuracy: subset '{name}' is skipped, {classes} does not exist"
+            print_log(text, logger="current", level=logging.WARNING)
+    return existing
 
 
 def _read_classes(subset: str, classes: str | Path | Sequence[int | str]) -> tuple[int | str, ...]:
-    """A subset's entries from a list, a JSON list or a text file with one class a line."""
+    """The entries of a subset from a list, a JSON file or a text file with one class a line."""
     if not isinstance(classes, (str, Path)):
-        entries = list(classes)
-    else:
-        path = Path(classes)
-        if not path.is_file():
-            raise FileNotFoundError(f"SignAccuracy: no class list of subset '{subset}' at {path}")
-        text = path.read_text(encoding="utf-8")
-        entries = _json_list(path, text) if path.suffix == ".json" else text.split("\n")
-        entries = [entry.strip() if isinstance(entry, str) else entry for entry in entries]
-        entries = [entry for entry in entries if entry != ""]
+        entries: Any = classes
+    elif not Path(classes).is_file():
+        raise FileNotFoundError(f"SignAccuracy: no class list of subset '{subset}' at {classes}")
+    elif Path(classes).suffix != ".json":
+        entries = filter(None, map(str.strip, read_text(classes).splitlines()))
+    elif not isinstance(entries := read_json(classes), list):
+        raise UserError(f"SignAccuracy: {classes} must contain a JSON list of classes")
+    entries = tuple(entries)
     if not entries:
         raise UserError(f"SignAccuracy: subset '{subset}' lists no class")
-    return tuple(entries)
-
-
-def _json_list(path: Path, text: str) -> list:
-    try:
-        entries = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"SignAccuracy: {path} is not valid JSON ({error})") from None
-    if not isinstance(entries, list):
-        raise UserError(f"SignAccuracy: {path} must hold a JSON list of classes")
     return entries

@@ -1,4 +1,4 @@
-"""Checkpoints are data, and whole."""
+"""Checkpoints are loaded as data."""
 
 import os
 import pickle
@@ -8,7 +8,6 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from mmengine.fileio import LocalBackend
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
@@ -106,7 +105,7 @@ def test_a_malicious_checkpoint_is_refused_and_not_executed(
     content, message = {
         "at the top": (harmful, "refused.*system"),
         "in the meta": (dict(meta=dict(epoch=1, x=harmful), state_dict={}), "refused.*system"),
-        "in an object array": (np.array([harmful, None], dtype=object), "refused|something else"),
+        "in an object array": (np.array([harmful, None], dtype=object), "refused|another kind"),
         "by getattr": (ByGetattr(), "refused.*getattr"),
     }[hidden]
     path = tmp_path / "evil.pth"
@@ -155,7 +154,7 @@ def test_a_file_of_another_kind_is_one_clear_line(tmp_path, capfd, content):
 
 
 def test_a_folder_is_no_checkpoint(tmp_path):
-    with pytest.raises(CheckpointError, match="a folder; name the checkpoint"):
+    with pytest.raises(CheckpointError, match="is a folder; give the path"):
         CheckpointLoader.load_checkpoint(str(tmp_path))
 
 
@@ -192,16 +191,3 @@ def test_other_schemes_load_safely_too(tmp_path, monkeypatch):
 )
 def test_only_literal_gpu_ids_are_taken_from_a_checkpoints_config(config, kept):
     assert checkpoints._literal_gpu_ids(config) == kept
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
-    backend, path = LocalBackend(), tmp_path / "epoch_1.pth"
-    backend.put(b"whole", path)
-    with pytest.raises(TypeError):
-        backend.put(12, path)
-    backend.put_text("epoch_1.pth", tmp_path / "last_checkpoint")
-    with pytest.raises(UnicodeEncodeError):
-        backend.put_text("\ud800", tmp_path / "last_checkpoint")
-    assert path.read_bytes() == b"whole"
-    assert (tmp_path / "last_checkpoint").read_text() == "epoch_1.pth"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["epoch_1.pth", "last_checkpoint"]

@@ -1,14 +1,20 @@
-"""Configs that inherit from mmaction2's."""
+"""Configs that inherit from those of mmaction2."""
 
-import time
+import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import mmaction
 import mmengine
 import pytest
-from mmengine.config import Config
+from mmengine.config import Config, utils
 
+from masa_mm import versions
 from masa_mm.compat import configs
+
+from toys.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -30,7 +36,7 @@ def test_configs_inherit_from_mmaction2(tmp_path, base):
         assert cfg.model.backbone.type == expected.model.backbone.type == "STGCN"
 
 
-def test_a_config_that_mmaction2_lacks_is_said_so(tmp_path):
+def test_a_config_that_mmaction2_lacks_is_an_error(tmp_path):
     file = tmp_path / "mixed.py"
     file.write_text('_base_ = "mmaction::skeleton/nothing_of_the_kind.py"\n')
     with pytest.raises(FileNotFoundError, match="nothing_of_the_kind"):
@@ -48,15 +54,41 @@ def test_packages_are_found_without_pkg_resources():
         configs.get_installed_path("surely_no_such_package")
 
 
-def test_a_config_is_formatted_once_a_content():
-    def text_and_seconds(cfg):
-        begin = time.perf_counter()
-        return cfg.pretty_text, time.perf_counter() - begin
+OWN_CONFIG = """
+_base_ = "mmaction::skeleton/stgcnpp/stgcnpp_8xb16-joint-u100-80e_ntu60-xsub-keypoint-2d.py"
+custom_imports = dict(imports=["masa_mm"], allow_failed_imports=False)
+"""
 
-    steps = [dict(type=f"Step{i}", values=list(range(10))) for i in range(60)]
-    cfg = Config(dict(pipeline=steps, lr=0.1))
-    first, slow = text_and_seconds(cfg)
-    again, quick = text_and_seconds(cfg)
-    assert again == first and quick < slow / 10
-    cfg.lr = 0.2
-    assert cfg.pretty_text == first.replace("lr = 0.1", "lr = 0.2")
+
+def load_in_new_process(folder, *lines):
+    (folder / "own.py").write_text(OWN_CONFIG)
+    code = [
+        *lines,
+        "from mmengine.config import Config",
+        "print(Config.fromfile('own.py').model.type)",
+    ]
+    return subprocess.run(
+        [sys.executable, "-c", "\n".join(code)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_masa_mm_must_be_imported_before_a_config_of_another_package(tmp_path):
+    """The Config resolves ``_base_`` before ``custom_imports``; docs/get_started.md says so."""
+    done = load_in_new_process(tmp_path, "import masa_mm")
+    assert done.stdout == "RecognizerGCN\n", done.stderr
+    if importlib.util.find_spec("pkg_resources") is None:
+        assert "No module named 'pkg_resources'" in load_in_new_process(tmp_path).stderr
+
+
+def test_metafiles_of_mmaction2_1_1_are_split(monkeypatch):
+    meta = dict(Models=[dict(Name="a", Config=["x.py", "y.py"]), dict(Name="b", Config="z.py")])
+    monkeypatch.setattr(versions, "installed", lambda name: "1.1.0")
+    monkeypatch.setattr(utils, "load", lambda file: meta)
+    assert configs.listed_configs_in_metafiles()
+    assert [model["Config"] for model in utils.load("metafile.yml")["Models"]] == [
+        *("x.py", "y.py", "z.py")
+    ]

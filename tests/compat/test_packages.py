@@ -19,8 +19,8 @@ def test_localizers_import_without_the_missing_module():
 
     assert MODELS.get("BMN") is BMN
     folder = Path(mmaction.__file__).parent / "models/localizers"
-    wanted = ".drn" in (folder / "__init__.py").read_text()
-    if wanted and not (folder / "drn/drn.py").exists():
+    imports_drn = ".drn" in (folder / "__init__.py").read_text()
+    if imports_drn and not (folder / "drn/drn.py").exists():
         from mmaction.models.localizers import DRN
 
         with pytest.raises(NotImplementedError, match="mmaction2#2714"):
@@ -73,7 +73,7 @@ def test_a_cache_that_another_process_is_writing_is_waited_for(yapf_cache, tmp_p
         "sleep = time.sleep",
         "time.sleep = lambda seconds: (print('waits', flush=True), sleep(seconds))",
         "import masa_mm, yapf",
-        "print(masa_mm.compat.packages.whole_yapf_cache())",
+        "print(masa_mm.compat.packages.yapf_cache_race())",
     )
     assert process.stdout.readline() == "waits\n"
     yapf_cache.write_bytes(whole)

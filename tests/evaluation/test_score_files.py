@@ -35,7 +35,7 @@ def test_what_is_saved_comes_back_to_the_last_bit(tmp_path_factory, ending, clip
     np.testing.assert_array_equal(found.scores, saved.scores)
     np.testing.assert_array_equal(found.labels, saved.labels)
     assert found.names == saved.names
-    assert [file.name for file in path.parent.iterdir()] == [path.name], "nothing is left beside it"
+    assert [file.name for file in path.parent.iterdir()] == [path.name], "a temporary file is left"
 
 
 def test_reads_dumps(tmp_path):
@@ -63,7 +63,7 @@ def test_labels_may_be_unknown(tmp_path):
 CSV = {
     "name,0\nx,1\n": "needs the columns 'id'",
     "id,label\nx,1\n": "needs the columns 'id'",
-    "id,label,0,1\nx,0,1,2\nx,0,1,2\n": "clip 'x' is there 2 times",
+    "id,label,0,1\nx,0,1,2\nx,0,1,2\n": "clip 'x' appears 2 times",
     "id,label,0,1\nx,0,1,2\n,0,1,2\n": r"clip 1 \(from 0\) has no name",
     "id,label,0,1\nx,0,1,two\n": "clip 'x': could not convert string to float: 'two'",
     "id,label,0,1\nx,0.5,1,2\n": "clip 'x': invalid literal",
@@ -84,15 +84,18 @@ def test_bad_tables(tmp_path, text):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        (dict(scores=np.eye(2)), "needs the arrays 'ids' and 'scores'"),
+        (dict(scores=np.eye(2)), "needs the arrays 'ids', 'scores'"),
         (dict(ids=np.array(["x"]), scores=np.eye(2)), r"'scores' is float64 \[2, 2\], expected"),
         (dict(ids=np.array(["x", "y"]), scores=np.array(["a", "b"])), "expected numbers"),
-        (dict(ids=np.array(["x", "x"]), scores=np.eye(2)), "clip 'x' is there 2 times"),
+        (dict(ids=np.array(["x", "x"]), scores=np.eye(2)), "clip 'x' appears 2 times"),
         (
             dict(ids=np.array(["x", "y"]), scores=np.eye(2), labels=np.array([0.5, 1])),
-            "whole number as label",
+            "integer label",
         ),
-        (dict(ids=np.array(["x", "y"]), scores=np.eye(2), labels=np.array([0])), "label a clip"),
+        (
+            dict(ids=np.array(["x", "y"]), scores=np.eye(2), labels=np.array([0])),
+            "label for each clip",
+        ),
         (dict(ids=np.array([], str), scores=np.empty((0, 2))), "holds no clip"),
         (dict(ids=np.array(["x"], object), scores=np.eye(1)), "npz file of plain arrays"),
     ],
@@ -140,7 +143,7 @@ def test_systems_are_brought_into_one_order(order, unknown):
         (table("abcd", (0, 1, 2, 0)), r"x: lacks 1 of the 4 clips of y \('d'\)"),
         (table("defgh", (0,) * 5), r"y: lacks 3 of the 3 clips of x \('a', 'b', 'c'\)"),
         (table("abc", classes=4), "y: scores 4 classes, x 3"),
-        (table("abc", (0, 2, 2)), r"y: clip 'b' has label 2, a file before it says 1 \(1 of 3"),
+        (table("abc", (0, 2, 2)), r"y: clip 'b' has label 2, but 1 in another file \(1 of 3"),
     ],
 )
 def test_systems_that_do_not_fit_are_named(other, message):

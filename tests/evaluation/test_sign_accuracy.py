@@ -1,4 +1,4 @@
-"""SignAccuracy against plain loops, and its promises about ties, absent classes and bad input."""
+"""SignAccuracy against plain loops: ties, absent classes, bad input. Covers also accuracy.py."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_other_refusals(tmp_path):
     with pytest.raises(ValueError, match="lists no class"):
         SignAccuracy(subsets=dict(confusing=[]))
     (tmp_path / "broken.json").write_text("{")
-    with pytest.raises(ValueError, match=r"broken.json is not valid JSON"):
+    with pytest.raises(ValueError, match=r"broken.json: not a complete JSON file"):
         SignAccuracy(subsets=dict(confusing=tmp_path / "broken.json"))
     with pytest.raises(ValueError, match="no clip"):
         SignAccuracy().compute_metrics([])

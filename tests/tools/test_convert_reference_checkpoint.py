@@ -165,7 +165,7 @@ def test_a_pickle_that_runs_code(folder, theirs, capsys, monkeypatch):
     monkeypatch.chdir(folder)
     save(folder, theirs, optimizer=Malicious())
     error, _ = refused(folder, capsys)
-    assert "refused, it asks to run" in error and not (folder / "executed").exists()
+    assert "refused because it would call" in error and not (folder / "executed").exists()
     (folder / "in.pth.tar").write_bytes(pickle.dumps(Malicious()))
     refused(folder, capsys)
     assert not (folder / "executed").exists()
@@ -196,11 +196,11 @@ def test_the_file_itself_as_output(folder, theirs, capsys):
 def test_a_folder_as_input_or_output(folder, theirs, capsys):
     (folder / "out.pth").mkdir()
     save(folder, theirs)
-    assert "out.pth: a folder; name a file" in refused(folder, capsys)[0]
+    assert "out.pth: is a folder; give the path" in refused(folder, capsys)[0]
     (folder / "in.pth.tar").unlink()
     (folder / "in.pth.tar").mkdir()
     (folder / "out.pth").rmdir()
-    assert "in.pth.tar: a folder; name the checkpoint" in refused(folder, capsys)[0]
+    assert "in.pth.tar: is a folder; give the path" in refused(folder, capsys)[0]
 
 
 @pytest.mark.parametrize("content", [b"hello\n", b"<html>sign in</html>", b"PK\x03\x04"])

@@ -110,7 +110,7 @@ def test_unlabelled_test_clips_are_fused_without_accuracy(files, capsys):
         found = toy("test", system)
         save_scores(path, found._replace(labels=np.full(60, -1)))
     assert fuse(files, "--out", "fused.npz", test=["pose_test.npz", "rgb_test.npz"]) == 0
-    assert "test: 60 clips, 6 classes; not all have a label" in capsys.readouterr().out
+    assert "test: 60 clips, 6 classes; some have no label" in capsys.readouterr().out
     assert (load_scores("fused.npz").labels == -1).all()
 
 
@@ -136,10 +136,10 @@ def test_searching_on_test_is_refused(files, capsys):
 @pytest.mark.parametrize(
     ("options", "changes", "message"),
     [
-        (["--weights", 1, 1], {}, "and not both"),
-        ([], dict(test=["pose_test.pkl"]), "two systems or more"),
-        ([], dict(val=["pose_val.pkl"]), "--val: 1 for the 2 systems"),
-        (["--names", "a"], {}, "--names: 1 for the 2 systems"),
+        (["--weights", 1, 1], {}, "give either --val"),
+        ([], dict(test=["pose_test.pkl"]), "at least two systems"),
+        ([], dict(val=["pose_val.pkl"]), "--val: got 1 for the 2 systems"),
+        (["--names", "a"], {}, "--names: got 1 for the 2 systems"),
         (["--logits", 3], {}, "numbered 1 to 2"),
         (["--out", "fused.pkl"], {}, "must end with .npz or .csv"),
         (["--steps", 0], {}, "got 2 and 0"),

@@ -1,4 +1,4 @@
-"""A toy task of a second, for tests of the command line: written as a module beside its config."""
+"""A toy task that trains in a second, for tests of the command line."""
 
 MODULE = """
 import os
@@ -23,7 +23,7 @@ class ToyDataset(torch.utils.data.Dataset):
         return len(self.labels)
 
     def __getitem__(self, i):
-        # Augmentation: drawn in the process that loads, a worker or the main one.
+        # Augmentation: the random numbers depend on the loading process.
         return dict(inputs=self.inputs[i] + 0.1 * torch.randn(6), labels=self.labels[i])
 
 
@@ -41,7 +41,7 @@ class ToyModel(BaseModel):
             print("dtype of the scores:", scores.dtype)
             self.steps = getattr(self, "steps", 0) + 1
             if self.steps == int(os.environ.get("TOY_DIES_AT_STEP", 0)):
-                os._exit(9)  # as if killed
+                os._exit(9)  # like SIGKILL
             return dict(loss=nn.functional.cross_entropy(scores.float(), labels))
         return [dict(right=right) for right in (scores.argmax(1) == labels)]
 
@@ -88,7 +88,7 @@ randomness = dict(seed=1)
 
 
 def write_task(folder, workers=0, **overrides):
-    """Write the module and its config to a folder; returns the config's path."""
+    """Write the module and its config to a folder and return the path of the config."""
     (folder / "toy_task.py").write_text(MODULE)
     lines = [f"{name} = {value!r}" for name, value in overrides.items()]
     config = folder / "toy_config.py"

@@ -2,7 +2,7 @@
 optim_wrapper = dict(
     type="OptimWrapper",
     optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.95), weight_decay=1e-4, fused=True),
-    # Decay is for matrices; norms, biases, the mask token and single numbers are left alone.
+    # No decay for norms, biases, the mask token and scalars.
     paramwise_cfg=dict(
         norm_decay_mult=0.0,
         bias_decay_mult=0.0,
@@ -24,7 +24,7 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-# mu and lambda_s are the model's; lambda_s rises over the first 100 epochs.
+# mu and lambda_s are options of the model; lambda_s rises over the first 100 epochs.
 custom_hooks = [dict(type="MomentumAlignmentHook", warmup_epochs=100)]
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=400)
 auto_scale_lr = dict(enable=False, base_batch_size=64)

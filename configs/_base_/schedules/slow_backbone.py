@@ -1,4 +1,4 @@
-# A tenth of the rate for what pretraining has learned: few labels unlearn it at the full one.
+# A tenth of the rate for pretrained weights: with few labels, the full rate degrades them.
 slow_backbone = dict(
     custom_keys={
         "backbone": dict(lr_mult=0.1),

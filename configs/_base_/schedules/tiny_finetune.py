@@ -1,4 +1,4 @@
-# For the tiny network on a CPU; the same for every network that is compared with it.
+# For the tiny network on a CPU, and all networks that are compared with it.
 max_epochs = 40
 optim_wrapper = dict(
     type="OptimWrapper",

@@ -1,3 +1,5 @@
+"""Hooks of training runs."""
+
 from masa_mm.engine.hooks.buffered_info_hook import BufferedInfoHook
 from masa_mm.engine.hooks.compile_hook import CompileHook
 from masa_mm.engine.hooks.coverage_hook import CoverageHook

@@ -1,4 +1,4 @@
-"""Losses for the log, fetched from the device when they are logged."""
+"""Log losses without a device-to-host read in every step."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from torch import Tensor
 
 @HOOKS.register_module()
 class BufferedInfoHook(RuntimeInfoHook):
-    """mmengine's ``RuntimeInfoHook`` that does not read every loss from the device in every step.
+    """``RuntimeInfoHook`` that reads the losses of several steps from the device at once.
 
-    It stands in its place: ``default_hooks = dict(runtime_info=dict(type='BufferedInfoHook'))``.
-    What training returns stays on the device until ``LoggerHook`` is about to write it, the epoch
-    ends or a checkpoint is saved, and then comes in one transfer. The log is the same; hooks that
-    look for losses in the message hub in between see those of the last transfer.
+    Select it by ``default_hooks = dict(runtime_info=dict(type='BufferedInfoHook'))``.
+    Losses stay on the device until ``LoggerHook`` is about to write them, the epoch ends or a
+    checkpoint is saved. The log is the same. Between transfers, the message hub holds the losses
+    of the last transfer.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class BufferedInfoHook(RuntimeInfoHook):
         self._intervals: list[int] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Find out how often is logged."""
+        """Read the logging intervals of the run."""
         super().before_train(runner)
         self._steps.clear()
         self._intervals = [h.interval for h in runner.hooks if isinstance(h, LoggerHook)]
@@ -39,35 +39,35 @@ class BufferedInfoHook(RuntimeInfoHook):
         data_batch: Any = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Keep what this step returned; hand on what was kept if it is about to be logged."""
-        # Without their graphs, which would keep the activations of all these steps.
+        """Store the outputs of this step; flush them if they are about to be logged."""
+        # The autograd graphs would keep the activations of all these steps.
         self._steps.append(
             {k: v.detach() if isinstance(v, Tensor) else v for k, v in (outputs or {}).items()}
         )
         if self.end_of_epoch(runner.train_dataloader, batch_idx) or any(
             self.every_n_inner_iters(batch_idx, interval) for interval in self._intervals
         ):
-            self._hand_on(runner)
+            self._flush(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Hand on what is left of an epoch that was cut short."""
-        self._hand_on(runner)
+        """Flush what remains of an epoch that ended early."""
+        self._flush(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Hand on what a checkpoint keeps of the log."""
+        """Flush, since a checkpoint contains the log."""
         if self._steps:
-            self._hand_on(runner)
-            # The checkpoint's copy was made before hooks are asked.
+            self._flush(runner)
+            # mmengine copies the message hub before it calls the hooks.
             checkpoint["message_hub"] = runner.message_hub.state_dict()
 
-    def _hand_on(self, runner: Runner) -> None:
-        for outputs in on_host(self._steps):
+    def _flush(self, runner: Runner) -> None:
+        for outputs in to_host(self._steps):
             super().after_train_iter(runner, 0, None, outputs)
         self._steps.clear()
 
 
-def on_host(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same with numbers in the place of scalar tensors, all fetched at once."""
+def to_host(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Replace scalar tensors by numbers, with one transfer for all of them."""
     tensors = [v for step in steps for v in step.values() if isinstance(v, Tensor)]
     if not tensors:
         return steps

@@ -1,4 +1,4 @@
-"""Compiling the parts of a model that do the work."""
+"""Compile the modules of a model that take most of the time."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
-from masa_mm.engine.unwrap_model import unwrap_model
+from masa_mm.engine.checkpoint_io import unwrap_model
 from masa_mm.errors import UserError
 
-# What lies between is bookkeeping of a few small kernels.
+# The code between these modules runs a few small kernels only.
 PARTS = ("PartNetwork", "FrameBlock")
 
 
 @HOOKS.register_module()
 class CompileHook(Hook):
-    """Compiles modules in place by :func:`torch.compile`, those of the momentum copy too.
+    """Compile modules in place by :func:`torch.compile`, including those of the momentum copy.
 
-    mmengine's own ``compile=dict(...)`` compiles the whole of ``train_step``. Here it is the part
-    networks and the Transformer's blocks, one program for all blocks alike, whose sizes are
-    variables from the start: batches hold another number of frames each time. Names and values in
-    checkpoints stay as they are.
+    mmengine's own ``compile=dict(...)`` compiles the whole ``train_step``. This hook compiles the
+    part networks and the Transformer blocks, with dynamic shapes because the number of frames
+    differs between batches. Checkpoints do not change.
 
     Args:
-        modules (Sequence[str]): Classes of the modules to compile.
-        dynamic (bool): Sizes are variables. Without it each new size compiles anew, until torch
-            gives up.
-        **options: Of :func:`torch.compile`, such as ``mode`` and ``backend``.
+        modules (Sequence[str]): Class names of the modules to compile.
+        dynamic (bool): Whether shapes are dynamic. If not, torch recompiles for each new shape,
+            up to its limit.
+        **options (Any): Options of :func:`torch.compile`, such as ``mode`` and ``backend``.
     """
 
     def __init__(
@@ -40,10 +39,10 @@ class CompileHook(Hook):
         self.options = dict(options, dynamic=dynamic)
 
     def before_run(self, runner: Runner) -> None:
-        """Compile, which each module really does when it is first called.
+        """Mark the modules; torch compiles each one at its first call.
 
         Raises:
-            UserError: If the model has no such module, or torch is too old.
+            UserError: If the model has no such module, or torch cannot compile modules in place.
         """
         model = unwrap_model(runner)
         found = compile_modules(model, self.modules, **self.options)
@@ -51,7 +50,15 @@ class CompileHook(Hook):
 
 
 def compile_modules(model: nn.Module, modules: Sequence[str] = PARTS, **options: Any) -> int:
-    """Compile a model's modules of these classes in place; returns how many they are.
+    """Compile the modules of some classes in place.
+
+    Args:
+        model (nn.Module): The model.
+        modules (Sequence[str]): Class names of the modules to compile.
+        **options (Any): Options of :func:`torch.compile`.
+
+    Returns:
+        int: Number of modules.
 
     Raises:
         UserError: If there is none, or torch cannot compile modules in place.

@@ -1,4 +1,4 @@
-"""How much of a benchmark a score was made on, said wherever the score is."""
+"""Report with every score how much of a benchmark was available."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _META = "coverage"
 
 @HOOKS.register_module()
 class CoverageHook(Hook):
-    """Writes the coverage of the clips, trained on and scored on, beside every score.
+    """Report the coverage of the training clips and the evaluated clips with every score.
 
-    The line of each validation and test says ``coverage: WLASL100: 165 of 338 official val clips;
-    trained on WLASL100: 748 of 1442 official train clips``, and so does the JSON of a test;
-    ``scalars.json`` has the numbers as ``coverage/val_found``, ``coverage/val_official``,
-    ``coverage/train_found`` and ``coverage/train_official``. Checkpoints carry what they were
-    trained on in ``meta['coverage']``, so that a test of one can say it.
+    The log line of each validation and test contains ``coverage: WLASL100: 165 of 338 official val
+    clips; trained on WLASL100: 748 of 1442 official train clips``. The JSON of a test has the same
+    text. ``scalars.json`` has the numbers as ``coverage/val_found``, ``coverage/val_official``,
+    ``coverage/train_found`` and ``coverage/train_official``. Checkpoints store the coverage of
+    their training clips in ``meta['coverage']``, from where a test reads it.
 
-    Datasets that are of no benchmark (:class:`~masa_mm.datasets.SignPoseDataset`) have no coverage;
-    a benchmark without its official list has an unknown one.
+    Datasets without a benchmark (:class:`~masa_mm.datasets.SignPoseDataset`) have no coverage. It
+    is unknown for a benchmark without its official list.
     """
 
-    # Before LoggerHook, which writes what is there to be written.
+    # Runs before LoggerHook, which writes the text.
     priority = "HIGH"
 
     def __init__(self) -> None:
@@ -36,50 +36,50 @@ class CoverageHook(Hook):
         self._train_scalars: dict[str, int] | None = None  # None: not training
 
     def before_train(self, runner: Runner) -> None:
-        """Note what is trained on."""
+        """Store the coverage of the training clips."""
         self._trained_on = describe(runner.train_dataloader.dataset)
         self._train_scalars = _scalars("train", runner.train_dataloader.dataset)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note in the checkpoint what it was trained on."""
+        """Write the coverage of the training clips to the checkpoint."""
         checkpoint["meta"][_META] = self._trained_on
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Recall what the checkpoint was trained on; training anew notes its own clips instead."""
+        """Read the coverage of the training clips; ``before_train`` replaces it."""
         meta = checkpoint.get("meta")
         known = meta.get(_META) if isinstance(meta, dict) else None
         self._trained_on = " ".join(known.split()) if isinstance(known, str) else ""
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Put the coverage into the line of the validation's scores, and its numbers beside."""
+        """Add the coverage to the log line of the validation, and its numbers to the scalars."""
         dataset = runner.val_dataloader.dataset
-        self._into_line(runner, "val", dataset)
+        self._add_to_log(runner, "val", dataset)
         scalars = _scalars("val", dataset) | (self._train_scalars or {})
         if scalars:
             epoch = 0 if self._train_scalars is None else runner.epoch
             runner.visualizer.add_scalars(scalars, step=epoch)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Put the coverage into the line and the JSON of the test's scores."""
-        self._into_line(runner, "test", runner.test_dataloader.dataset)
+        """Add the coverage to the log line and the JSON of the test."""
+        self._add_to_log(runner, "test", runner.test_dataloader.dataset)
 
-    def _into_line(self, runner: Runner, mode: str, dataset: Any) -> None:
-        said = [describe(dataset), self._trained_on and f"trained on {self._trained_on}"]
-        if any(said):
-            runner.message_hub.update_info(f"{mode}/coverage", "; ".join(filter(None, said)))
+    def _add_to_log(self, runner: Runner, mode: str, dataset: Any) -> None:
+        parts = [describe(dataset), self._trained_on and f"trained on {self._trained_on}"]
+        if any(parts):
+            runner.message_hub.update_info(f"{mode}/coverage", "; ".join(filter(None, parts)))
 
 
 def describe(dataset: Any) -> str:
-    """The coverage of a dataset in words, '' if it is of no benchmark.
+    """Describe the coverage of a dataset; '' if it belongs to no benchmark.
 
-    Wrapped and concatenated datasets are looked into. A dataset that uses fewer clips than it found
-    (``label_ratio``, ``indices``) says so.
+    The description covers the members of wrapped and concatenated datasets. It mentions whether
+    a dataset uses only some of the clips that it found (``label_ratio``, ``indices``).
     """
-    return ", ".join(_words(member) for member in benchmarks_of(dataset))
+    return ", ".join(_describe_one(member) for member in benchmarks_of(dataset))
 
 
 def benchmarks_of(dataset: Any) -> Iterator[SignBenchmark]:
-    """The benchmarks within a dataset and mmengine's wrappers of it."""
+    """The benchmarks in a dataset, within mmengine's wrappers too."""
     if isinstance(dataset, SignBenchmark):
         yield dataset
         return
@@ -89,7 +89,7 @@ def benchmarks_of(dataset: Any) -> Iterator[SignBenchmark]:
             yield from benchmarks_of(member)
 
 
-def _words(dataset: SignBenchmark) -> str:
+def _describe_one(dataset: SignBenchmark) -> str:
     coverage: Coverage | None = dataset.coverage
     if coverage is None:
         return f"{dataset.NAME}: {len(dataset)} clips, coverage unknown without a split_file"

@@ -1,4 +1,4 @@
-"""Randomness that follows from the seed and the epoch, so that a resumed run repeats nothing."""
+"""Seed each epoch, so that a resumed run draws the same numbers as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -18,23 +18,22 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 @HOOKS.register_module()
 class EpochSeedHook(Hook):
-    """Seeds each training epoch by the run's seed, the epoch's number and the process's rank.
+    """Seed each training epoch by the seed of the run, the epoch and the rank of the process.
 
-    mmengine seeds once, at the start, and saves no state of the generators: a run resumed at epoch
-    50 would draw epoch 1's masks, crops and dropout again, and end elsewhere than an uninterrupted
-    one. It also seeds workers alike every time they start. With this hook both runs are the same,
-    bit for bit on a CPU, for epoch-based training resumed between epochs.
+    mmengine seeds once, at the start, and saves no state of the generators, so a run resumed at
+    epoch 50 draws the masks, crops and dropout of epoch 1 again. It also gives workers the same
+    seed each time they start. With this hook, epoch-based training that is resumed between epochs
+    ends with the same weights as an uninterrupted run, bit for bit on a CPU.
 
-    Workers of a loader with ``persistent_workers`` go on through all epochs, and draw what workers
-    started anew would draw.
+    ``persistent_workers`` draw the same numbers as workers that are restarted for each epoch.
     """
 
     priority = "VERY_HIGH"
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Seed this process and have the workers of the epoch seeded."""
+        """Seed this process and the workers of the epoch."""
         sequence = np.random.SeedSequence([runner.seed, runner.epoch, get_rank()])
-        # 31 bits: workers add their number, and numpy takes 32.
+        # 31 bits: workers add their number, and numpy accepts 32 bits.
         seed = int(sequence.generate_state(1)[0] >> 1)
         random.seed(seed)
         np.random.seed(seed)
@@ -48,47 +47,49 @@ def _seed_workers(dataloader: DataLoader, seed: int) -> None:
     if dataloader.persistent_workers:
         if not isinstance(dataloader.worker_init_fn, FollowSeeds):
             dataloader.worker_init_fn = FollowSeeds(dataloader.num_workers)
-            dataloader._iterator = None  # whose workers would not follow
+            dataloader._iterator = None  # its workers started without FollowSeeds
         dataloader.worker_init_fn.announce(seed)
         if dataloader._iterator is not None:
-            # A loader that starts workers draws a number for them first.
+            # Draw the number that a loader draws when it starts workers.
             torch.empty((), dtype=torch.int64).random_()
     else:
         dataloader.worker_init_fn = _seeding(dataloader.num_workers, seed)
 
 
 def _seeding(num_workers: int, seed: int) -> partial:
-    # Rank 0 in every process: the seed has the rank in it already.
+    # The seed already depends on the rank.
     return partial(worker_init_fn, num_workers=num_workers, rank=0, seed=seed)
 
 
 class FollowSeeds:
-    """A ``worker_init_fn`` after which a worker seeds itself whenever a new seed is announced.
+    """A ``worker_init_fn`` that makes a worker seed itself whenever a new seed is announced.
 
-    The seed lies in memory that all processes share; a worker looks at it before each batch.
+    The seed is in shared memory; a worker reads it before each batch.
 
     Args:
-        num_workers (int): Of the loader.
+        num_workers (int): Number of workers of the loader.
     """
 
     def __init__(self, num_workers: int) -> None:
         self.num_workers = num_workers
-        # The seed, and how often one was announced: two epochs may draw the same.
+        # The seed and the number of announcements, since two epochs may have the same seed.
         self.announced = torch.zeros(2, dtype=torch.int64).share_memory_()
 
     def announce(self, seed: int) -> None:
-        """Have all workers seeded before they load another clip. They must have none to load."""
+        """Let all workers seed themselves before the next batch; none may be in progress."""
         self.announced[0] = seed
         self.announced[1] += 1
 
     def __call__(self, worker_id: int) -> None:
-        dataset = get_worker_info().dataset
-        # torch asks a dataset that has it for a whole batch; the worker's copy has it from here on.
-        dataset.__getitems__ = _SeededItems(dataset, self, worker_id)
+        """Let the copy of the dataset in this worker seed itself before it loads a batch."""
+        worker = get_worker_info()
+        assert worker is not None
+        # torch loads a whole batch by __getitems__ if the dataset has it.
+        vars(worker.dataset)["__getitems__"] = _SeededItems(worker.dataset, self, worker_id)
 
 
 class _SeededItems:
-    """Loads the clips of a batch, after seeding if that was asked for."""
+    """Load the samples of a batch, after seeding if a new seed was announced."""
 
     def __init__(self, dataset: Dataset, seeds: FollowSeeds, worker_id: int) -> None:
         self._load = getattr(dataset, "__getitems__", None) or partial(_one_by_one, dataset)

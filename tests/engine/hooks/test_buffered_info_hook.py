@@ -7,7 +7,7 @@ import torch
 from mmengine.hooks import Hook
 
 from masa_mm.engine import BufferedInfoHook, MomentumAlignmentHook
-from masa_mm.engine.hooks.buffered_info_hook import on_host
+from masa_mm.engine.hooks.buffered_info_hook import to_host
 
 
 class Reads(Hook):
@@ -64,7 +64,7 @@ def test_a_checkpoint_between_two_lines_has_the_whole_log(make_runner, tmp_path)
 def test_all_steps_come_in_one_transfer():
     steps = [dict(loss=torch.tensor(0.1), acc=1), dict(loss=torch.tensor([2.5])), {}]
     with torch.profiler.profile() as profile:
-        found = on_host(steps)
+        found = to_host(steps)
     assert found == [dict(loss=pytest.approx(0.1), acc=1), dict(loss=2.5), {}]
     assert found[0]["loss"] == torch.tensor(0.1).item()
     reads = [event for event in profile.events() if event.name == "aten::_local_scalar_dense"]

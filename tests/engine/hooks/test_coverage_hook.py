@@ -1,4 +1,4 @@
-"""CoverageHook: what of a benchmark was trained on and scored on, beside every score."""
+"""CoverageHook reports the coverage of the benchmark with every score."""
 
 import json
 
@@ -109,8 +109,8 @@ def test_every_score_of_a_run_carries_the_coverage(runner, wlasl, tmp_path):
     entries = [json.loads(line) for line in scalars.read_text().splitlines()]
     found = [entry for entry in entries if "coverage/val_found" in entry]
     numbers = dict(val_found=1, val_official=2, train_found=2, train_official=3)
-    wanted = {f"coverage/{name}": value for name, value in numbers.items()}
-    assert found == [wanted | dict(step=1), wanted | dict(step=2)]
+    expected = {f"coverage/{name}": value for name, value in numbers.items()}
+    assert found == [expected | dict(step=1), expected | dict(step=2)]
     checkpoint = tmp_path / "out/epoch_2.pth"
     runner(test=wlasl("val"), load_from=str(checkpoint)).test()
     (line,) = score_lines(tmp_path, "test")

@@ -188,7 +188,7 @@ def test_another_model_is_refused(make_runner, masa_config, encoder_config, tmp_
             data_preprocessor=dict(type="SignDataPreprocessor"),
         )
     runner = make_runner(tmp_path, [MomentumAlignmentHook()], model=model)
-    with pytest.raises(UserError, match=f"got {model['type']} without: remove the hook"):
+    with pytest.raises(UserError, match=f"{model['type']} has none: remove the hook"):
         runner.train()
 
 
@@ -196,7 +196,7 @@ def test_finds_the_model_behind_a_wrapper(make_runner, tmp_path):
     runner = make_runner(tmp_path)
     model = runner.model
     runner.model = torch.nn.DataParallel(model)
-    assert MomentumAlignmentHook._model(runner) is model
+    assert MomentumAlignmentHook._aligned_model(runner)[0] is model
 
 
 @pytest.mark.parametrize("wrong", [dict(momentum=1.1), dict(end_momentum=-0.1)])

@@ -1,4 +1,4 @@
-"""mmaction2's samples read the same in both of its releases."""
+"""The data samples of mmaction2 1.1 and 1.2 have the same names."""
 
 import torch
 from mmaction.structures import ActionDataSample
@@ -17,7 +17,7 @@ def test_labels_and_scores_have_the_names_of_1_2():
     assert content["pred_score"].tolist() == [0.25, 0.75]
 
 
-def test_what_1_1_reads_is_kept():
+def test_the_names_of_1_1_are_kept_for_its_metrics():
     sample = ActionDataSample().set_gt_label(3)
     if versions.release(versions.installed("mmaction2")) < (1, 2):
         assert sample.gt_labels.item.tolist() == [3]

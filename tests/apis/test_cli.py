@@ -1,0 +1,197 @@
+"""The functions behind tools/train.py and test.py; test_train_cli.py runs the commands."""
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.logging import MessageHub
+
+from masa_mm.apis import cli
+from masa_mm.errors import UserError
+
+from toys.training_task import write_task
+
+
+@pytest.fixture
+def in_process(tmp_path, monkeypatch):
+    """Call the tools' functions in this process, in a folder with the toy task."""
+    write_task(tmp_path, train_cfg=dict(by_epoch=True, max_epochs=1, val_interval=1))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    monkeypatch.setenv("LOCAL_RANK", "0")
+
+    def call(tool, *argv):
+        # Runs of one second would share a name, and with it mmengine's message hub and logger.
+        name = f"experiment_name=run_{len(MessageHub._instance_dict)}"
+        return tool([*argv, "--cfg-options", name])
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("tool", "argv", "message"),
+    [
+        (cli.train, ["no/config.py"], "no/config.py: no such config"),
+        (cli.test, ["no/config.py", "x.pth"], "no/config.py: no such config"),
+        (cli.test, ["toy_config.py", "gone.pth"], "gone.pth: no such checkpoint"),
+        (cli.train, ["toy_config.py", "--resume", "gone.pth"], "gone.pth: no such checkpoint"),
+        (cli.test, ["toy_config.py", "."], ".: is a folder; give the path"),
+        (cli.train, ["orphan.py"], "no_such_base.py"),
+        (cli.train, ["toy_config.py", "--launcher", "pytorch"], "dist_train.sh"),
+        (cli.train, ["bare.py", "--auto-scale-lr"], "auto_scale_lr = dict(base_batch_size"),
+        (cli.train, ["bare.py", "--amp"], "optim_wrapper of type Other"),
+        (cli.test, ["bare.py", "evil.pth"], "bare.py: has no test_cfg"),
+        (cli.test, ["toy_config.py", "evil.pth", "--dump", "x.txt"], ".pkl or .pickle"),
+        (cli.test, ["toy_config.py", "evil.pth"], "evil.pth: refused because it would call"),
+        (cli.train, ["toy_config.py", "--resume", "evil.pth"], "evil.pth: refused"),
+        (cli.test, ["toy_config.py", "other.pth"], "other.pth: does not fit the config's ToyModel"),
+        (cli.train, ["toy_config.py", "--resume", "other.pth"], "other.pth: does not fit"),
+        (cli.train, ["starts_elsewhere.py"], "other.pth: does not fit the config's ToyModel: "),
+        (cli.train, ["starts_partly.py"], "other.pth: none of its 2 weights fits"),
+        (cli.train, ["starts_nowhere.py"], "gone.pth: no such checkpoint"),
+    ],
+)
+def test_user_errors_are_one_line_and_exit_code_2(
+    in_process, tmp_path, monkeypatch, capfd, tool, argv, message
+):
+    monkeypatch.delenv("RANK", raising=False)
+    (tmp_path / "orphan.py").write_text('_base_ = "no_such_base.py"')
+    (tmp_path / "bare.py").write_text('model = dict()\noptim_wrapper = dict(type="Other")')
+    start = '_base_ = "toy_config.py"\nload_from = '
+    (tmp_path / "starts_elsewhere.py").write_text(start + '"other.pth"')
+    (tmp_path / "starts_partly.py").write_text(start + '"other.pth"\nload_partly = True')
+    (tmp_path / "starts_nowhere.py").write_text(start + '"gone.pth"')
+    torch.save(Harmful(), tmp_path / "evil.pth")
+    torch.save(dict(state_dict=torch.nn.Linear(2, 2).state_dict()), tmp_path / "other.pth")
+    assert in_process(tool, *argv) == 2
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert message in line
+    assert not (tmp_path / "executed").exists()
+
+
+class Harmful:
+    def __reduce__(self):
+        return os.system, ("touch executed",)
+
+
+def test_resuming_executes_no_config_of_the_checkpoint(in_process, tmp_path):
+    assert in_process(cli.train, "toy_config.py", "--work-dir", "a") == 0
+    checkpoint = torch.load(tmp_path / "a/epoch_1.pth")
+    checkpoint["meta"]["cfg"] = checkpoint["meta"]["config"] = "open('executed', 'w')"
+    torch.save(checkpoint, tmp_path / "evil.pth")
+    argv = ["toy_config.py", "--work-dir", "b", "--resume", "evil.pth"]
+    assert in_process(cli.train, *argv) == 0
+    assert not (tmp_path / "executed").exists()
+
+
+def test_amp_trains_in_half_precision(in_process, capfd):
+    assert in_process(cli.train, "toy_config.py", "--amp", "--no-validate") == 0
+    out = capfd.readouterr().out
+    half = "float16" if torch.cuda.is_available() else "bfloat16"
+    assert f"dtype of the scores: torch.{half}" in out
+    assert "Epoch(val)" not in out
+
+
+def test_test_reports_and_dumps(in_process, tmp_path, capfd):
+    assert in_process(cli.train, "toy_config.py") == 0
+    checkpoint = "work_dirs/toy_config/epoch_1.pth"
+    assert in_process(cli.test, "toy_config.py", checkpoint, "--dump", "out/scores.pkl") == 0
+    assert "Epoch(test) [3/3]    accuracy:" in capfd.readouterr().out
+    dumped = pickle.loads((tmp_path / "out/scores.pkl").read_bytes())
+    assert len(dumped) == 10
+
+
+def test_the_best_weights_start_a_run_but_cannot_be_resumed(in_process, tmp_path, capfd):
+    """They are saved without the optimizer state."""
+    assert in_process(cli.train, "toy_config.py", "--work-dir", "a") == 0
+    (best,) = (tmp_path / "a").glob("best_*.pth")
+    capfd.readouterr()
+    assert in_process(cli.train, "toy_config.py", "--work-dir", "b", "--resume", str(best)) == 2
+    assert "cannot be resumed, it holds weights without optimizer" in capfd.readouterr().err
+    (tmp_path / "on.py").write_text(f'_base_ = "toy_config.py"\nload_from = "{best}"')
+    assert in_process(cli.train, "on.py", "--work-dir", "c") == 0
+
+
+def config_of(*argv):
+    return cli.train_config(cli._parse(cli._train_parser(), argv))
+
+
+def test_options_override_the_config(in_process, capsys):
+    cfg = config_of("toy_config.py")
+    assert cfg.work_dir == "work_dirs/toy_config"
+    assert cfg.randomness == dict(seed=1)
+    assert not cfg.auto_scale_lr.enable and not cfg.get("resume")
+    cfg = config_of(
+        *("toy_config.py", "--work-dir", "w", "--seed", "0", "--diff-rank-seed", "--deterministic"),
+        *("--auto-scale-lr", "--cfg-options", "train_dataloader.batch_size=7", "model.list=[1,2]"),
+    )
+    assert cfg.randomness == dict(seed=0, diff_rank_seed=True, deterministic=True)
+    assert cfg.work_dir == "w" and cfg.auto_scale_lr.enable
+    assert cfg.train_dataloader.batch_size == 7 and cfg.model.list == [1, 2]
+
+
+def test_resuming_without_a_checkpoint_keeps_the_pretrained_weights(in_process, capsys):
+    Path("pretrained.pth").touch()
+    cfg = config_of(
+        "toy_config.py", "--resume", "auto", "--cfg-options", "load_from=pretrained.pth"
+    )
+    assert "no checkpoint in work_dirs/toy_config" in capsys.readouterr().out
+    assert cfg.resume is False and cfg.load_from == "pretrained.pth"
+
+
+def test_a_config_that_resumes_names_its_checkpoint(in_process, tmp_path, capsys):
+    """``resume = True`` in a config is ``--resume``; the folder may have been moved meanwhile."""
+    (tmp_path / "on.py").write_text('_base_ = "toy_config.py"\nresume = True\nwork_dir = "a"')
+    assert config_of("on.py").resume is False
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/last_checkpoint").write_text("/elsewhere/epoch_2.pth")
+    (tmp_path / "a/epoch_2.pth").touch()
+    assert config_of("on.py").load_from == "a/epoch_2.pth"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (UserError("clip 3: no label"), "error: clip 3: no label"),
+        (FloatingPointError("loss is NaN"), "error: loss is NaN"),
+        (
+            UserError("Caught UserError in worker 0.\nTraceback\nmasa_mm.UserError: clip 3: bad\n"),
+            "error: clip 3: bad",
+        ),
+    ],
+)
+def test_messages_of_user_errors(capsys, error, line):
+    def fail():
+        raise error
+
+    assert cli._exit_code(fail) == 2
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+def test_other_errors_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError):
+        cli._exit_code(lambda: 1 / 0)
+
+
+def test_the_name_of_the_config_is_the_default_work_dir_but_not_over_its_own(in_process, tmp_path):
+    (tmp_path / "own.py").write_text('_base_ = "toy_config.py"\nwork_dir = "elsewhere"')
+    assert config_of("own.py").work_dir == "elsewhere"
+    assert config_of("own.py", "--work-dir", "w").work_dir == "w"
+
+
+def test_no_validate_and_amp_change_the_config(in_process):
+    cfg = config_of("toy_config.py", "--no-validate", "--amp")
+    assert cfg.val_cfg is None and cfg.val_dataloader is None and cfg.val_evaluator is None
+    assert cfg.optim_wrapper.type == "AmpOptimWrapper"
+    assert cfg.optim_wrapper.loss_scale == "dynamic"
+
+
+def test_dump_adds_a_metric(in_process):
+    Path("c.pth").touch()
+    args = cli._parse(cli._test_parser(), ["toy_config.py", "c.pth", "--dump", "x.pkl"])
+    cfg = cli.test_config(args)
+    assert [metric.type for metric in cfg.test_evaluator] == ["ToyAccuracy", "DumpResults"]
+    assert cfg.load_from == "c.pth" and cfg.resume is False
