@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
+from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from masa_mm.pose.crop import VISIBLE_THR
@@ -106,7 +106,8 @@ def _link(persons: _Persons, num_persons: np.ndarray, first: np.ndarray) -> np.n
         & (distance <= np.where(table >= 0, persons.size[table], 0)[:-1, :, None])
     )
     ends = table[frame, before], table[frame + 1, after]
-    graph = coo_array((np.ones(len(frame)), ends), shape=(len(rank), len(rank)))
+    # A coo_array has 64-bit indices, with which scipy 1.11 prints an error and links nothing.
+    graph = coo_matrix((np.ones(len(frame)), ends), shape=(len(rank), len(rank)))
     return connected_components(graph, directed=False)[1]
 
 

@@ -21,7 +21,10 @@ def test_import_is_silent():
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert run.stdout + run.stderr == ""
+    lines = (run.stdout + run.stderr).splitlines()
+    # torch 2.4 warns of an import in mmengine and quotes its line.
+    noise = [i for i, line in enumerate(lines) if "functional optimizers is deprecated" in line]
+    assert [line for i, line in enumerate(lines) if not {i, i - 1} & set(noise)] == []
 
 
 def test_apply_is_idempotent():

@@ -148,7 +148,7 @@ def test_each_joint_by_name(make_clip):
         for t in range(40):
             x, y = clip["keypoint"][0, t, source]
             if v >= 42 and clip["keypoint_score"][0, t, source] > 0:
-                x = 1 - x
+                x = np.float32(1) - x
             assert tuple(result["keypoint"][0, t, v]) == (x, y), (name, t)
 
 
