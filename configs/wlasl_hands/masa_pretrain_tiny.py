@@ -8,4 +8,4 @@ _base_ = [
 ]
 
 # Not the last three quarters of an epoch, whose oldest keys are those of another network.
-model = dict(alignment=dict(bank_length=1024))
+model = dict(alignment=dict(queue_len=1024))

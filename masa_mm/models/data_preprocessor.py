@@ -9,11 +9,11 @@ from torch import Tensor
 
 @MODELS.register_module()
 class SignDataPreprocessor(BaseDataPreprocessor):
-    """Moves a batch of ``pad_clips`` to the device, one copy a tensor.
+    """Moves a batch of ``pad_clips`` to the device, one copy per tensor.
 
     Inputs that hold poses only become the pose tensor itself [N, num_clips, M, T, V, 3], which is
-    what MMAction2's recognisers take; with motion targets, masks or a key view they stay a dict,
-    which :class:`MASA` takes.
+    what MMAction2's recognisers take. With motion targets, masks, a key view or a plan they stay a
+    dict, which :class:`MASA` and :class:`SignRecognizer` take.
 
     Args:
         non_blocking (bool): Copy from pinned memory while the device computes.
@@ -26,6 +26,8 @@ class SignDataPreprocessor(BaseDataPreprocessor):
         """Return the batch on the device: ``dict(inputs=..., data_samples=...)``."""
         inputs = self.cast_data(data["inputs"])
         samples = data["data_samples"].to(self.device, non_blocking=self._non_blocking)
-        if inputs.keys() <= {"keypoint", "frame_inds"}:
+        if "plan" in inputs:
+            inputs["plan"] = inputs["plan"].unpack()
+        elif inputs.keys() <= {"keypoint", "frame_inds"}:
             inputs = inputs["keypoint"]
         return dict(inputs=inputs, data_samples=samples)

@@ -285,7 +285,7 @@ def test_lambda_rises_to_0_05_over_100_epochs(pretraining, epoch, share):
 
 def test_alignment_and_momentum_in_every_config(pretraining):
     alignment = pretraining.model.alignment
-    assert (alignment.bank_length, alignment.temperature) == (6144, 0.07)
+    assert (alignment.queue_len, alignment.temperature) == (6144, 0.07)
     assert alignment.out_channels == 128
     assert pretraining.model.momentum == 0.996
 

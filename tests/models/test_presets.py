@@ -37,7 +37,7 @@ CHOICES = {
     "alignment.pooling.type": ("AveragePooling", "LearnedPooling", "AveragePooling"),
     "alignment.pooling.every_body_frame": (None, True, None),
     "alignment.exclude_own": (False, False, True),
-    "alignment.bank_length": (6144, 6912, 6144),
+    "alignment.queue_len": (6144, 6912, 6144),
     "alignment.temperature": (0.07, 0.07, 0.07),
     "alignment.loss_weight": (0.05, 0.05, 0.05),
     "momentum": (0.996, 0.999, 0.996),

@@ -71,7 +71,7 @@ def tiny_config(config):
         in_channels=3 * TINY.embed,
         hidden_channels=TINY.embed,
         out_channels=TINY.projection,
-        bank_length=TINY.queue,
+        queue_len=TINY.queue,
     )
     return config
 

@@ -1,3 +1,5 @@
+"""Pretraining and recognition models."""
+
 from masa_mm.models.recognizers.masa import MASA
 from masa_mm.models.recognizers.sign_recognizer import SignRecognizer
 

@@ -8,7 +8,7 @@ from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from masa_mm.frame_counts import present_parts
+from masa_mm.frame_plan import present_parts
 from masa_mm.pose.skeleton import NUM_JOINTS
 
 
@@ -16,15 +16,15 @@ from masa_mm.pose.skeleton import NUM_JOINTS
 class SignRecognizer(RecognizerGCN):
     """MMAction2's graph recogniser that also tells the head which frames are real.
 
-    ``RecognizerGCN`` gives its head features only, so padding takes part in the pooling; this one
-    adds ``frame_valid`` and, for the 49 joints of a sign, ``part_valid``, which :class:`MASAHead`
-    uses.
+    ``RecognizerGCN`` passes features only to its head, so padding takes part in the pooling. This
+    class adds ``frame_valid`` and, for the 49 joints of a sign, ``part_valid``, which
+    :class:`MASAHead` uses.
 
     Args:
         backbone (dict): A graph network, such as :class:`MASAEncoder`.
         cls_head (dict, optional): The head, a :class:`MASAHead`.
         data_preprocessor (dict, optional): Defaults to :class:`SignDataPreprocessor`.
-        **kwargs: Of MMAction2's ``BaseRecognizer``.
+        **kwargs: See MMAction2's ``BaseRecognizer``.
     """
 
     def __init__(
@@ -37,22 +37,27 @@ class SignRecognizer(RecognizerGCN):
         preprocessor = data_preprocessor or dict(type="SignDataPreprocessor")
         super().__init__(backbone, cls_head, data_preprocessor=preprocessor, **kwargs)
 
-    def extract_feat(self, inputs: Tensor, stage: str = "backbone", **kwargs) -> tuple:
+    def extract_feat(self, inputs: Tensor | dict, stage: str = "backbone", **kwargs) -> tuple:
         """Extract features.
 
         Args:
-            inputs (Tensor): Poses [N, num_clips, M, T, V, 3] (x, y, score).
+            inputs (Tensor | dict): Poses [N, num_clips, M, T, V, 3] (x, y, score), or a dict of
+                them as 'keypoint' and their :class:`~masa_mm.frame_plan.ViewPlan` as 'plan', which
+                the backbone then must take.
             stage (str): 'backbone', or 'head' for class scores.
+            **kwargs: Not used.
 
         Returns:
             tuple: Features [N * num_clips, M, C, T, P], or scores, and a dict of ``frame_valid``,
                 bool [N * num_clips, M, T], and ``part_valid``, bool [N * num_clips, M, T, 3].
         """
-        clips = inputs.flatten(0, 1)
+        batch = inputs if isinstance(inputs, dict) else dict(keypoint=inputs)
+        options = dict(plan=batch["plan"]) if "plan" in batch else {}
+        clips = batch["keypoint"].flatten(0, 1)
         valid = dict(frame_valid=(clips[..., 2] > 0).any(-1))
         if clips.shape[-2] == NUM_JOINTS:
             valid["part_valid"] = present_parts(clips[..., 2])
-        features = self.backbone(clips)
+        features = self.backbone(clips, **options)
         if stage == "head":
             features = self.cls_head(features, **valid)
         return features, valid

@@ -13,7 +13,7 @@ from masa_mm.models.alignment import Projector
 def make(**changes):
     torch.manual_seed(0)
     return SemanticAlignment(
-        **{**dict(in_channels=6, hidden_channels=5, out_channels=4, bank_length=6), **changes}
+        **{**dict(in_channels=6, hidden_channels=5, out_channels=4, queue_len=6), **changes}
     )
 
 
