@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from masa_mm.frame_plan import pack_plan, plan_recognition
 from masa_mm.models import SignDataPreprocessor
 from masa_mm.structures import SignDataSamples
 
@@ -114,3 +115,17 @@ def test_a_frozen_encoder_trains_the_head_alone(make_recognizer, make_poses):
     assert all(p.grad is None for p in model.backbone.parameters())
     assert all(p.grad is not None for p in model.cls_head.parameters())
     assert all(v.equal(before[n]) for n, v in model.backbone.state_dict().items())
+
+
+def test_takes_the_plan_of_a_batch(make_recognizer, make_poses):
+    """Several views and clips of unlike length: trained and predicted as without the plan."""
+    model = make_recognizer().eval()
+    keypoint = make_poses((9, 6, 4, 2)).unflatten(0, (2, 2))
+    samples = SignDataSamples(labels=torch.tensor([0, 1]))
+    found = []
+    for plan in ({}, dict(plan=pack_plan(plan_recognition(keypoint)))):
+        inputs = dict(keypoint=keypoint, **plan)
+        data = model.data_preprocessor(dict(inputs=inputs, data_samples=samples))
+        loss = model(**data, mode="loss")["loss_cls"]
+        found.append([loss, *(sample.pred_score for sample in model(**data, mode="predict"))])
+    assert all(one.equal(other) for one, other in zip(*found, strict=True))
