@@ -179,7 +179,8 @@ def present_parts(score: Tensor) -> Tensor:
 
     A part is present where one of its joints has a positive score; padding has none.
     """
-    return torch.stack([(score[..., part.joints] > 0).any(-1) for part in PARTS], -1)
+    shown = score > 0
+    return torch.stack([shown[..., part.joints].any(-1) for part in PARTS], -1)
 
 
 def frame_positions(frame_inds: Tensor) -> Tensor:
@@ -199,7 +200,8 @@ def pack_flagged(flags: Tensor) -> FramePacking:
     first = num_slots * torch.arange(num_clips, device=flags.device)
     slots = flags.cumsum(1) - 1 + first[:, None]
     rows = true_indices(flags)
-    return FramePacking(rows, slots.flatten()[rows], num_clips, num_frames, num_slots)
+    slots = slots.flatten().index_select(0, rows)
+    return FramePacking(rows, slots, num_clips, num_frames, num_slots)
 
 
 def neighbour_rows(flags: Tensor, rows: Tensor, reach: int = TEMPORAL_REACH) -> Tensor:
@@ -216,7 +218,7 @@ def neighbour_rows(flags: Tensor, rows: Tensor, reach: int = TEMPORAL_REACH) -> 
     """
     numbers = torch.where(flags, flags.flatten().cumsum(0).view_as(flags) - 1, len(rows))
     padded = F.pad(numbers, (reach, reach), value=len(rows))
-    return padded.unfold(1, 2 * reach + 1, 1).flatten(0, 1)[rows]
+    return padded.unfold(1, 2 * reach + 1, 1).flatten(0, 1).index_select(0, rows)
 
 
 def plan_view(
@@ -252,18 +254,22 @@ def plan_decoder(present: Tensor, masked: Tensor, position: Tensor) -> SequenceP
     Arguments are as of :func:`plan_view`.
     """
     shown = present.any(-1)
+    needed = shown & masked.any(-1)
     frames = pack_flagged(shown)
-    queries = pack_flagged(shown & masked.any(-1))
-    hidden = (shown & ~(present & ~masked).any(-1)).flatten()[frames.rows]
+
+    def of_rows(values: Tensor) -> Tensor:
+        return values.flatten().index_select(0, frames.rows)
+
+    hidden = ~of_rows((present & ~masked).any(-1))
     # Mask tokens at one position are identical in all clips; any other row is unlike all others.
     order = torch.arange(len(hidden), device=hidden.device)
-    identity = torch.where(hidden, position.flatten()[frames.rows], -1 - order)
+    identity = torch.where(hidden, of_rows(position), -1 - order)
     identities, inverse = identity.unique(return_inverse=True)
     return SequencePlan(
         frames,
         position,
-        queries,
-        query_rows=torch.searchsorted(frames.rows, queries.rows),
+        queries=pack_flagged(needed),
+        query_rows=true_indices(of_rows(needed)),
         token_rows=true_indices(hidden),
         unique_rows=torch.zeros_like(identities).scatter_(0, inverse, order),
         unique_inverse=inverse,

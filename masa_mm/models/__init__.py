@@ -2,12 +2,11 @@
 
 from masa_mm.models.alignment import SemanticAlignment
 from masa_mm.models.backbones import MASAEncoder
-from masa_mm.models.data_preprocessor import SignDataPreprocessor
 from masa_mm.models.decoders import FramePredictor, MotionDecoder
 from masa_mm.models.heads import MASAHead
-from masa_mm.models.layers import AveragePooling, LearnedPooling
+from masa_mm.models.layers.pooling import AveragePooling, LearnedPooling
 from masa_mm.models.losses import MotionLoss
-from masa_mm.models.recognizers import MASA, SignRecognizer
+from masa_mm.models.recognizers import MASA, SignDataPreprocessor, SignRecognizer
 from masa_mm.models.reference import (
     MaskTokenEncoder,
     PartMotionLoss,

@@ -19,7 +19,7 @@ from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 
 from masa_mm.datasets.collate import pad_clips
 from masa_mm.frame_plan import plan_batch
-from masa_mm.models.layers import unpack_frames
+from masa_mm.models.layers.packing import unpack_frames
 
 from toys.paths import ROOT
 

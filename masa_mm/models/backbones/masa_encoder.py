@@ -14,7 +14,7 @@ from masa_mm.deprecation import moved_options
 from masa_mm.errors import UserError
 from masa_mm.frame_plan import ViewPlan, plan_view, present_parts
 from masa_mm.models.backbones.part_network import PartNetwork
-from masa_mm.models.layers import FrameTransformer
+from masa_mm.models.layers.frame_transformer import FrameTransformer
 from masa_mm.pose.skeleton import BODY, LEFT_HAND, NUM_JOINTS, PARTS, RIGHT_HAND, Part
 
 NUM_PARTS = len(PARTS)

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from masa_mm.errors import UserError
-from masa_mm.models.layers import GraphBlock, RowBatchNorm, TemporalBlock
-from masa_mm.models.layers.packing import map_rows
+from masa_mm.models.layers.graph_conv import GraphBlock
+from masa_mm.models.layers.packing import RowBatchNorm, map_rows
+from masa_mm.models.layers.temporal_conv import TemporalBlock
 from masa_mm.pose.skeleton import Part
 
 SUB_PART_MERGES = ("max", "concat")

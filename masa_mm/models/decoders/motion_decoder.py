@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from masa_mm.deprecation import moved_options
 from masa_mm.frame_plan import SequencePlan
-from masa_mm.models.layers import FrameTransformer, make_mask_token, pack_frames, unpack_frames
+from masa_mm.models.layers.frame_transformer import FrameTransformer, make_mask_token
+from masa_mm.models.layers.packing import pack_frames, unpack_frames
 from masa_mm.pose.skeleton import NUM_JOINTS
 
 

@@ -1,6 +1,6 @@
 """Pretraining and recognition models."""
 
 from masa_mm.models.recognizers.masa import MASA
-from masa_mm.models.recognizers.sign_recognizer import SignRecognizer
+from masa_mm.models.recognizers.sign_recognizer import SignDataPreprocessor, SignRecognizer
 
-__all__ = ["MASA", "SignRecognizer"]
+__all__ = ["MASA", "SignDataPreprocessor", "SignRecognizer"]

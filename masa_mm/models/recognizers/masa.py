@@ -157,15 +157,25 @@ class MASA(BaseRecognizer):
 
         Raises:
             MissingKeyError: If an input is missing.
-            UserError: If a batch has several views, alignment meets a clip without an id or trains
-                without its hook.
+            UserError: If the batch has several views, or alignment has clips without an id or no
+                hook that updates the momentum copy.
         """
         require_inputs(inputs, with_key_view=self.alignment is not None)
-        require_one_view(inputs)
-        if self.alignment is not None:
-            require_clip_ids(data_samples)
-            if self.training:
-                require_started(self.key_encoder)
+        if self.alignment is None:
+            return
+        if data_samples.num_without_id:
+            raise UserError(
+                f"{data_samples.num_without_id} of {len(data_samples)} clips of the batch have no "
+                "clip_id, by which the memory bank tells a clip's own keys from others: give each "
+                "clip of the dataset a `clip_id` of 0 or more"
+            )
+        if self.training and self.key_encoder.num_updates == 0:
+            raise UserError(
+                "MASA trains with `alignment`, but nothing updates its momentum copy: add "
+                "dict(type='MomentumAlignmentHook') to custom_hooks (in a training loop of your "
+                "own call model.update_key_encoder() before the first step and after each), or set "
+                "alignment=None"
+            )
 
 
 def joints_of_parts(parts: Tensor) -> Tensor:
@@ -190,10 +200,11 @@ _KEY_NEEDS = dict(key_keypoint="AlignmentViews", key_frame_inds="AlignmentViews"
 
 
 def require_inputs(inputs: dict, with_key_view: bool) -> None:
-    """Check that the pipeline made every input.
+    """Check that the pipeline made every input, of one view and one person.
 
     Raises:
         MissingKeyError: If one is missing; the message names the transform to add.
+        UserError: If there are several views or persons.
     """
     needs = _NEEDS | (_KEY_NEEDS if with_key_view else {})
     missing = {key: transform for key, transform in needs.items() if key not in inputs}
@@ -202,47 +213,10 @@ def require_inputs(inputs: dict, with_key_view: bool) -> None:
         raise MissingKeyError(
             f"MASA pretraining needs {', '.join(missing)}: add {transforms} to the pipeline"
         )
-
-
-def require_one_view(inputs: dict) -> None:
-    """Check that clips have one view of one person; for several, pretraining is not defined.
-
-    Raises:
-        UserError: If there are several.
-    """
-    for name in ("keypoint", "key_keypoint"):
-        shape = tuple(inputs[name].shape) if name in inputs else (0, 1, 1, 0, 0, 0)
-        if len(shape) != 6 or shape[1:3] != (1, 1):
+    for name in needs:
+        shape = tuple(inputs[name].shape)
+        if name.endswith("keypoint") and (len(shape) != 6 or shape[1:3] != (1, 1)):
             raise UserError(
                 f"MASA pretrains on one view of one signer, {name} [N, 1, 1, T, V, C]; got "
                 f"{shape}: use num_clips=1 in the sampling transform"
             )
-
-
-def require_clip_ids(data_samples: SignDataSamples) -> None:
-    """Check that every clip has an id: keys without one would never be negatives, L_s always 0.
-
-    Raises:
-        UserError: If a clip has none (-1).
-    """
-    if data_samples.num_without_id:
-        raise UserError(
-            f"{data_samples.num_without_id} of {len(data_samples)} clips of the batch have no "
-            "clip_id, by which the memory bank tells a clip's own keys from others: give each clip "
-            "of the dataset a `clip_id` of 0 or more"
-        )
-
-
-def require_started(key_encoder: MomentumEncoder) -> None:
-    """Check that the momentum copy is updated: the keys of a random network align with nothing.
-
-    Raises:
-        UserError: If it was never updated.
-    """
-    if key_encoder.num_updates == 0:
-        raise UserError(
-            "MASA trains with `alignment`, but nothing updates its momentum copy: add "
-            "dict(type='MomentumAlignmentHook') to custom_hooks (in a training loop of your own "
-            "call model.update_key_encoder() before the first step and after each), or set "
-            "alignment=None"
-        )

@@ -19,23 +19,15 @@ from masa_mm.frame_plan import (
 )
 from masa_mm.models.backbones.masa_encoder import MASAEncoder
 from masa_mm.models.backbones.part_network import PartNetwork, part_graphs
-from masa_mm.models.layers import GraphBlock, TemporalBlock, make_mask_token
+from masa_mm.models.layers.frame_transformer import make_mask_token
+from masa_mm.models.layers.graph_conv import GraphBlock
+from masa_mm.models.layers.temporal_conv import TemporalBlock
 from masa_mm.models.reference.lateral_graph import lateral_graphs
 from masa_mm.pose.skeleton import BODY, Part
 
 
 class ReferencePartNetwork(PartNetwork):
-    """A :class:`PartNetwork` with the options of :class:`ReferenceEncoder`.
-
-    Args:
-        part (Part): Joints, edges and sub-parts.
-        graph_mode (str): See :class:`ReferenceEncoder`.
-        sub_part_graph (dict, optional): See :func:`lateral_graphs`.
-        branch_channels (int, optional): See :class:`TemporalBlock`.
-        dropout (float): Dropout in the graph blocks.
-        data_norm_eps (float): Epsilon of the batch norm on coordinates.
-        **options: See :class:`PartNetwork`.
-    """
+    """A :class:`PartNetwork` with the options that :class:`ReferenceEncoder` describes."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from masa_mm.frame_plan import SequencePlan, pack_flagged
-from masa_mm.models.layers import FrameTransformer, sincos_position
+from masa_mm.models.layers.frame_transformer import FrameTransformer, sincos_position
 
 
 def make(norm_first=False, use_position=True, **changes):

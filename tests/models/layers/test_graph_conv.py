@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from masa_mm.models.layers import GraphBlock, GraphConv, RowBatchNorm
-from masa_mm.models.layers.graph_conv import Shortcut, joint_batch_norm
+from masa_mm.models.layers.graph_conv import GraphBlock, GraphConv, Shortcut, joint_batch_norm
+from masa_mm.models.layers.packing import RowBatchNorm
 
 
 @settings(max_examples=25, deadline=None)

@@ -6,8 +6,15 @@ from hypothesis import given, settings
 from torch import nn
 
 from masa_mm.frame_plan import pack_flagged
-from masa_mm.models.layers import RowBatchNorm, pack_frames, packing, unpack_frames
-from masa_mm.models.layers.packing import from_slots, map_rows, to_slots
+from masa_mm.models.layers import packing
+from masa_mm.models.layers.packing import (
+    RowBatchNorm,
+    from_slots,
+    map_rows,
+    pack_frames,
+    to_slots,
+    unpack_frames,
+)
 
 from toys.flag_strategies import flags
 

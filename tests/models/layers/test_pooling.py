@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from masa_mm.errors import UserError
 from masa_mm.models import ReferencePooling
-from masa_mm.models.layers import LearnedPooling, average_frames, build_pooling
+from masa_mm.models.layers.pooling import LearnedPooling, average_frames, build_pooling
 
 
 @settings(max_examples=30, deadline=None)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from masa_mm.frame_plan import neighbour_rows, true_indices
-from masa_mm.models.layers import PackedTemporalConv, TemporalBlock
+from masa_mm.models.layers.temporal_conv import PackedTemporalConv, TemporalBlock
 
 
 def neighbours_of(visible):
