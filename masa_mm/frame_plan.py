@@ -1,8 +1,8 @@
 """The frame plan: which frames and parts of a batch are computed, found once and used throughout.
 
-Masks, absent parts and padding leave gaps in a batch. A plan lists what remains as indices. Finding
-them needs sizes that depend on the data, for which a GPU would have to be waited for, so a loader's
-worker can build the plan on its CPU (``pad_clips(plan_frames=True)``).
+Masks, absent parts and padding leave gaps in a batch. A plan lists what remains as indices. Their
+number depends on the data, so building the plan on a GPU synchronises with it; a loader's worker can
+build the plan on the CPU instead (``pad_clips(plan_frames=True)``).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class SequencePlan(NamedTuple):
 
     @property
     def outputs(self) -> FramePacking:
-        """The frames that are put out."""
+        """The frames of the output."""
         return self.frames if self.queries is None else self.queries
 
     def of_block(self, is_first: bool, is_last: bool) -> SequencePlan:
@@ -79,12 +79,12 @@ class SequencePlan(NamedTuple):
         return plan if is_last else plan.with_all_queries()
 
     def with_all_queries(self) -> SequencePlan:
-        """Plan to put out every computed frame."""
+        """Plan to output every computed frame."""
         return self._replace(queries=None, query_rows=None)
 
 
 class ViewPlan(NamedTuple):
-    """What the encoder computes of a view of each clip.
+    """What the encoder computes of one view of each clip.
 
     Attributes:
         right, left, body (Tensor): int64, the frames among N * T in which the part is visible.
@@ -124,7 +124,7 @@ class BatchPlan(NamedTuple):
 
     Attributes:
         query (ViewPlan): The query view.
-        decoder (SequencePlan): Every present frame; the masked ones are put out.
+        decoder (SequencePlan): Every present frame; only masked ones are output.
         key (ViewPlan, optional): The key view.
     """
 
@@ -249,7 +249,7 @@ def plan_view(
 
 
 def plan_decoder(present: Tensor, masked: Tensor, position: Tensor) -> SequencePlan:
-    """Plan the decoder, which computes present frames and puts out the masked ones.
+    """Plan the decoder, which computes the present frames and outputs the masked ones.
 
     Arguments are as of :func:`plan_view`.
     """

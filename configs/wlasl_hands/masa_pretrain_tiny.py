@@ -7,5 +7,5 @@ _base_ = [
     "../_base_/schedules/tiny_pretrain.py",
 ]
 
-# Not the last three quarters of an epoch, whose oldest keys are those of another network.
+# With batches of 64, the paper's bank of 6,144 keys would hold keys that are 96 steps old.
 model = dict(alignment=dict(queue_len=1024))

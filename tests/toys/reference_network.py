@@ -1,7 +1,7 @@
 """The authors' network written down plainly, from its description: names, weights and outputs.
 
 Independent of ``masa_mm.models``, so that these can be held against it where the authors' own
-numbers are not at hand. It made the small fixture beside it, in double precision:
+numbers are not at hand. It made the small fixture next to it, in double precision:
 
     python tests/toys/reference_network.py
 """

@@ -12,7 +12,7 @@ from masa_mm.models.alignment import MemoryBank
 from masa_mm.models.alignment.memory_bank import gather_rows
 
 LENGTH, CHANNELS, WORLD = 7, 3, 2
-# Clips of each process, step by step: alike, unlike, none, and more than the bank holds.
+# Clips of each process, step by step: as many, unequal, none, and more than the bank holds.
 COUNTS = ((2, 2), (3, 2), (0, 1), (1, 4), (6, 5), (0, 0), (2, 1))
 
 

@@ -132,7 +132,7 @@ def set_norm_eps(transformer: nn.Module, eps: float) -> None:
 
 @MODELS.register_module()
 class MaskTokenEncoder(ReferenceEncoder):
-    """An encoder over all frames that replaces masked parts by a learned token, as the release.
+    """The release's encoder, over all frames, which replaces masked parts by a learned token.
 
     Parts are masked after their embedding, whose temporal convolutions have by then carried some of
     a masked frame to its neighbours. The Transformer computes every frame, padding too; a frame
@@ -155,7 +155,7 @@ class MaskTokenEncoder(ReferenceEncoder):
 
         Args:
             clip (Tensor): [N, T, 49, 3] (x, y, score).
-            plan (ViewPlan): Its masked parts become tokens; what else it leaves out is computed.
+            plan (ViewPlan): Its masked parts become tokens; all other parts are computed.
 
         Returns:
             tuple: Frames [N, T, 3 * embed_dims], and the present parts of frames without a masked

@@ -95,7 +95,7 @@ class PartMotionLoss(MotionLoss):
         return self.by_part(predicted, motion, weight, masked).sum()
 
     def by_part(self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor) -> Tensor:
-        """Losses of right hand, left hand and body, [3]; arguments are those of the base class."""
+        """Compute the losses of right hand, left hand and body, [3]; arguments as for the sum."""
         weight = by_coordinate(weight, motion) * masked[..., None, None]
         error = self.error(predicted, motion, weight)
         errors = torch.stack([error[:, :, part.joints].sum() for part in PARTS])

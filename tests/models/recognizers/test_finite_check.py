@@ -22,9 +22,7 @@ def test_deferred_it_stops_at_the_next_batch():
     check.deferred = True
     check(GOOD)
     check(BAD)
-    with pytest.raises(
-        FloatingPointError, match="not finite; this was the previous step"
-    ):
+    with pytest.raises(FloatingPointError, match="not finite; this was the previous step"):
         check(GOOD)
 
 
