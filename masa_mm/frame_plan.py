@@ -1,8 +1,8 @@
 """The frame plan: which frames and parts of a batch are computed, found once and used throughout.
 
 Masks, absent parts and padding leave gaps in a batch. A plan lists what remains as indices. Their
-number depends on the data, so building the plan on a GPU synchronises with it; a loader's worker can
-build the plan on the CPU instead (``pad_clips(plan_frames=True)``).
+number depends on the data, so building the plan on a GPU synchronises with it. A loader's worker
+can build the plan on its CPU instead (``pad_clips(plan_frames=True)``).
 """
 
 from __future__ import annotations
