@@ -37,7 +37,6 @@ MOVED_MODULES = {
     "masa_mm.frame_counts": "masa_mm.frame_plan",
     "masa_mm.models.data_preprocessor": "masa_mm.models.recognizers.sign_recognizer",
     "masa_mm.models.backbones.mask_token_encoder": "masa_mm.models.reference.encoder",
-    "masa_mm.models.decoders.predictors": "masa_mm.models.reference.decoder",
     "masa_mm.skeleton": "masa_mm.pose.skeleton",
 }
 
