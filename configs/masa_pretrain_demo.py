@@ -17,6 +17,6 @@ param_scheduler = [
     ),
 ]
 # lambda_s is the paper's: a few hundred clips tell signers apart sooner than signs.
-model = dict(momentum=0.99, alignment=dict(bank_length=512, loss_weight=0.05))
+model = dict(momentum=0.99, alignment=dict(queue_len=512, loss_weight=0.05))
 custom_hooks = [dict(type="MomentumAlignmentHook", warmup_epochs=2)]
 default_hooks = dict(logger=dict(interval=5), checkpoint=dict(interval=max_epochs))

@@ -12,8 +12,8 @@ _base_ = [
 
 train_dataloader = dict(
     num_workers=8,
-    # Workers count what the device would otherwise be asked for.
-    collate_fn=dict(type="pad_clips", count_frames=True),
+    # Workers plan the frames, for which the device would otherwise have to be waited for.
+    collate_fn=dict(type="pad_clips", plan_frames=True),
     dataset=dict(
         type="WLASLPose",
         ann_file="data/wlasl/wlasl_train.safetensors",

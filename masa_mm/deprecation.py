@@ -50,6 +50,9 @@ MOVED_MODULES = {
     "masa_mm.engine.strict_loading": "masa_mm.engine.checkpoint_io",
     "masa_mm.engine.strict_pretrained": "masa_mm.engine.checkpoint_io",
     "masa_mm.extraction": "masa_mm.preparation.extraction",
+    "masa_mm.frame_counts": "masa_mm.frame_plan",
+    "masa_mm.models.data_preprocessor": "masa_mm.models.recognizers.sign_recognizer",
+    "masa_mm.models.backbones.mask_token_encoder": "masa_mm.models.reference.encoder",
     "masa_mm.skeleton": "masa_mm.pose.skeleton",
 }
 

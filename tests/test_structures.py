@@ -66,13 +66,17 @@ def test_pickling_from_worker_to_main_process(batch, used):
     assert hasattr(back[0], "pred_score") == used
 
 
-def test_clips_without_an_id_are_counted_before_the_ids_leave_the_host(batch):
-    samples = SignDataSamples(labels=batch.labels, clip_ids=torch.tensor([3, -1, -1]))
-    assert (batch.num_without_id, samples.num_without_id) == (0, 2)
-    assert SignDataSamples(labels=batch.labels).num_without_id == 3
-    assert samples.to("meta").num_without_id == 2
-    assert pickle.loads(pickle.dumps(samples)).num_without_id == 2
-    assert BaseDataPreprocessor().cast_data(samples).num_without_id == 2
+def test_what_checks_need_is_known_before_the_batch_leaves_the_host(batch):
+    def known(samples):
+        return samples.num_without_id, samples.num_unlabelled, samples.max_label
+
+    assert known(batch) == (0, 0, 4)
+    samples = SignDataSamples(labels=torch.tensor([7, -1, 3]), clip_ids=torch.tensor([3, -1, -1]))
+    cast = BaseDataPreprocessor().cast_data(samples)
+    for same in (samples, samples.to("meta"), pickle.loads(pickle.dumps(samples)), cast):
+        assert known(same) == (2, 1, 7)
+    assert known(SignDataSamples(labels=torch.tensor([-1]))) == (1, 1, -1)
+    assert known(SignDataSamples([])) == (0, 0, -1)
 
 
 def test_to_moves_every_tensor(batch):

@@ -8,4 +8,4 @@ _base_ = [
 ]
 
 # With batches of 64, the paper's bank of 6,144 keys would hold keys that are 96 steps old.
-model = dict(alignment=dict(bank_length=1024))
+model = dict(alignment=dict(queue_len=1024))

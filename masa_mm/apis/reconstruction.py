@@ -57,14 +57,17 @@ def reconstruct_motion(
         MissingKeyError: If the pipeline lacks masking or motion; names the transform.
     """
     from masa_mm.datasets.collate import pad_clips
+    from masa_mm.frame_plan import plan_batch
     from masa_mm.models.recognizers.masa import require_inputs
 
     batch = model.eval().data_preprocessor(pad_clips(list(samples)))
     inputs = batch["inputs"]
     require_inputs(inputs, with_key_view=False)
     with torch.no_grad():
-        latent, seen, present = model.forward_encoder(inputs)
-        predicted = model.forward_decoder(inputs, latent, seen, present) * model.motion_loss.unit
+        plan = plan_batch(inputs)
+        plan = plan._replace(decoder=plan.decoder.with_all_queries())
+        latent, _ = model.forward_encoder(inputs, plan)
+        predicted = model.forward_decoder(latent, plan) * model.motion_loss.unit
     clips = inputs["keypoint"][:, 0, 0].cpu().numpy()
     mask, motion, weight = (
         inputs[name].cpu().numpy() for name in ("frame_mask", "motion", "motion_weight")

@@ -1,19 +1,21 @@
-"""From packed clips to a batch, once, in the worker."""
+"""Collation of packed clips into a padded batch, in the loader's worker."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.registry import FUNCTIONS
 
+from masa_mm.deprecation import warn_deprecated
 from masa_mm.errors import UserError
-from masa_mm.frame_counts import count_batch
+from masa_mm.frame_plan import PackedPlan, pack_plan, plan_batch, plan_recognition
 from masa_mm.structures import SignDataSamples
 
-# How many axes of a clip's array, split into views, come before the frames.
-# Flat arrays are [views * T, ...]; the joints are [views, persons, T, joints, 3] already.
+# Axes of a clip's array, split into views, that precede the frames.
+# Flat arrays are [views * T, ...]; keypoints are [views, persons, T, joints, 3] already.
 _AXES_BEFORE_FRAMES = dict(
     keypoint=2,
     frame_inds=1,
@@ -28,46 +30,54 @@ _PADDING = dict(frame_inds=-1, key_frame_inds=-1)
 
 
 @FUNCTIONS.register_module()
-def pad_clips(batch: Sequence[dict], pad_to_multiple: int = 1, count_frames: bool = False) -> dict:
+def pad_clips(
+    batch: Sequence[dict],
+    pad_to_multiple: int = 1,
+    plan_frames: bool = False,
+    count_frames: bool | None = None,
+) -> dict:
     """Stack clips of different lengths, padded at the end to the batch's longest.
 
-    Padding is zero, thus score 0 everywhere, which is how every module knows it; frame numbers are
-    -1 there and masks are False. In a config: ``collate_fn=dict(type='pad_clips')``.
+    Padding is zero, thus score 0; frame numbers are -1 there and masks are False. In a config:
+    ``collate_fn=dict(type='pad_clips')``.
 
     Args:
         batch (sequence of dict): N clips from :class:`PackSignInputs`.
-        pad_to_multiple (int): round the padded length up to a multiple of this, for fewer
-            different shapes on a device that likes them.
-        count_frames (bool): Count the frames of each view and mask here, in the worker, so that
-            :class:`~masa_mm.models.MASA` need not wait for its device to count them. For clips with
-            ``frame_mask``, of one view.
+        pad_to_multiple (int): Round the padded length up to a multiple of this, for fewer
+            different shapes.
+        plan_frames (bool): Build the frame plan here, in the worker, so that a training step never
+            waits for its GPU. For :class:`~masa_mm.models.MASA` and, with a
+            :class:`~masa_mm.models.MASAEncoder`, :class:`~masa_mm.models.SignRecognizer`.
+        count_frames (bool, optional): Deprecated name of ``plan_frames``.
 
     Returns:
         dict: ``inputs``, a dict of tensors keypoint float32 [N, num_clips, 1, T, V, 3], frame_inds
         int64 [N, num_clips * T] and, where the clips have them, motion [N, T, V, K, 2],
         motion_weight [N, T, V, K] or [N, T, V, K, 2], frame_mask bool [N, T, 3], key_keypoint
         [N, 1, 1, T', V, 3], key_frame_inds [N, T'], key_frame_mask bool [N, T', 3] and, with
-        ``count_frames``, counts, a :class:`~masa_mm.frame_counts.BatchCounts`;
+        ``plan_frames``, plan, a :class:`~masa_mm.frame_plan.PackedPlan`;
         ``data_samples``, a :class:`SignDataSamples`.
 
     Raises:
-        ValueError: a bad argument, or clips that differ in more than their length.
+        UserError: If an argument is invalid, or clips differ in more than their length.
     """
+    if count_frames is not None:
+        warn_deprecated("pad_clips: option 'count_frames' is now 'plan_frames'")
+        plan_frames = count_frames
     if pad_to_multiple != int(pad_to_multiple) or pad_to_multiple < 1:
         raise UserError(
-            f"pad_clips: pad_to_multiple must be a whole number above 0, got {pad_to_multiple!r}"
+            f"pad_clips: pad_to_multiple must be a positive integer, got {pad_to_multiple!r}"
         )
     keys = batch[0]["inputs"].keys()
     for clip in batch:
         if clip["inputs"].keys() != keys:
             raise UserError(
                 f"pad_clips: clip {_name(clip)} has {sorted(clip['inputs'])}, but clip "
-                f"{_name(batch[0])} has {sorted(keys)}: one batch needs one pipeline"
+                f"{_name(batch[0])} has {sorted(keys)}: all clips of a batch need one pipeline"
             )
-    inputs = {key: _pad_and_stack(batch, key, pad_to_multiple) for key in keys}
-    if count_frames:
-        _require_one_masked_view(inputs)
-        inputs["counts"] = count_batch(inputs)
+    inputs: dict[str, Any] = {key: _pad_and_stack(batch, key, pad_to_multiple) for key in keys}
+    if plan_frames:
+        inputs["plan"] = _plan(inputs)
     return dict(
         inputs=inputs,
         data_samples=SignDataSamples(
@@ -78,12 +88,17 @@ def pad_clips(batch: Sequence[dict], pad_to_multiple: int = 1, count_frames: boo
     )
 
 
-def _require_one_masked_view(inputs: dict[str, torch.Tensor]) -> None:
-    if "frame_mask" not in inputs or inputs["keypoint"].shape[1:3] != (1, 1):
+def _plan(inputs: dict[str, torch.Tensor]) -> PackedPlan:
+    """Plan a batch of pretraining, which has masks, or of recognition."""
+    if "frame_mask" not in inputs:
+        return pack_plan(plan_recognition(inputs["keypoint"]))
+    views = inputs["keypoint"].shape[1:3]
+    if views != (1, 1):
         raise UserError(
-            "pad_clips: count_frames=True is for pretraining, whose clips have one view and a "
-            "frame_mask: add MotionAwareMasking to the pipeline, or leave count_frames away"
+            f"pad_clips: plan_frames=True needs masked clips of one view and one person, got "
+            f"{views[0]} views of {views[1]}: use num_clips=1 in the sampling transform"
         )
+    return pack_plan(plan_batch(inputs))
 
 
 def _pad_and_stack(batch: Sequence[dict], key: str, pad_to_multiple: int) -> torch.Tensor:
@@ -106,16 +121,16 @@ def _pad_and_stack(batch: Sequence[dict], key: str, pad_to_multiple: int) -> tor
         if key in _PADDING
         else np.zeros(shape, first.dtype)
     )
-    before = (slice(None),) * axis
     for row, array in zip(stacked, arrays, strict=True):
-        row[(*before, slice(array.shape[axis]))] = array
+        real = (*(slice(None),) * axis, slice(array.shape[axis]))
+        row[real] = array
     if not key.endswith("keypoint"):
         stacked = stacked.reshape(len(batch), -1, *first.shape[axis + 1 :])
     return torch.from_numpy(stacked)
 
 
 def _in_views(inputs: dict, key: str) -> np.ndarray:
-    """The array with an axis of views first, as :data:`_AXES_BEFORE_FRAMES` counts."""
+    """Return the array with an axis of views first, as :data:`_AXES_BEFORE_FRAMES` expects."""
     array = inputs[key]
     if key.endswith("keypoint"):
         return array

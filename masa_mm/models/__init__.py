@@ -1,12 +1,21 @@
+"""Models: MASA, its recogniser and what they are made of."""
+
 from masa_mm.models.alignment import SemanticAlignment
 from masa_mm.models.backbones import MASAEncoder
-from masa_mm.models.data_preprocessor import SignDataPreprocessor
-from masa_mm.models.decoders import FramePredictor, MotionDecoder, PartPredictor
+from masa_mm.models.decoders import FramePredictor, MotionDecoder
 from masa_mm.models.heads import MASAHead
-from masa_mm.models.layers import AveragePooling, LearnedPooling
-from masa_mm.models.losses import MotionLoss, PartMotionLoss
-from masa_mm.models.recognizers import MASA, SignRecognizer
-from masa_mm.models.reference.mask_token_encoder import MaskTokenEncoder
+from masa_mm.models.layers.pooling import AveragePooling, LearnedPooling
+from masa_mm.models.losses import MotionLoss
+from masa_mm.models.recognizers import MASA, SignDataPreprocessor, SignRecognizer
+from masa_mm.models.reference import (
+    MaskTokenEncoder,
+    PartMotionLoss,
+    PartPredictor,
+    ReferenceDecoder,
+    ReferenceEncoder,
+    ReferenceMASA,
+    ReferencePooling,
+)
 
 __all__ = [
     "MASA",
@@ -20,6 +29,10 @@ __all__ = [
     "MotionLoss",
     "PartMotionLoss",
     "PartPredictor",
+    "ReferenceDecoder",
+    "ReferenceEncoder",
+    "ReferenceMASA",
+    "ReferencePooling",
     "SemanticAlignment",
     "SignDataPreprocessor",
     "SignRecognizer",

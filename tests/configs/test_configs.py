@@ -189,7 +189,7 @@ def test_the_gpus_pretraining_is_the_same_recipe(pretrain):
     assert gpu.optim_wrapper.optimizer.fused is True
     loader, plain = dict(gpu.train_dataloader), dict(pretrain.train_dataloader)
     assert loader.pop("num_workers") > plain.pop("num_workers")
-    assert loader.pop("collate_fn") == plain.pop("collate_fn") | dict(count_frames=True)
+    assert loader.pop("collate_fn") == plain.pop("collate_fn") | dict(plan_frames=True)
     assert loader == plain and loader["pin_memory"]
     assert gpu.custom_hooks[0] == pretrain.custom_hooks[0]
     assert [hook.type for hook in gpu.custom_hooks[1:]] == ["DeferredCheckHook"]

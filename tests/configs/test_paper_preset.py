@@ -18,6 +18,8 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 
 from masa_mm.datasets.collate import pad_clips
+from masa_mm.frame_plan import plan_batch
+from masa_mm.models.layers.packing import unpack_frames
 
 from toys.paths import ROOT
 
@@ -161,7 +163,7 @@ def test_the_encoder_computes_visible_frames_only(model, batch):
     hook = model.backbone.hand_network.register_forward_pre_hook(
         lambda module, arguments: rows.append(len(arguments[0]))
     )
-    latent, _, _ = model.forward_encoder(inputs)
+    latent, _ = model.forward_encoder(inputs, plan_batch(inputs))
     hook.remove()
     mask = inputs["frame_mask"]
     score = inputs["keypoint"][:, 0, 0, ..., 2]
@@ -173,21 +175,23 @@ def test_the_encoder_computes_visible_frames_only(model, batch):
     changed[:, 0, 0][mask[..., 0]] = torch.rand(int(mask[..., 0].sum()), 49, 3)
     for mode in (False, True):
         model.train(mode)
-        before = model.forward_encoder(inputs)[0]
-        after = model.forward_encoder({**inputs, "keypoint": changed})[0]
+        views = inputs, {**inputs, "keypoint": changed}
+        before, after = (model.forward_encoder(view, plan_batch(view))[0] for view in views)
         assert before.equal(after)
     model.eval()
 
 
 def test_the_decoder_fills_the_gaps_with_one_learned_token(model, batch):
     inputs = batch["inputs"]
-    latent, seen, present = model.forward_encoder(inputs)
+    plan = plan_batch(inputs)
+    latent, seen = model.forward_encoder(inputs, plan)
     transformer = model.decoder.transformer
     with mock.patch.object(transformer, "encode_rows", wraps=transformer.encode_rows) as spy:
-        model.forward_decoder(inputs, latent, seen, present)
-    frames, visible = spy.call_args.args[0], seen.any(-1)
+        model.forward_decoder(latent, plan)
+    frames = unpack_frames(spy.call_args.args[0], plan.decoder.frames)
+    visible = seen.any(-1)
     assert frames[visible].equal(latent[visible])
-    hidden = frames[present.any(-1) & ~visible]
+    hidden = frames[(inputs["keypoint"][:, 0, 0, ..., 2] > 0).any(-1) & ~visible]
     assert len(hidden) and (hidden == model.decoder.mask_token).all()
 
 
@@ -237,7 +241,7 @@ def test_clips_are_averaged_over_frames(model):
 
 
 def test_the_momentum_is_0_996(model):
-    query = dict(model._query_branch().named_parameters())
+    query = dict(model.query_branch().named_parameters())
     key = dict(model.key_encoder.module.named_parameters())
     before = {name: value.clone() for name, value in key.items()}
     model.update_key_encoder()
@@ -285,7 +289,7 @@ def test_lambda_rises_to_0_05_over_100_epochs(pretraining, epoch, share):
 
 def test_alignment_and_momentum_in_every_config(pretraining):
     alignment = pretraining.model.alignment
-    assert (alignment.bank_length, alignment.temperature) == (6144, 0.07)
+    assert (alignment.queue_len, alignment.temperature) == (6144, 0.07)
     assert alignment.out_channels == 128
     assert pretraining.model.momentum == 0.996
 

@@ -61,7 +61,7 @@ def test_everything_decays(reference):
 
 def test_momentum_and_bank(reference):
     assert reference.model.momentum == 0.999
-    assert reference.model.alignment.bank_length == 6912
+    assert reference.model.alignment.queue_len == 6912
 
 
 def test_trains_on_the_joints_in_pixels_of_train_and_val(reference):

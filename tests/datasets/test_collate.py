@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from masa_mm.datasets.collate import pad_clips
 from masa_mm.errors import UserError
-from masa_mm.frame_counts import count_batch
+from masa_mm.frame_plan import pack_plan, plan_batch, plan_recognition
 
 FLAT = ("frame_inds", "motion", "motion_weight", "frame_mask")
 
@@ -125,20 +125,29 @@ def test_the_batch_is_a_handful_of_tensors():
     assert len(pickle.dumps(batch)) < payload + 20_000
 
 
-def test_frames_are_counted_in_the_worker_if_asked():
-    clips = [packed(frames, key) for frames, key in ((4, 2), (7, 3), (5, 5), (6, 1))]
-    clips[1]["inputs"]["frame_mask"][2:4] = False
-    loader = DataLoader(clips, 2, num_workers=1, collate_fn=partial(pad_clips, count_frames=True))
+@pytest.mark.parametrize("keys", [None, ("keypoint", "frame_inds")], ids=["masked", "poses"])
+def test_frames_are_planned_in_the_worker_if_asked(keys):
+    clips = [packed(frames, key, keys=keys) for frames, key in ((4, 2), (7, 3), (5, 5), (6, 1))]
+    if keys is None:
+        clips[1]["inputs"]["frame_mask"][2:4] = False
+    loader = DataLoader(clips, 2, num_workers=1, collate_fn=partial(pad_clips, plan_frames=True))
     for batch, first in zip(loader, (0, 2), strict=True):
         plain = pad_clips(clips[first : first + 2])["inputs"]
-        assert batch["inputs"].pop("counts") == count_batch(plain)
+        expected = plan_batch(plain) if keys is None else plan_recognition(plain["keypoint"])
+        plan = batch["inputs"].pop("plan")
+        assert plan.indices.equal(pack_plan(expected).indices)
+        assert type(plan.unpack()) is type(expected)
         assert batch["inputs"].keys() == plain.keys()
 
 
-@pytest.mark.parametrize("change", [dict(views=2), dict(keys=("keypoint", "frame_inds"))])
-def test_only_what_pretraining_takes_is_counted(change):
-    with pytest.raises(UserError, match="count_frames=True is for pretraining"):
-        pad_clips([packed(4, **change)], count_frames=True)
+def test_the_old_name_of_the_option():
+    with pytest.warns(FutureWarning, match="'count_frames' is now 'plan_frames'"):
+        assert "plan" in pad_clips([packed(4)], count_frames=True)["inputs"]
+
+
+def test_masked_clips_of_several_views_are_not_planned():
+    with pytest.raises(UserError, match="one view and one person, got 2 views of 1"):
+        pad_clips([packed(4, views=2)], plan_frames=True)
 
 
 def test_one_batch_needs_one_pipeline():

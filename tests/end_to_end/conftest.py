@@ -48,7 +48,7 @@ def small_encoder(**changes) -> list[str]:
 def small_masa(**changes) -> list[str]:
     """The base configs' MASA, two hundred times smaller, and batches that 32 clips fill."""
     decoder = dict(in_channels=48, depth=1, num_heads=2, feedforward_channels=16)
-    alignment = dict(in_channels=48, hidden_channels=16, out_channels=8, bank_length=20)
+    alignment = dict(in_channels=48, hidden_channels=16, out_channels=8, queue_len=20)
     return small_encoder(
         **{f"model__decoder__{key}": value for key, value in decoder.items()},
         **{f"model__alignment__{key}": value for key, value in alignment.items()},

@@ -41,7 +41,7 @@ MASA = dict(
         predictor_channels=8,
     ),
     alignment=dict(
-        type="SemanticAlignment", in_channels=24, hidden_channels=8, out_channels=4, bank_length=11
+        type="SemanticAlignment", in_channels=24, hidden_channels=8, out_channels=4, queue_len=11
     ),
 )
 PIPELINE = [

@@ -35,7 +35,7 @@ TINY_ALIGNMENT = dict(
     in_channels=48,
     hidden_channels=16,
     out_channels=8,
-    bank_length=10,
+    queue_len=10,
     loss_weight=0.05,
 )
 

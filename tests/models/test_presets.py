@@ -17,31 +17,31 @@ PRESETS = ("paper", "reference", "default")
 CHOICES = {
     "backbone.type": ("MASAEncoder", "MaskTokenEncoder", "MASAEncoder"),
     "backbone.use_score": (False, False, True),
-    "backbone.coordinate_offset": (0.5, 0.0, 0.5),
-    "backbone.graph_mode": ("spatial", "sideways", "spatial"),
+    "backbone.coordinate_offset": (None, 0.0, None),
+    "backbone.graph_mode": (None, "lateral", None),
     "backbone.use_position": (True, False, True),
     "backbone.position_gain": (1.0, 0.1, 0.1),  # without positions it has no say
-    "backbone.data_norm_eps": (1e-5, 0.1, 1e-5),
-    "backbone.norm_eps": (1e-5, 1e-12, 1e-5),
+    "backbone.data_norm_eps": (None, 0.1, None),
+    "backbone.norm_eps": (None, 1e-12, None),
     "backbone.norm_first": (False, False, False),
     "backbone.temporal_branch_channels": (None, 512, None),
-    "decoder.mask_token": (True, False, True),
+    "decoder.type": ("MotionDecoder", "ReferenceDecoder", "MotionDecoder"),
+    "decoder.mask_token": (None, False, None),
     "decoder.use_position": (True, False, True),
-    "decoder.norm_eps": (1e-5, 1e-12, 1e-5),
+    "decoder.norm_eps": (None, 1e-12, None),
     "decoder.predictor.type": ("FramePredictor", "PartPredictor", "FramePredictor"),
     "decoder.predictor.rectify": (None, True, None),
     "motion_loss.type": ("MotionLoss", "PartMotionLoss", "MotionLoss"),
     "motion_loss.norm": ("l2", "l1", "l2"),
     "motion_loss.unit": (1.0, 1.0, 256.0),
     "motion_loss.loss_weight": (1.0, 10.0, 1.0),
-    "alignment.pooling.type": ("AveragePooling", "LearnedPooling", "AveragePooling"),
-    "alignment.pooling.every_body_frame": (None, True, None),
+    "alignment.pooling.type": ("AveragePooling", "ReferencePooling", "AveragePooling"),
     "alignment.exclude_own": (False, False, True),
-    "alignment.bank_length": (6144, 6912, 6144),
+    "alignment.queue_len": (6144, 6912, 6144),
     "alignment.temperature": (0.07, 0.07, 0.07),
     "alignment.loss_weight": (0.05, 0.05, 0.05),
     "momentum": (0.996, 0.999, 0.996),
-    "average_statistics": (True, False, True),
+    "type": ("MASA", "ReferenceMASA", "MASA"),
 }
 
 
@@ -80,7 +80,6 @@ def test_is_made_of_registered_components_and_has_the_papers_size(preset):
     config = load(f"masa_{preset}")
     with torch.device("meta"):
         model = MODELS.build(config)
-    assert config.type == "MASA"
     assert 3 * config.backbone.embed_dims == config.decoder.in_channels == 1536
     assert (config.backbone.depth, config.decoder.depth) == (3, 2)
     assert sum(parameter.numel() for parameter in model.parameters()) > 50e6

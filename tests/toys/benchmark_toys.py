@@ -20,7 +20,7 @@ TINY = [
     "model.decoder.in_channels=48",
     "model.decoder.feedforward_channels=32",
     "model.alignment.in_channels=48",
-    "model.alignment.bank_length=32",
+    "model.alignment.queue_len=32",
 ]
 
 

@@ -1,6 +1,6 @@
 """One of the processes that share a batch in ``test_masa.py``: python one_of_two.py FOLDER RANK.
 
-FOLDER holds the cases; each process writes what it found beside them.
+FOLDER holds the cases; each process writes its results next to them.
 """
 
 from __future__ import annotations

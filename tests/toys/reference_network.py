@@ -1,7 +1,7 @@
 """The authors' network written down plainly, from its description: names, weights and outputs.
 
 Independent of ``masa_mm.models``, so that these can be held against it where the authors' own
-numbers are not at hand. It made the small fixture beside it, in double precision:
+numbers are not at hand. It made the small fixture next to it, in double precision:
 
     python tests/toys/reference_network.py
 """
@@ -71,7 +71,7 @@ def tiny_config(config):
         in_channels=3 * TINY.embed,
         hidden_channels=TINY.embed,
         out_channels=TINY.projection,
-        bank_length=TINY.queue,
+        queue_len=TINY.queue,
     )
     return config
 
@@ -170,11 +170,11 @@ def official_shapes(sizes=FULL):
 # ---- weights ------------------------------------------------------------------------------------
 
 
-def adjacency(nodes, inward, sideways, idle=()):
+def adjacency(nodes, inward, lateral, idle=()):
     """Four subsets, each joint's neighbours weighing 1 / their number."""
     subsets = np.zeros((4, nodes, nodes), np.float32)
     neighbours = [{node} for node in range(nodes)]
-    for far, near in (*inward, *sideways, *idle):
+    for far, near in (*inward, *lateral, *idle):
         neighbours[far].add(near)
         neighbours[near].add(far)
     for node in range(nodes):
@@ -182,7 +182,7 @@ def adjacency(nodes, inward, sideways, idle=()):
     for far, near in inward:
         subsets[1, far, near] = 1 / len(neighbours[near])
         subsets[2, near, far] = 1 / len(neighbours[far])
-    for one, other in (*sideways, *((other, one) for one, other in sideways)):
+    for one, other in (*lateral, *((other, one) for one, other in lateral)):
         subsets[3, one, other] = 1 / len(neighbours[other])
     return subsets
 
@@ -191,11 +191,11 @@ def buffers():
     """By the names of the authors' data: the adjacency matrices of every copy."""
     fingers = [[4 * finger + joint for joint in range(1, 5)] for finger in range(5)]
     bones = [pair for finger in fingers for pair in zip(finger, [0, *finger])]
-    beside = [pair for one, other in pairwise(fingers) for pair in zip(one, other)]
+    lateral = [pair for one, other in pairwise(fingers) for pair in zip(one, other)]
     arms = [(1, 0), (2, 1), (3, 2), (4, 0), (5, 4), (6, 5)]
     tips, neighbours = [(i, 5) for i in range(5)], [(i, i + 1) for i in range(4)]
     return {
-        "embed.st_gcn_hand.A": adjacency(21, bones, beside),
+        "embed.st_gcn_hand.A": adjacency(21, bones, lateral),
         "embed.st_gcn_hand.A_pool": adjacency(6, tips, neighbours),
         "embed.st_gcn_body.A": adjacency(7, arms, [(1, 4), (2, 5), (3, 6)]),
         "embed.st_gcn_body.A_pool": adjacency(3, [], [(0, 1)], [(0, 2)]),

@@ -1,4 +1,4 @@
-"""One of the two processes of ``test_gathering.py``: python two_banks.py FOLDER RANK."""
+"""One of the two processes of ``test_memory_bank.py``: python two_banks.py FOLDER RANK."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 from torch import distributed
 
 from masa_mm.models.alignment import MemoryBank
-from masa_mm.models.alignment.gathering import gather_rows
+from masa_mm.models.alignment.memory_bank import gather_rows
 
 LENGTH, CHANNELS, WORLD = 7, 3, 2
-# Clips of each process, step by step: alike, unlike, none, and more than the bank holds.
+# Clips of each process, step by step: as many, unequal, none, and more than the bank holds.
 COUNTS = ((2, 2), (3, 2), (0, 1), (1, 4), (6, 5), (0, 0), (2, 1))
 
 

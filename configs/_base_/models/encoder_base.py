@@ -1,4 +1,4 @@
-# One encoder for pretraining and recognition, so that the weights of one fit the other.
+# Shared by pretraining and recognition, so that the weights fit both.
 # The paper's size: 3 x 512 = 1536 channels a frame, 3 blocks.
 model = dict(
     backbone=dict(

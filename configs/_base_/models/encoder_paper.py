@@ -1,4 +1,4 @@
-# The paper's encoder: visible frames only, coordinates only, positions as a vanilla Transformer's.
+# The paper's encoder: visible frames only, coordinates only, a vanilla Transformer's positions.
 model = dict(
     backbone=dict(
         type="MASAEncoder",

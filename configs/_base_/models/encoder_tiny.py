@@ -1,5 +1,5 @@
-# One encoder for pretraining and recognition, so that the weights of one fit the other.
-# About a million parameters, for CPUs. So narrow a network needs to be told the fingers apart.
+# Shared by pretraining and recognition, so that the weights fit both.
+# About a million parameters, for CPUs. A network this narrow must keep the fingers apart.
 model = dict(
     backbone=dict(
         type="MASAEncoder",

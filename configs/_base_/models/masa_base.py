@@ -13,7 +13,7 @@ model = dict(
         hidden_channels=512,
         out_channels=128,
         temperature=0.07,
-        bank_length=6144,
+        queue_len=6144,
         loss_weight=0.05,
     ),
     momentum=0.996,

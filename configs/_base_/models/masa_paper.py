@@ -1,4 +1,4 @@
-# What the paper says (arXiv 2405.20666, sections III and IV-A): docs/method.md, one row each.
+# The paper (arXiv 2405.20666, sections III and IV-A); docs/method.md has a row for each choice.
 _base_ = ["./encoder_paper.py"]
 
 model = dict(
@@ -10,7 +10,6 @@ model = dict(
         num_heads=8,
         feedforward_channels=2048,
         norm_first=False,
-        mask_token=True,
         use_position=True,
         predictor_channels=256,
         predictor=dict(type="FramePredictor"),
@@ -22,11 +21,10 @@ model = dict(
         hidden_channels=512,
         out_channels=128,
         temperature=0.07,
-        bank_length=6144,
+        queue_len=6144,
         loss_weight=0.05,
         pooling=dict(type="AveragePooling"),
         exclude_own=False,
     ),
     momentum=0.996,
-    average_statistics=True,
 )

@@ -1,10 +1,10 @@
-# What the authors' release does, where it differs from the paper: docs/method.md, one row each.
+# The authors' release; docs/method.md has a row for each difference from the paper.
 _base_ = ["./encoder_reference.py"]
 
 model = dict(
-    type="MASA",
+    type="ReferenceMASA",
     decoder=dict(
-        type="MotionDecoder",
+        type="ReferenceDecoder",
         in_channels=1536,
         depth=2,
         num_heads=8,
@@ -22,11 +22,10 @@ model = dict(
         hidden_channels=512,
         out_channels=128,
         temperature=0.07,
-        bank_length=6912,
+        queue_len=6912,
         loss_weight=0.05,
-        pooling=dict(type="LearnedPooling", every_body_frame=True),
+        pooling=dict(type="ReferencePooling"),
         exclude_own=False,
     ),
     momentum=0.999,
-    average_statistics=False,
 )

@@ -20,7 +20,7 @@ model = dict(
         hidden_channels=256,
         out_channels=128,
         temperature=0.07,
-        bank_length=6144,
+        queue_len=6144,
         loss_weight=1.0,
     ),
     momentum=0.996,

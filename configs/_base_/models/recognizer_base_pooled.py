@@ -1,4 +1,4 @@
-# A recogniser that begins with what masa_pretrain_all.py learned from the four benchmarks.
+# A recogniser that starts from the weights of masa_pretrain_all.py, the four benchmarks.
 _base_ = ["./recognizer_base.py"]
 
 model = dict(

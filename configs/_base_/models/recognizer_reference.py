@@ -7,6 +7,6 @@ model = dict(
         type="MASAHead",
         num_classes=2000,
         in_channels=512,
-        pooling=dict(type="LearnedPooling", every_body_frame=True),
+        pooling=dict(type="ReferencePooling"),
     ),
 )

@@ -65,7 +65,11 @@ def compile_modules(model: nn.Module, modules: Sequence[str] = PARTS, **options:
     """
     if not hasattr(nn.Module, "compile"):
         raise UserError("CompileHook needs torch 2.2 or later: remove the hook, or update torch")
-    found = [module for module in model.modules() if type(module).__name__ in modules]
+    found = [
+        module
+        for module in model.modules()
+        if any(base.__name__ in modules for base in type(module).__mro__)
+    ]
     if not found:
         raise UserError(
             f"CompileHook: {type(model).__name__} has no module of class "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from masa_mm.deprecation import renamed_options
 from masa_mm.errors import UserError
 from masa_mm.models.alignment.memory_bank import MemoryBank
 from masa_mm.models.layers.pooling import build_pooling
@@ -14,8 +17,11 @@ from masa_mm.models.losses.info_nce import info_nce, info_nce_logits
 from masa_mm.models.losses.motion_loss import mean_over_ranks
 from masa_mm.pose.skeleton import PARTS
 
+# In checkpoints of release 0.1 the layers of the projector are numbers.
+_OLD_LAYERS = {"0.": "hidden.", "2.": "out."}
 
-class Projector(nn.Sequential):
+
+class Projector(nn.Module):
     """Pooling of the frames seen, an MLP and L2 normalisation (MASA, section III-C).
 
     Args:
@@ -25,7 +31,7 @@ class Projector(nn.Sequential):
         pooling (str | dict): As :class:`~masa_mm.models.MASAHead` takes it.
 
     Raises:
-        UserError: If in_channels is not that of three parts.
+        UserError: If in_channels is not divisible by the number of parts.
     """
 
     def __init__(
@@ -35,30 +41,36 @@ class Projector(nn.Sequential):
         out_channels: int,
         pooling: str | dict = "average",
     ) -> None:
+        super().__init__()
         if in_channels % len(PARTS):
             raise UserError(
                 f"SemanticAlignment: in_channels must be {len(PARTS)} x a part's, got {in_channels}"
             )
-        pooling = build_pooling(pooling, in_channels // len(PARTS), len(PARTS))
-        super().__init__(
-            nn.Linear(pooling.out_channels, hidden_channels),
-            nn.ReLU(),
-            nn.Linear(hidden_channels, out_channels),
-        )
-        # After the layers, so that theirs stay the names 0 and 2 in checkpoints.
-        self.pooling = pooling
+        pooling_module = build_pooling(pooling, in_channels // len(PARTS), len(PARTS))
+        self.hidden = nn.Linear(pooling_module.out_channels, hidden_channels)
+        self.out = nn.Linear(hidden_channels, out_channels)
+        self.pooling = pooling_module
 
     def project(self, frames: Tensor, seen: Tensor) -> Tensor:
-        """frames [N, T, C], seen bool [N, T, 3] -> [N, out_channels], not yet normalised."""
-        hidden, activation, out, pooling = self
-        return out(activation(hidden(pooling(frames, seen))))
+        """Map frames [N, T, C], seen bool [N, T, 3], to [N, out_channels], not normalised."""
+        return self.out(F.relu(self.hidden(self.pooling(frames, seen))))
 
     def forward(self, frames: Tensor, seen: Tensor) -> Tensor:
-        """frames [N, T, C], seen bool [N, T, 3] -> [N, out_channels] of length 1."""
+        """Map frames [N, T, C], seen bool [N, T, 3], to [N, out_channels] of length 1."""
         return F.normalize(self.project(frames, seen).float(), dim=-1)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        for name in list(state_dict):
+            for old, new in _OLD_LAYERS.items():
+                if name.startswith(prefix + old):
+                    state_dict[prefix + new + name[len(prefix + old) :]] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
 @MODELS.register_module()
+@renamed_options(bank_length="queue_len")
 class SemanticAlignment(nn.Module):
     """InfoNCE between the query view and the key view of a clip, against a bank of older keys.
 
@@ -67,15 +79,17 @@ class SemanticAlignment(nn.Module):
         hidden_channels (int): Hidden width of the projector.
         out_channels (int): Width of the projected feature.
         temperature (float): tau.
-        bank_length (int): K, the number of older keys.
-        loss_weight (float): lambda_s; :class:`~masa_mm.engine.MomentumAlignmentHook` lets it rise
-            from 0 by ``warmup``, the share of it that is in force.
+        queue_len (int): K, the number of older keys.
+        loss_weight (float): lambda_s. :class:`~masa_mm.engine.MomentumAlignmentHook` raises it from
+            0 by way of ``warmup``, the share of it in effect.
         pooling (str | dict): From frames to a clip, as :class:`~masa_mm.models.MASAHead` takes it.
         exclude_own (bool): Leave a clip's own older keys out of its negatives.
 
     Raises:
-        ValueError: If temperature is not positive.
+        UserError: If temperature is not positive.
     """
+
+    _warmup: Tensor
 
     def __init__(
         self,
@@ -83,7 +97,7 @@ class SemanticAlignment(nn.Module):
         hidden_channels: int = 512,
         out_channels: int = 128,
         temperature: float = 0.07,
-        bank_length: int = 6144,
+        queue_len: int = 6144,
         loss_weight: float = 0.05,
         pooling: str | dict = "average",
         exclude_own: bool = True,
@@ -92,16 +106,16 @@ class SemanticAlignment(nn.Module):
         if temperature <= 0:
             raise UserError(f"SemanticAlignment: temperature must be positive, got {temperature}")
         self.projector = Projector(in_channels, hidden_channels, out_channels, pooling)
-        self.bank = MemoryBank(out_channels, bank_length, exclude_own)
+        self.bank = MemoryBank(out_channels, queue_len, exclude_own)
         self.temperature = temperature
         self.loss_weight = loss_weight
-        # Held by the device: a number of Python's, another in every step, would be compiled in.
+        # A tensor: a Python number that changes at every step would be compiled in as a constant.
         self.register_buffer("_warmup", torch.ones(()), persistent=False)
         self.warmup = 1.0
 
     @property
     def warmup(self) -> float:
-        """The share of ``loss_weight`` that is in force."""
+        """The share of ``loss_weight`` in effect."""
         return self._share
 
     @warmup.setter
@@ -115,11 +129,11 @@ class SemanticAlignment(nn.Module):
         Args:
             query (Tensor): [N, out_channels], with gradients.
             key (Tensor): [N, out_channels], without.
-            clip_ids (Tensor): int64 [N], which clip each row is of.
+            clip_ids (Tensor): int64 [N], the clip of each row.
 
         Returns:
-            dict: ``loss_align``, weighted, whose mean over processes is that of all clips, and
-                ``align_acc``, the share of queries nearest to their own key.
+            dict: ``loss_align``, weighted, whose mean over processes is the mean over all clips,
+                and ``align_acc``, the share of queries that are nearest to their own key.
         """
         # A copy: this batch's keys are written into the bank before the backward pass reads it.
         bank = self.bank.keys.clone()
@@ -132,10 +146,10 @@ class SemanticAlignment(nn.Module):
 
 
 def share_of_mean(rows: Tensor) -> Tensor:
-    """Rows [N, ...] of this process over the mean N of all processes.
+    """Divide the number of rows [N, ...] of this process by the mean N of all processes.
 
-    With it as a factor, the processes' means average to the mean of all rows, however they are
-    split among them.
+    With this factor, the processes' means average to the mean of all rows, however they are
+    distributed.
     """
     count = torch.full((), len(rows), dtype=torch.float32, device=rows.device)
     return count / mean_over_ranks(count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from mmaction.models.utils import Graph
@@ -10,40 +11,28 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from masa_mm.errors import UserError
-from masa_mm.models.layers import GraphBlock, TemporalBlock
-from masa_mm.models.layers.batch_norm import RowBatchNorm
-from masa_mm.models.reference.lateral_graph import sideways_graphs
+from masa_mm.models.layers.graph_conv import GraphBlock
+from masa_mm.models.layers.packing import RowBatchNorm, map_rows
+from masa_mm.models.layers.temporal_conv import TemporalBlock
 from masa_mm.pose.skeleton import Part
 
 SUB_PART_MERGES = ("max", "concat")
-# Frames whose activations stay in the cache of a CPU.
-BLOCK = 256
 
 
 def part_adjacency(
-    num_joints: int, edges: Sequence[tuple[int, int]], center: int, mode: str
+    num_joints: int, edges: Sequence[tuple[int, int]], center: int, mode: str = "spatial"
 ) -> Tensor:
-    """Adjacency subsets [K, V, V] by MMAction2's partitions: 'spatial' or 'stgcn_spatial'."""
+    """Adjacency subsets [K, V, V] by one of MMAction2's partitions: 'spatial', 'stgcn_spatial'."""
     layout = dict(num_node=num_joints, inward=list(edges), center=center)
     return torch.from_numpy(Graph(layout, mode).A).float()
 
 
-def part_graphs(part: Part, mode: str, sub_part_graph: dict | None = None) -> tuple[Tensor, Tensor]:
-    """Adjacency subsets of a part's joints and of its sub-parts, [K, V, V] and [K, S, S].
-
-    ``mode`` is one of MMAction2's partitions ('spatial', 'stgcn_spatial') or 'sideways', which
-    alone takes another ``sub_part_graph`` (:func:`sideways_graphs`).
-
-    Raises:
-        UserError: If another mode is given one.
-    """
-    if mode == "sideways":
-        return sideways_graphs(part, sub_part_graph)
-    if sub_part_graph:
-        raise UserError(f"a graph of sub-parts needs graph_mode='sideways', got {mode!r}")
+def part_graphs(part: Part, mode: str = "spatial") -> tuple[Tensor, Tensor]:
+    """Adjacency subsets of a part's joints [K, V, V] and of its sub-parts [K, S, S]."""
+    sub_parts = part.sub_part_edges, part.sub_part_center
     return (
         part_adjacency(part.num_joints, part.edges, part.center, mode),
-        part_adjacency(len(part.sub_parts), part.sub_part_edges, part.sub_part_center, mode),
+        part_adjacency(len(part.sub_parts), *sub_parts, mode),
     )
 
 
@@ -72,15 +61,9 @@ class PartNetwork(nn.Module):
         sub_part_channels (Sequence[int]): Widths of the graph blocks on the sub-parts.
         out_channels (int): Width of the embedding.
         num_temporal_blocks (int): Temporal blocks after the graph network.
-        graph_mode (str): Partition of the graphs, see :func:`part_graphs`.
-        dropout (float): Dropout in the graph blocks.
-        data_norm_eps (float): Epsilon of the batch norm on the joints' coordinates.
-        temporal_branch_channels (int, optional): See :class:`TemporalBlock`.
-        sub_part_graph (dict, optional): Other edges between the sub-parts, see
-            :func:`part_graphs`.
-        sub_part_merge (str): 'max' over the sub-parts (paper), or 'concat', which keeps apart what
-            each finger does: the graph treats all fingers alike, and a narrow network forgets under
-            'max' which of them moved.
+        sub_part_merge (str): 'max' over the sub-parts (paper), or 'concat', which keeps the fingers
+            apart: the graph treats all fingers alike, so after 'max' a narrow network cannot tell
+            which of them moved.
 
     Raises:
         UserError: If ``sub_part_merge`` is unknown.
@@ -94,11 +77,6 @@ class PartNetwork(nn.Module):
         sub_part_channels: Sequence[int],
         out_channels: int,
         num_temporal_blocks: int = 2,
-        graph_mode: str = "spatial",
-        dropout: float = 0.0,
-        data_norm_eps: float = 1e-5,
-        temporal_branch_channels: int | None = None,
-        sub_part_graph: dict | None = None,
         sub_part_merge: str = "max",
     ) -> None:
         super().__init__()
@@ -108,66 +86,57 @@ class PartNetwork(nn.Module):
                 f"{sub_part_merge!r}"
             )
         self.sub_part_merge = sub_part_merge
-        joint_graph, sub_graph = part_graphs(part, graph_mode, sub_part_graph)
-        self.data_norm = RowBatchNorm(part.num_joints * in_channels, eps=data_norm_eps)
-        self.joint_blocks = self._graph_blocks(in_channels, channels, joint_graph, dropout, False)
-        self.pool = SubPartPool(part.sub_parts)
-        self.sub_part_blocks = self._graph_blocks(
-            channels[-1], sub_part_channels, sub_graph, dropout, True
+        graph, sub_part_graph = self.make_graphs(part)
+        self.data_norm = RowBatchNorm(part.num_joints * in_channels)
+        self.joint_blocks = nn.Sequential(
+            self.make_graph_block(in_channels, channels[0], graph, residual=False),
+            *self._graph_blocks(channels, graph),
         )
+        self.pool = SubPartPool(part.sub_parts)
+        widths = [channels[-1], *sub_part_channels]
+        self.sub_part_blocks = nn.Sequential(*self._graph_blocks(widths, sub_part_graph))
         copies = len(part.sub_parts) if sub_part_merge == "concat" else 1
         self.linear = nn.Linear(copies * sub_part_channels[-1], out_channels)
         self.norm = RowBatchNorm(out_channels)
         self.temporal_blocks = nn.ModuleList(
-            TemporalBlock(out_channels, out_channels, temporal_branch_channels)
-            for _ in range(num_temporal_blocks)
+            self.make_temporal_block(out_channels) for _ in range(num_temporal_blocks)
         )
 
-    @staticmethod
-    def _graph_blocks(
-        in_channels: int,
-        channels: Sequence[int],
-        graph: Tensor,
-        dropout: float,
-        first_residual: bool,
-    ) -> nn.Sequential:
-        widths = [in_channels, *channels]
-        return nn.Sequential(
-            *(
-                GraphBlock(widths[i], widths[i + 1], graph, first_residual or i > 0, dropout)
-                for i in range(len(channels))
-            )
-        )
+    def make_graphs(self, part: Part) -> tuple[Tensor, Tensor]:
+        """Make the adjacency of the joints and that of the sub-parts."""
+        return part_graphs(part)
+
+    def make_graph_block(
+        self, in_channels: int, out_channels: int, graph: Tensor, residual: bool = True
+    ) -> nn.Module:
+        """Make a block on the joints or on the sub-parts."""
+        return GraphBlock(in_channels, out_channels, graph, residual)
+
+    def make_temporal_block(self, channels: int) -> nn.Module:
+        """Make a block over time."""
+        return TemporalBlock(channels, channels)
+
+    def _graph_blocks(self, widths: Sequence[int], graph: Tensor) -> list[nn.Module]:
+        return [self.make_graph_block(*pair, graph) for pair in pairwise(widths)]
 
     def forward(self, joints: Tensor, neighbours: Tensor) -> Tensor:
         """Embed packed frames.
 
         Args:
             joints (Tensor): [F, V, in_channels], the visible frames of this part.
-            neighbours (Tensor): int64 [F, 5], the rows around each (:func:`neighbour_rows`).
+            neighbours (Tensor): int64 [F, 5], the rows around each, see
+                :func:`masa_mm.frame_plan.neighbour_rows`.
 
         Returns:
             Tensor: [F, out_channels].
         """
-        if self._frames_are_apart(joints):
-            x = torch.cat([self._embed(block) for block in joints.split(BLOCK)])
-        else:
-            x = self._embed(joints)
+        x = map_rows(self.embed, joints, independent=not self.training)
         for block in self.temporal_blocks:
             x = block(x, neighbours)
         return x
 
-    def _frames_are_apart(self, joints: Tensor) -> bool:
-        """Whether each frame is computed by itself, so that a CPU may take few at a time."""
-        return (
-            joints.device.type == "cpu"
-            and not self.training
-            and not torch.is_grad_enabled()
-            and not torch.compiler.is_compiling()
-        )
-
-    def _embed(self, joints: Tensor) -> Tensor:
-        """Joints of each frame [F, V, in_channels] -> [F, out_channels]."""
+    def embed(self, joints: Tensor) -> Tensor:
+        """Embed the joints of each frame, [F, V, in_channels] -> [F, out_channels]."""
         x = self.data_norm(joints.flatten(1)).view_as(joints)
         x = self.pool(self.joint_blocks(x))
         x = self.sub_part_blocks(x)

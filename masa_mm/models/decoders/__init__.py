@@ -1,4 +1,5 @@
-from masa_mm.models.decoders.motion_decoder import MotionDecoder
-from masa_mm.models.decoders.predictors import FramePredictor, PartPredictor
+"""Motion decoders."""
 
-__all__ = ["FramePredictor", "MotionDecoder", "PartPredictor"]
+from masa_mm.models.decoders.motion_decoder import FramePredictor, MotionDecoder
+
+__all__ = ["FramePredictor", "MotionDecoder"]

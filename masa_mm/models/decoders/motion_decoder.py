@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-import torch
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from masa_mm.frame_counts import SequenceCounts, count_all
-from masa_mm.models.layers import FrameTransformer, make_mask_token, unpack_frames
+from masa_mm.deprecation import moved_options
+from masa_mm.frame_plan import SequencePlan
+from masa_mm.models.layers.frame_transformer import FrameTransformer, make_mask_token
+from masa_mm.models.layers.packing import pack_frames, unpack_frames
 from masa_mm.pose.skeleton import NUM_JOINTS
 
 
+def init_zero_motion(last: nn.Linear) -> None:
+    """Predict no motion at first: true motion is a few hundredths of a crop side."""
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+
+
 @MODELS.register_module()
+class FramePredictor(nn.Sequential):
+    """An MLP from a frame to the motion of all its joints (MASA, section III-B).
+
+    Args:
+        in_channels (int): Width of a frame.
+        hidden_channels (int): Hidden width.
+        num_intervals (int): Motion intervals predicted.
+    """
+
+    def __init__(self, in_channels: int, hidden_channels: int, num_intervals: int) -> None:
+        first = nn.Linear(in_channels, hidden_channels)
+        last = nn.Linear(hidden_channels, NUM_JOINTS * num_intervals * 2)
+        super().__init__(first, nn.ReLU(), last)
+        init_zero_motion(last)
+
+
+@MODELS.register_module()
+@moved_options(MODELS, "ReferenceDecoder", "norm_eps", "mask_token")
 class MotionDecoder(BaseModule):
     """Target decoder and motion predictor (MASA, section III-B).
 
-    Puts a learned token in the place of each frame the encoder has not seen, runs a Transformer
-    over the whole clip and predicts, by a small MLP, the motion residuals of every joint.
-
-    After an encoder with mask tokens of its own (:class:`~masa_mm.models.MaskTokenEncoder`), which
-    computes every frame, it has none (``mask_token=False``): it computes every frame too and bars
-    only absent ones as attention keys.
+    Puts a learned token in the place of each frame that the encoder has not seen, runs a
+    Transformer over the whole clip and predicts the motion residuals of every joint by a small MLP.
 
     Args:
         in_channels (int): Width of the encoder's frames.
@@ -34,10 +55,7 @@ class MotionDecoder(BaseModule):
         num_intervals (int): Motion intervals predicted.
         norm_first (bool): Pre-norm blocks.
         use_position (bool): Positional encoding of frames.
-        norm_eps (float): Epsilon of the Transformer's layer norms.
-        mask_token (bool): Put tokens in the place of frames that the encoder has not seen.
-        predictor (dict, optional): The predictor, :class:`FramePredictor` (default) or
-            :class:`PartPredictor`.
+        predictor (dict, optional): The predictor. Defaults to :class:`FramePredictor`.
         init_cfg (dict, optional): Initialisation.
     """
 
@@ -52,8 +70,6 @@ class MotionDecoder(BaseModule):
         num_intervals: int = 1,
         norm_first: bool = False,
         use_position: bool = True,
-        norm_eps: float = 1e-5,
-        mask_token: bool = True,
         predictor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
@@ -63,7 +79,7 @@ class MotionDecoder(BaseModule):
         self.project = (
             nn.Identity() if channels == in_channels else nn.Linear(in_channels, channels)
         )
-        self.mask_token = make_mask_token(channels) if mask_token else None
+        self.mask_token = self.make_mask_token(channels)
         self.transformer = FrameTransformer(
             channels,
             depth,
@@ -71,7 +87,6 @@ class MotionDecoder(BaseModule):
             feedforward_channels,
             norm_first=norm_first,
             use_position=use_position,
-            norm_eps=norm_eps,
         )
         self.predictor = MODELS.build(
             dict(predictor or dict(type="FramePredictor")),
@@ -82,42 +97,25 @@ class MotionDecoder(BaseModule):
             ),
         )
 
-    def forward(
-        self,
-        latent: Tensor,
-        visible: Tensor,
-        present: Tensor,
-        position: Tensor | None = None,
-        wanted: Tensor | None = None,
-        counts: SequenceCounts | None = None,
-    ) -> Tensor:
+    def make_mask_token(self, channels: int) -> nn.Parameter | None:
+        """Make the token, or None to decode the encoder's frames as they are."""
+        return make_mask_token(channels)
+
+    def forward(self, latent: Tensor, plan: SequencePlan) -> Tensor:
         """Predict motion.
 
         Args:
-            latent (Tensor): [N, T, in_channels], the encoder's output in the original order of
-                frames.
-            visible (Tensor): bool [N, T], frames the encoder has seen.
-            present (Tensor): bool [N, T], frames that are neither padding nor empty.
-            position (Tensor, optional): [N, T], the frames' places in their clips.
-            wanted (Tensor, optional): bool [N, T], frames whose motion is asked for; what only
-                others need is not computed. Defaults to all.
-            counts (SequenceCounts, optional): How many frames are present, present and wanted, and
-                how many rows differ where mask tokens stand for the others. The device is asked if
-                it is not given, and for those wanted if there are no mask tokens.
+            latent (Tensor): [N, T, in_channels], the encoder's output.
+            plan (SequencePlan): The frames to compute, those that mask tokens replace, and those
+                whose motion is needed.
 
         Returns:
-            Tensor: [N, T, 49, num_intervals, 2], zeros in frames that are not wanted and, where
-                there are mask tokens, in absent ones.
+            Tensor: [N, T, 49, num_intervals, 2], zeros where motion is not needed.
         """
-        frames = self.project(latent)
-        if self.mask_token is None:
-            computed, keys, tokens = torch.ones_like(present), present, None
-            counts = count_all(*present.shape).sequence
-        else:
-            computed, keys, tokens = present, None, ~visible
-            frames = torch.where(visible[..., None], frames, self.mask_token.to(frames.dtype))
-        decoded, packing = self.transformer.encode_rows(
-            frames, computed, position, keys, wanted, tokens, counts
-        )
-        motion = unpack_frames(self.predictor(decoded), packing, latent.shape[1])
+        rows = self.project(pack_frames(latent, plan.frames))
+        if self.mask_token is not None and plan.token_rows is not None:
+            tokens = self.mask_token.to(rows.dtype).expand(len(plan.token_rows), -1)
+            rows = rows.index_copy(0, plan.token_rows, tokens)
+        predicted = self.predictor(self.transformer.encode_rows(rows, plan))
+        motion = unpack_frames(predicted, plan.outputs)
         return motion.unflatten(-1, (NUM_JOINTS, self.num_intervals, 2))

@@ -1,3 +1,5 @@
+"""Classification heads."""
+
 from masa_mm.models.heads.masa_head import MASAHead
 
 __all__ = ["MASAHead"]

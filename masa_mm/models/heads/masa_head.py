@@ -19,8 +19,7 @@ class MASAHead(BaseHead):
     Args:
         num_classes (int): Number of glosses.
         in_channels (int): Width of a part.
-        pooling (str | dict): 'average' (paper), 'learned' (authors' release), or the config of a
-            registered pooling, e.g. ``dict(type='LearnedPooling', every_body_frame=True)``.
+        pooling (str | dict): 'average' (paper), 'learned', or the config of a registered pooling.
         num_parts (int): Parts of a frame.
         dropout (float): Dropout before the classifier.
         loss_cls (dict): Classification loss.
@@ -29,7 +28,7 @@ class MASAHead(BaseHead):
         **kwargs: See ``mmaction.models.heads.BaseHead`` (``label_smooth_eps``, ``topk`` ...).
 
     Raises:
-        ValueError: If pooling is unknown.
+        UserError: If pooling is unknown.
     """
 
     def __init__(
@@ -84,7 +83,7 @@ class MASAHead(BaseHead):
     def loss_by_feat(
         self, cls_scores: Tensor, data_samples: SignDataSamples | list
     ) -> dict[str, Tensor]:
-        """Classification loss and running accuracy, computed where the scores are.
+        """Compute the classification loss and the accuracy on the batch.
 
         Args:
             cls_scores (Tensor): [N, num_classes].
@@ -93,6 +92,9 @@ class MASAHead(BaseHead):
 
         Returns:
             dict: ``loss_cls`` and ``top{k}_acc``.
+
+        Raises:
+            UserError: If a clip has no label, or one that the head does not know.
         """
         labels = batch_labels(data_samples, self.num_classes).to(cls_scores.device)
         num_views = len(cls_scores) // len(labels)
@@ -100,34 +102,35 @@ class MASAHead(BaseHead):
         targets = self._smooth(labels) if self.label_smooth_eps else labels
         losses = dict(loss_cls=self.loss_cls(cls_scores, targets))
         with torch.no_grad():
-            # The place of the true class, ties and NaN against it.
-            place = (~(cls_scores < cls_scores.gather(1, labels[:, None]))).sum(1)
-            losses.update({f"top{k}_acc": (place <= k).float().mean() for k in self.topk})
+            # Rank of the true class; ties and NaN count as misses.
+            rank = (~(cls_scores < cls_scores.gather(1, labels[:, None]))).sum(1)
+            losses.update({f"top{k}_acc": (rank <= k).float().mean() for k in self.topk})
         return losses
 
     def _smooth(self, labels: Tensor) -> Tensor:
-        one_hot = nn.functional.one_hot(labels, self.num_classes).float()
+        # Not functional.one_hot, which reads the labels from the device to check them.
+        classes = torch.arange(self.num_classes, device=labels.device)
+        one_hot = (labels[:, None] == classes).float()
         return (1 - self.label_smooth_eps) * one_hot + self.label_smooth_eps / self.num_classes
 
 
 def batch_labels(data_samples: SignDataSamples | list, num_classes: int) -> Tensor:
-    """Labels int64 [N] of a batch.
+    """Get the labels int64 [N] of a batch, which was inspected where it was made.
 
     Raises:
-        ValueError: If a clip has no label, or one that the head does not know.
+        UserError: If a clip has no label, or one that the head does not know.
     """
-    if isinstance(data_samples, SignDataSamples):
-        labels = data_samples.labels
-    else:
-        labels = torch.cat([sample.gt_label for sample in data_samples])
-    if bool((labels < 0).any()):
+    if not isinstance(data_samples, SignDataSamples):
+        data_samples = SignDataSamples(data_samples)
+    if data_samples.num_unlabelled:
         raise UserError(
-            f"{int((labels < 0).sum())} of {len(labels)} clips of the batch have no label (-1): "
-            "finetuning needs a labelled store; unlabelled clips are for pretraining"
+            f"{data_samples.num_unlabelled} of {len(data_samples)} clips of the batch have no "
+            "label (-1): finetuning needs a labelled store; unlabelled clips are for pretraining"
         )
-    if bool((labels >= num_classes).any()):
+    if data_samples.max_label >= num_classes:
         raise UserError(
-            f"label {int(labels.max())} in a batch, but the head has num_classes={num_classes}: "
-            "set model.cls_head.num_classes to the number of glosses of the dataset"
+            f"label {data_samples.max_label} in a batch, but the head has "
+            f"num_classes={num_classes}: set model.cls_head.num_classes to the number of glosses "
+            "of the dataset"
         )
-    return labels
+    return data_samples.labels

@@ -1,4 +1,4 @@
-"""The vanilla Transformer over a clip's frames."""
+"""The vanilla Transformer over a clip's frames, on packed rows."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from masa_mm.frame_counts import SequenceCounts, count_frames
-from masa_mm.models.layers.frame_block import FrameBlock
-from masa_mm.models.layers.packing import (
-    DistinctRows,
-    FramePacking,
-    find_distinct,
-    find_packing,
-    pack_frames,
-    rows_within,
-    unpack_frames,
-)
+from masa_mm.frame_plan import FramePacking, SequencePlan
+from masa_mm.models.layers.packing import from_slots, pack_frames, to_slots, unpack_frames
+
+
+def make_mask_token(channels: int) -> nn.Parameter:
+    """Make the learned vector [channels] that replaces what is masked."""
+    token = nn.Parameter(torch.zeros(channels))
+    nn.init.normal_(token, std=0.02)
+    return token
 
 
 def sincos_position(position: Tensor, channels: int) -> Tensor:
@@ -28,43 +27,42 @@ def sincos_position(position: Tensor, channels: int) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], -1)
 
 
-def attended_slots(packing: FramePacking, keys: Tensor | None) -> Tensor | None:
-    """Slots that may be attended to, bool [N, 1, 1, L], of keys bool [N, T] or None for all.
+def attention_mask(plan: SequencePlan) -> Tensor | None:
+    """Slots that may be attended to, bool [N, 1, 1, L]; None where all may.
 
-    None where nothing is barred.
+    A clip without a row that may be attended to attends to all of its rows.
     """
-    if packing.is_full and keys is None:
+    frames, keys = plan.frames, plan.keys
+    if frames.is_full and keys is None:
         return None
-    shape = packing.num_clips, packing.num_slots
-    attended = torch.zeros(shape, dtype=torch.bool, device=packing.slots.device)
-    attended.view(-1).index_fill_(0, packing.slots, True)
+    shape, device = (frames.num_clips, frames.num_slots), frames.slots.device
+    mask = torch.zeros(shape, dtype=torch.bool, device=device)
+    mask.view(-1).index_fill_(0, frames.slots, True)
     if keys is not None:
-        allowed = torch.zeros_like(attended)
-        allowed.view(-1).index_copy_(0, packing.slots, keys.flatten().index_select(0, packing.rows))
-        attended = torch.where(allowed.any(1, keepdim=True), allowed, attended)
-    # A clip without a visible frame attends to one blank: to nothing would be NaN.
-    attended[:, 0] |= ~attended.any(1)
-    return attended[:, None, None]
+        allowed = torch.zeros_like(mask)
+        allowed.view(-1).index_copy_(0, frames.slots, keys)
+        mask = torch.where(allowed.any(1, keepdim=True), allowed, mask)
+    # Softmax over nothing is NaN: a clip without frames attends to its first, blank slot.
+    mask[:, 0] |= ~mask.any(1)
+    return mask[:, None, None]
 
 
 class FrameTransformer(nn.Module):
-    """Transformer blocks over visible frames only.
+    """Transformer blocks over the planned frames only.
 
-    Frames that are not visible are left out of the computation, not merely of the attention, so
-    nothing of them reaches a visible frame and a clip's result does not depend on how far its batch
-    is padded. The others are packed, row after row; only the attention lays them out clip by clip.
+    The other frames are left out of the computation, not merely of the attention, so they influence
+    no planned frame, and a clip's result does not depend on the padding of its batch.
 
     Args:
         channels (int): Width of a frame.
-        depth (int): Number of blocks.
+        depth (int): Number of blocks, at least 1.
         num_heads (int): Attention heads.
         feedforward_channels (int): Width of the blocks' feed-forward layers.
         dropout (float): Dropout within the blocks.
         norm_first (bool): Pre-norm blocks with a final norm; otherwise post-norm (the original
             Transformer).
         use_position (bool): Add sine-cosine encodings of the frames' places in the clip.
-        position_gain (float): Strength of these encodings at the start; it is learned.
-        norm_eps (float): Epsilon of every LayerNorm.
+        position_gain (float): Initial strength of these encodings; it is learned.
     """
 
     def __init__(
@@ -77,12 +75,11 @@ class FrameTransformer(nn.Module):
         norm_first: bool = False,
         use_position: bool = True,
         position_gain: float = 1.0,
-        norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
         self.position_gain = nn.Parameter(torch.tensor(position_gain)) if use_position else None
-        self.input_norm = nn.LayerNorm(channels, eps=norm_eps)
-        # Built one by one: nn.TransformerEncoder starts all its layers from one random draw.
+        self.input_norm = nn.LayerNorm(channels)
+        # Built one by one: nn.TransformerEncoder copies one initialised layer.
         self.blocks = nn.ModuleList(
             FrameBlock(
                 channels,
@@ -90,97 +87,96 @@ class FrameTransformer(nn.Module):
                 feedforward_channels,
                 dropout,
                 activation="gelu",
-                layer_norm_eps=norm_eps,
                 norm_first=norm_first,
             )
             for _ in range(depth)
         )
-        self.output_norm = nn.LayerNorm(channels, eps=norm_eps) if norm_first else nn.Identity()
+        self.output_norm = nn.LayerNorm(channels) if norm_first else nn.Identity()
 
-    def forward(
-        self,
-        frames: Tensor,
-        visible: Tensor,
-        position: Tensor | None = None,
-        keys: Tensor | None = None,
-        wanted: Tensor | None = None,
-        alike: Tensor | None = None,
-        counts: SequenceCounts | None = None,
+    def forward(self, frames: Tensor, plan: SequencePlan) -> Tensor:
+        """Encode the planned ones of frames [N, T, C]: [N, T, C], zeros elsewhere."""
+        rows = self.encode_rows(pack_frames(frames, plan.frames), plan)
+        return unpack_frames(rows, plan.outputs)
+
+    def encode_rows(self, rows: Tensor, plan: SequencePlan) -> Tensor:
+        """Encode packed rows [F, C]: [F, C], or [Q, C] where the plan has queries."""
+        rows = self.input_norm(rows)
+        if self.position_gain is not None:
+            position = plan.position.flatten().index_select(0, plan.frames.rows)
+            code = self.position_gain * sincos_position(position, rows.shape[-1])
+            rows = rows + code.to(rows.dtype)
+        mask, last = attention_mask(plan), len(self.blocks) - 1
+        for number, block in enumerate(self.blocks):
+            rows = block(rows, plan.of_block(number == 0, number == last), mask)
+        return self.output_norm(rows)
+
+
+class FrameBlock(nn.TransformerEncoderLayer):
+    """:class:`torch.nn.TransformerEncoderLayer` over the packed frames of clips of any lengths.
+
+    Linear layers and norms take the rows as they are, without padding; only the attention, a small
+    part of the work, lays them out clip by clip. Arguments and weights are torch's.
+    """
+
+    def forward(  # type: ignore[override]
+        self, rows: Tensor, plan: SequencePlan, mask: Tensor | None = None
     ) -> Tensor:
-        """Encode the visible frames.
+        """Run the block.
 
         Args:
-            frames (Tensor): [N, T, C].
-            visible (Tensor): bool [N, T].
-            position (Tensor, optional): [N, T], the frames' places in the clip. Defaults to 0..T-1.
-            keys (Tensor, optional): bool [N, T], the visible frames that may be attended to.
-                Defaults to all; a clip without a key attends to all too.
-            wanted (Tensor, optional): bool [N, T], the visible frames whose result is asked for;
-                the last block computes no other. Defaults to all.
-            alike (Tensor, optional): bool [N, T], visible frames that hold one and the same vector,
-                such as a mask token: the first block projects it once for each place in a clip.
-            counts (SequenceCounts, optional): How many of these there are. What is not given, the
-                device is asked for.
+            rows (Tensor): [F, C].
+            plan (SequencePlan): The plan of the rows.
+            mask (Tensor, optional): See :func:`attention_mask`.
 
         Returns:
-            Tensor: [N, T, C], zeros where a frame is not visible or not wanted.
+            Tensor: [F, C], or [Q, C] where the plan has queries.
         """
-        rows, packing = self.encode_rows(frames, visible, position, keys, wanted, alike, counts)
-        return unpack_frames(rows, packing, frames.shape[1])
+        inputs = self.norm1(rows) if self.norm_first else rows
+        attended = self._attend(*self._project(inputs, plan), plan, mask)
+        if plan.query_rows is not None:
+            rows = rows.index_select(0, plan.query_rows)
+        rows = rows + self.dropout1(attended)
+        if self.norm_first:
+            return rows + self.feed_forward(self.norm2(rows))
+        rows = self.norm1(rows)
+        return self.norm2(rows + self.feed_forward(rows))
 
-    def encode_rows(
-        self,
-        frames: Tensor,
-        visible: Tensor,
-        position: Tensor | None = None,
-        keys: Tensor | None = None,
-        wanted: Tensor | None = None,
-        alike: Tensor | None = None,
-        counts: SequenceCounts | None = None,
-    ) -> tuple[Tensor, FramePacking]:
-        """As :meth:`forward`, but only what is asked for: rows [F', C], and their packing."""
-        counts = counts or SequenceCounts(count_frames(visible))
-        packing = find_packing(visible, counts.frames)
-        places = packing.rows % frames.shape[1]
-        if position is not None:
-            places = position.flatten().index_select(0, packing.rows)
-        rows = self.input_norm(pack_frames(frames, packing))
-        if self.position_gain is not None:
-            code = self.position_gain * sincos_position(places, rows.shape[-1])
-            rows = rows + code.to(rows.dtype)
-        distinct = self._find_distinct(alike, packing, places, counts.distinct)
-        inner = None if wanted is None else find_packing(visible & wanted, counts.wanted)
-        rows = self._run(rows, packing, attended_slots(packing, keys), inner, distinct)
-        return self.output_norm(rows), packing if inner is None else inner
+    def _project(self, rows: Tensor, plan: SequencePlan) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries [Q, C], or [F, C], keys and values [F, C]; identical rows are projected once."""
+        weight, bias = self.self_attn.in_proj_weight, self.self_attn.in_proj_bias
+        width, chosen = rows.shape[1], plan.query_rows
+        if plan.unique_rows is not None and plan.unique_inverse is not None:
+            projected = F.linear(rows.index_select(0, plan.unique_rows), weight, bias)
+            query, key, value = projected.index_select(0, plan.unique_inverse).chunk(3, 1)
+            return query if chosen is None else query.index_select(0, chosen), key, value
+        if chosen is None:
+            query, key, value = F.linear(rows, weight, bias).chunk(3, 1)
+            return query, key, value
+        query = F.linear(rows.index_select(0, chosen), weight[:width], bias[:width])
+        key, value = F.linear(rows, weight[width:], bias[width:]).chunk(2, 1)
+        return query, key, value
 
-    def _find_distinct(
-        self, alike: Tensor | None, packing: FramePacking, places: Tensor, count: int | None
-    ) -> DistinctRows | None:
-        """Which packed rows are equal; None if none is known to be."""
-        if alike is None:
-            return None
-        if self.position_gain is None:  # then places make no difference, and were counted as if
-            places, count = torch.zeros_like(places), None
-        return find_distinct(alike.flatten().index_select(0, packing.rows), places, count)
-
-    def _run(
-        self,
-        rows: Tensor,
-        packing: FramePacking,
-        attended: Tensor | None,
-        wanted: FramePacking | None,
-        distinct: DistinctRows | None,
+    def _attend(
+        self, query: Tensor, key: Tensor, value: Tensor, plan: SequencePlan, mask: Tensor | None
     ) -> Tensor:
-        """All blocks; only the first has equal rows and only the last may leave rows out."""
-        last = len(self.blocks) - 1
-        for number, block in enumerate(self.blocks):
-            rows = block(
-                rows,
-                packing,
-                attended,
-                wanted if number == last else None,
-                distinct if number == 0 else None,
-            )
-        if wanted is not None and last < 0:
-            rows = rows.index_select(0, rows_within(packing, wanted))
-        return rows
+        """Attend within each clip; arguments are those of :meth:`_project`."""
+        attention = self.self_attn
+        attended = F.scaled_dot_product_attention(
+            self._heads(query, plan.outputs),
+            self._heads(key, plan.frames),
+            self._heads(value, plan.frames),
+            mask,
+            attention.dropout if self.training else 0.0,
+        )
+        return attention.out_proj(from_slots(attended.transpose(1, 2).flatten(2), plan.outputs))
+
+    def _heads(self, rows: Tensor, packing: FramePacking) -> Tensor:
+        """Lay rows [F, C] out as [N, heads, L, C / heads]."""
+        attention = self.self_attn
+        slots = to_slots(rows, packing).unflatten(-1, (attention.num_heads, attention.head_dim))
+        return slots.transpose(1, 2)
+
+    def feed_forward(self, rows: Tensor) -> Tensor:
+        """Apply the two linear layers: rows [F, C] -> [F, C]."""
+        hidden = self.dropout(self.activation(self.linear1(rows)))
+        return self.dropout2(self.linear2(hidden))

@@ -6,18 +6,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from masa_mm.models.layers.batch_norm import RowBatchNorm
-
-# The widest kernel, 5, looks at two frames to either side.
-TEMPORAL_REACH = 2
+from masa_mm.frame_plan import TEMPORAL_REACH
+from masa_mm.models.layers.packing import RowBatchNorm
 
 
 class PackedTemporalConv(nn.Module):
     """Convolution over time that reads hidden frames as zeros, like those outside the clip.
 
     Args:
-        in_channels (int): Channels of a frame on input.
-        out_channels (int): Channels of a frame on output.
+        in_channels (int): Input channels of a frame.
+        out_channels (int): Output channels of a frame.
         kernel_size (int): Odd, at most ``2 * TEMPORAL_REACH + 1``.
     """
 
@@ -27,9 +25,15 @@ class PackedTemporalConv(nn.Module):
         self.linear = nn.Linear(kernel_size * in_channels, out_channels)
 
     def forward(self, rows: Tensor, neighbours: Tensor) -> Tensor:
-        """rows [F, in_channels], neighbours int64 [F, 2 * TEMPORAL_REACH + 1] -> [F, out_channels].
+        """Convolve rows.
 
-        ``neighbours`` comes from :func:`masa_mm.models.layers.packing.neighbour_rows`.
+        Args:
+            rows (Tensor): [F, in_channels].
+            neighbours (Tensor): int64 [F, 2 * TEMPORAL_REACH + 1], see
+                :func:`masa_mm.frame_plan.neighbour_rows`.
+
+        Returns:
+            Tensor: [F, out_channels].
         """
         margin = TEMPORAL_REACH - self.kernel_size // 2
         window = neighbours[:, margin : margin + self.kernel_size]
@@ -41,9 +45,9 @@ class TemporalBlock(nn.Module):
     """Two branches over time (kernel 5; kernels 3 and 3), merged linearly and batch-normalised.
 
     Args:
-        in_channels (int): Channels of a frame on input.
-        out_channels (int): Channels of a frame on output.
-        branch_channels (int, optional): Channels of each branch. Defaults to half of the output's.
+        in_channels (int): Input channels of a frame.
+        out_channels (int): Output channels of a frame.
+        branch_channels (int, optional): Channels of each branch. Defaults to half of out_channels.
     """
 
     def __init__(
@@ -58,7 +62,7 @@ class TemporalBlock(nn.Module):
         self.norm = RowBatchNorm(out_channels)
 
     def forward(self, rows: Tensor, neighbours: Tensor) -> Tensor:
-        """rows [F, in_channels], neighbours int64 [F, 5] -> [F, out_channels]."""
+        """Map rows [F, in_channels] to [F, out_channels]; neighbours are int64 [F, 5]."""
         wide = F.relu(self.wide(rows, neighbours))
         narrow = F.relu(self.narrow1(rows, neighbours))
         narrow = F.relu(self.narrow2(narrow, neighbours))

@@ -14,20 +14,20 @@ def info_nce_logits(
     is_negative: Tensor,
     temperature: float,
 ) -> Tensor:
-    """Similarities of each query to its key (column 0) and to the bank (MASA, equation of L_s).
+    """Compare each query with its key (column 0) and with the bank (MASA, equation of L_s).
 
     Args:
         query (Tensor): [N, D], L2-normalised.
-        key (Tensor): [N, D], L2-normalised, row i is the positive of query i.
+        key (Tensor): [N, D], L2-normalised; row i is the positive of query i.
         bank (Tensor): [K, D], L2-normalised older keys.
-        is_negative (Tensor): bool [N, K]; False leaves a key out (empty slots, the clip's own older
-            keys).
+        is_negative (Tensor): bool [N, K]; False leaves a key out (an empty slot, the clip's own
+            older key).
         temperature (float): Divides the similarities.
 
     Returns:
         Tensor: float32 [N, 1 + K], -inf where a key is left out.
     """
-    # In half precision similarities of 1 / 0.07 lose the differences that the loss is about.
+    # Half precision is too coarse for differences of similarities divided by 0.07.
     with torch.autocast(query.device.type, enabled=False):
         query, key = query.float(), key.float()
         positive = (query * key).sum(-1, keepdim=True)
@@ -36,5 +36,5 @@ def info_nce_logits(
 
 
 def info_nce(logits: Tensor) -> Tensor:
-    """Mean cross-entropy of logits [N, 1 + K] whose first column is the positive."""
+    """Compute the mean cross-entropy of logits [N, 1 + K] whose first column is the positive."""
     return F.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.long))

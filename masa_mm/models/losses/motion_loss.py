@@ -8,7 +8,6 @@ from mmengine import dist
 from torch import Tensor, nn
 
 from masa_mm.errors import UserError
-from masa_mm.pose.skeleton import PARTS
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:
@@ -19,7 +18,7 @@ def mean_over_ranks(value: Tensor) -> Tensor:
 
 
 def by_coordinate(weight: Tensor, motion: Tensor) -> Tensor:
-    """Weights [N, T, V, K] or [N, T, V, K, 2], with an axis for the coordinates of motion."""
+    """Give weights [N, T, V, K] or [N, T, V, K, 2] an axis for the coordinates of motion."""
     return weight if weight.ndim == motion.ndim else weight[..., None]
 
 
@@ -33,13 +32,13 @@ class MotionLoss(nn.Module):
 
     Args:
         norm (str): 'l2', the paper's squared distance, or 'l1', the absolute one.
-        unit (float): Crop pixels to a unit of motion. The default makes a unit of the crop side.
+        unit (float): Crop pixels per unit of motion. The default makes the crop side one unit.
         per (str): 'frame' divides by the number of masked frames (paper), 'joint' by that of
             supervised joints.
         loss_weight (float): Factor of the result.
 
     Raises:
-        ValueError: If norm or per is unknown.
+        UserError: If norm or per is unknown.
     """
 
     def __init__(
@@ -56,66 +55,35 @@ class MotionLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor) -> Tensor:
-        """Score predicted motion.
+        """Compute the loss.
 
         Args:
             predicted (Tensor): [N, T, V, K, 2], in units.
             motion (Tensor): [N, T, V, K, 2], crop pixels.
             weight (Tensor): [N, T, V, K], products of the confidences at both ends; or
-                [N, T, V, K, 2], where the coordinates of a joint have weights of their own.
+                [N, T, V, K, 2], with a weight per coordinate.
             masked (Tensor): bool [N, T, V], the joints hidden from the encoder.
 
         Returns:
             Tensor: Scalar; 0 with gradients of 0 where nothing is masked.
         """
         weight = by_coordinate(weight, motion) * masked[..., None, None]
-        error = self._error(predicted, motion, weight)
+        error = self.error(predicted, motion, weight)
         counted = masked.any(-1) if self.per == "frame" else (weight > 0).any(-1).any(-1)
-        # The least a mean over processes can be but for 0.
+        # At least the smallest positive mean over processes.
         count = mean_over_ranks(counted.sum().float()).clamp(min=1 / dist.get_world_size())
         return self.loss_weight * error.sum() / (count * motion.shape[-2])
 
-    def _error(self, predicted: Tensor, motion: Tensor, weight: Tensor) -> Tensor:
+    def error(self, predicted: Tensor, motion: Tensor, weight: Tensor) -> Tensor:
+        """Compute the weighted error of each coordinate [N, T, V, K, 2]."""
         error = (predicted.float() - motion / self.unit) * weight
         return error.square() if self.norm == "l2" else error.abs()
 
     def mean_error(
         self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor
     ) -> Tensor:
-        """Mean distance of predicted and true motion, in crop pixels, where it is supervised."""
+        """Compute the mean distance of predicted from supervised motion, in crop pixels."""
         supervised = (by_coordinate(weight, motion) * masked[..., None, None]) > 0
         distance = ((predicted.float() * self.unit - motion) * supervised).norm(dim=-1)
         joints = supervised.any(-1)
         return torch.where(joints, distance, 0).sum() / joints.sum().clamp(min=1)
-
-
-@MODELS.register_module()
-class PartMotionLoss(MotionLoss):
-    """The motion loss of the authors' release: a mean for each part, and their sum.
-
-    Each part's error is divided by its masked frames x joints + 1, whether or not a joint is
-    supervised. Masked frames are those of all processes, so the loss of a batch does not depend on
-    how it is split among them.
-
-    Args:
-        norm (str): 'l1' (the release) or 'l2'.
-        unit (float): Crop pixels to a unit of motion; the release predicts crop pixels.
-        loss_weight (float): Factor of the result; the release's is 10.
-    """
-
-    def __init__(self, norm: str = "l1", unit: float = 1.0, loss_weight: float = 10.0) -> None:
-        super().__init__(norm=norm, unit=unit, loss_weight=loss_weight)
-
-    def forward(self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor) -> Tensor:
-        """Sum of :meth:`by_part`, which takes the same."""
-        return self.by_part(predicted, motion, weight, masked).sum()
-
-    def by_part(self, predicted: Tensor, motion: Tensor, weight: Tensor, masked: Tensor) -> Tensor:
-        """Losses of right hand, left hand and body, [3]; arguments as of :class:`MotionLoss`."""
-        weight = by_coordinate(weight, motion) * masked[..., None, None]
-        error = self._error(predicted, motion, weight)
-        errors = torch.stack([error[:, :, part.joints].sum() for part in PARTS])
-        counts = torch.stack([masked[..., part.joints].sum() for part in PARTS]).float()
-        # Masked joints of all processes and 1, shared out among the processes.
-        counts = mean_over_ranks(counts) + 1 / dist.get_world_size()
-        return self.loss_weight * (errors / counts) / motion.shape[-2]

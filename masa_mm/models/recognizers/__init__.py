@@ -1,4 +1,6 @@
-from masa_mm.models.recognizers.masa import MASA
-from masa_mm.models.recognizers.sign_recognizer import SignRecognizer
+"""Pretraining and recognition models."""
 
-__all__ = ["MASA", "SignRecognizer"]
+from masa_mm.models.recognizers.masa import MASA
+from masa_mm.models.recognizers.sign_recognizer import SignDataPreprocessor, SignRecognizer
+
+__all__ = ["MASA", "SignDataPreprocessor", "SignRecognizer"]

@@ -1,4 +1,4 @@
-"""Whether all losses are numbers, asked with or without making the host wait."""
+"""Detection of losses that are NaN or infinite, with or without waiting for the GPU."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 class HostCopy:
-    """A tensor on its way to the host, while its device goes on.
+    """A copy of a tensor to the host that does not hold up its device.
 
     Args:
-        values (Tensor): Of any device; of CUDA's it is copied at once, into page-locked memory.
+        values (Tensor): On any device; from a GPU it is copied at once, into page-locked memory.
     """
 
     def __init__(self, values: Tensor) -> None:
@@ -25,7 +25,7 @@ class HostCopy:
             self._arrived.record()
 
     def tolist(self) -> list[float]:
-        """The numbers; waits until they have come, but not for what the device does since."""
+        """Wait for the copy, but not for later work of the device, and return the numbers."""
         if self._arrived is not None:
             self._arrived.synchronize()
         return self._values.tolist()
@@ -35,9 +35,9 @@ class FiniteCheck:
     """Stops training in all processes if a loss is NaN or infinite in one.
 
     Attributes:
-        deferred (bool): Look at the answer when the next batch comes, or at :meth:`settle`, by when
-            it has long arrived. Otherwise at once, before anything can follow from the loss, but a
-            GPU then idles in every step until the host has read the answer.
+        deferred (bool): Read the result when the next batch comes, or in :meth:`settle`, by when it
+            has long arrived. Otherwise read it at once, before the loss has any effect; a GPU then
+            idles in every step until the host has read it.
     """
 
     def __init__(self) -> None:
@@ -45,10 +45,10 @@ class FiniteCheck:
         self._pending: tuple[list[str], HostCopy] | None = None
 
     def __call__(self, losses: Mapping[str, Tensor]) -> None:
-        """Check the losses of a batch, and those of the batch before if that is still to be done.
+        """Check the losses of a batch, and those of the batch before if they are pending.
 
         Raises:
-            FloatingPointError: As :meth:`settle`.
+            FloatingPointError: If a loss is not finite.
         """
         self.settle()
         names = [name for name in losses if "loss" in name]
@@ -59,23 +59,21 @@ class FiniteCheck:
             self.settle()
 
     def settle(self) -> None:
-        """Look at an answer that was not looked at yet.
+        """Read a pending result.
 
         Raises:
-            FloatingPointError: Naming the losses.
+            FloatingPointError: If a loss is not finite.
         """
         if self._pending is None:
             return
         (names, finite), self._pending = self._pending, None
         broken = [name for name, ok in zip(names, finite.tolist(), strict=True) if not ok]
-        if broken:
-            raise FloatingPointError(
-                f"{', '.join(broken)} is not finite; {self._harm()}. Resume from the last "
-                "checkpoint with a lower learning rate or gradient clipping, or check the poses of "
-                "this batch"
-            )
-
-    def _harm(self) -> str:
+        if not broken:
+            return
+        effect = "nothing was added to the memory bank"
         if self.deferred:
-            return "that was the step before this one, of which nothing was saved"
-        return "nothing was added to the memory bank"
+            effect = "this was the previous step, of which nothing was saved"
+        raise FloatingPointError(
+            f"{', '.join(broken)} is not finite; {effect}. Resume from the last checkpoint with a "
+            "lower learning rate or gradient clipping, or check the poses of this batch"
+        )

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from mmaction.models.recognizers import BaseRecognizer
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
+from masa_mm.deprecation import moved_options
 from masa_mm.errors import MissingKeyError, UserError
-from masa_mm.frame_counts import (
-    BatchCounts,
-    SequenceCounts,
-    ViewCounts,
-    count_batch,
-    frame_positions,
-    present_parts,
-)
+from masa_mm.frame_plan import BatchPlan, plan_batch, present_parts
 from masa_mm.models.alignment import MomentumEncoder
 from masa_mm.models.recognizers.finite_check import FiniteCheck
 from masa_mm.pose.skeleton import PARTS
 from masa_mm.structures import SignDataSamples
 
 
-def joints_of_parts(parts: Tensor) -> Tensor:
-    """Spread a value per part over its joints: [..., 3] -> [..., 49]."""
-    return torch.cat(
-        [
-            parts[..., i : i + 1].expand(*parts.shape[:-1], part.num_joints)
-            for i, part in enumerate(PARTS)
-        ],
-        -1,
-    )
-
-
 @MODELS.register_module()
+@moved_options(MODELS, "ReferenceMASA", "average_statistics")
 class MASA(BaseRecognizer):
     """Motion-aware masked autoencoder with momentum semantic alignment.
 
@@ -43,9 +29,8 @@ class MASA(BaseRecognizer):
 
     ``L = L_m + lambda_s L_s``
 
-    Inputs are what the transforms ``MotionResidual``, ``MotionAwareMasking``, ``AlignmentViews``
-    and ``PackSignInputs`` make and ``pad_clips`` collates; the names are in the docs of the
-    transforms.
+    Inputs are made by the transforms ``MotionResidual``, ``MotionAwareMasking``, ``AlignmentViews``
+    and ``PackSignInputs`` and collated by ``pad_clips``, which lists their names.
 
     Args:
         backbone (dict): The encoder, a :class:`MASAEncoder`.
@@ -54,7 +39,6 @@ class MASA(BaseRecognizer):
         alignment (dict, optional): Semantic alignment. None trains the masked autoencoder alone.
         momentum (float): mu of the momentum copy, which
             :class:`~masa_mm.engine.MomentumAlignmentHook` moves.
-        average_statistics (bool): See :class:`MomentumEncoder`.
         data_preprocessor (dict, optional): Defaults to :class:`SignDataPreprocessor`.
     """
 
@@ -65,33 +49,38 @@ class MASA(BaseRecognizer):
         motion_loss: dict | None = None,
         alignment: dict | None = None,
         momentum: float = 0.996,
-        average_statistics: bool = True,
         data_preprocessor: dict | None = None,
     ) -> None:
         preprocessor = MODELS.build(data_preprocessor or dict(type="SignDataPreprocessor"))
         super().__init__(backbone, data_preprocessor=preprocessor)
         self.decoder = MODELS.build(decoder)
         self.motion_loss = MODELS.build(motion_loss or dict(type="MotionLoss"))
-        self.alignment = MODELS.build(alignment) if alignment else None
+        self.alignment: Any = MODELS.build(alignment) if alignment else None
         self.momentum = momentum
         self.finite_check = FiniteCheck()
         if self.alignment is not None:
-            self.key_encoder = MomentumEncoder(self._query_branch(), momentum, average_statistics)
+            self.key_encoder = self.make_key_encoder(self.query_branch(), momentum)
 
-    def _query_branch(self) -> nn.ModuleDict:
+    def query_branch(self) -> nn.ModuleDict:
+        """Return the modules of which the momentum copy is an average."""
         return nn.ModuleDict(dict(backbone=self.backbone, projector=self.alignment.projector))
+
+    def make_key_encoder(self, branch: nn.Module, momentum: float) -> MomentumEncoder:
+        """Make the momentum copy of the query branch."""
+        return MomentumEncoder(branch, momentum)
 
     @torch.no_grad()
     def update_key_encoder(self) -> None:
         """Move the momentum copy towards the query branch; the first call makes it equal."""
-        self.key_encoder.update_parameters(self._query_branch())
+        self.key_encoder.update_parameters(self.query_branch())
 
     def extract_feat(self, inputs: Tensor | dict, **kwargs) -> tuple[Tensor, dict]:
-        """Encode whole clips, nothing masked, for frozen features.
+        """Encode whole clips without masks, for frozen features.
 
         Args:
             inputs (Tensor | dict): Poses [N, num_clips, M, T, 49, 3], or a batch that holds them as
                 'keypoint'.
+            **kwargs: Not used.
 
         Returns:
             tuple: Features [N * num_clips, M, C, T, 3] and an empty dict.
@@ -99,123 +88,105 @@ class MASA(BaseRecognizer):
         keypoint = inputs["keypoint"] if isinstance(inputs, dict) else inputs
         return self.backbone(keypoint.flatten(0, 1)), dict()
 
-    def forward_encoder(
-        self, inputs: dict, counts: ViewCounts | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Encode what the mask leaves of each clip, which ``counts``, if given, has counted.
-
-        Returns:
-            tuple: Latent frames [N, T, C], parts seen and parts present, bool [N, T, 3].
-        """
-        clip = single_clip(inputs["keypoint"])
-        position = frame_positions(inputs["frame_inds"])
-        latent, seen = self.backbone.encode_clip(clip, inputs["frame_mask"], position, counts)
-        return latent, seen, present_parts(clip[..., 2])
-
-    def forward_decoder(
-        self,
-        inputs: dict,
-        latent: Tensor,
-        seen: Tensor,
-        present: Tensor,
-        wanted: Tensor | None = None,
-        counts: SequenceCounts | None = None,
-    ) -> Tensor:
-        """Predict motion [N, T, 49, K, 2], in the motion loss's units, from latent [N, T, C].
-
-        ``wanted``, bool [N, T], are the frames that are asked for; by default all. ``counts``, if
-        given, has counted the frames.
-        """
-        position = frame_positions(inputs["frame_inds"])
-        return self.decoder(latent, seen.any(-1), present.any(-1), position, wanted, counts)
-
-    def forward_motion_loss(self, inputs: dict, predicted: Tensor) -> dict[str, Tensor]:
-        """Score the predicted motion of masked parts (L_m)."""
-        target = inputs["motion"], inputs["motion_weight"], joints_of_parts(inputs["frame_mask"])
-        with torch.no_grad():
-            error = self.motion_loss.mean_error(predicted, *target)
-        return dict(loss_motion=self.motion_loss(predicted, *target), motion_error=error)
-
-    def forward_alignment(
-        self,
-        inputs: dict,
-        latent: Tensor,
-        seen: Tensor,
-        clip_ids: Tensor,
-        counts: ViewCounts | None = None,
-    ) -> tuple[dict[str, Tensor], Tensor]:
-        """Align the query view with the key view (L_s).
-
-        Returns:
-            tuple: Losses, and the keys [N, D] for the memory bank.
-        """
-        query = self.alignment.projector(latent, seen)
-        key = self.forward_key(inputs, counts)
-        return self.alignment(query, key, clip_ids), key
-
-    @torch.no_grad()
-    def forward_key(self, inputs: dict, counts: ViewCounts | None = None) -> Tensor:
-        """Encode the key views, less what is masked of them, by the momentum copy.
-
-        ``counts``, if given, has counted what is left of them.
-
-        Returns:
-            Tensor: [N, D], L2-normalised.
-        """
-        branch = self.key_encoder.module
-        clip = single_clip(inputs["key_keypoint"])
-        masked = inputs.get("key_frame_mask")
-        if masked is None:
-            masked = clip.new_zeros(*clip.shape[:2], len(PARTS), dtype=torch.bool)
-        position = frame_positions(inputs["key_frame_inds"])
-        return branch["projector"](*branch["backbone"].encode_clip(clip, masked, position, counts))
-
     def loss(self, inputs: dict, data_samples: SignDataSamples, **kwargs) -> dict[str, Tensor]:
         """Compute the losses of a batch and, in training, add its keys to the memory bank.
 
         Raises:
             MissingKeyError: If the pipeline has not prepared what pretraining needs.
-            UserError: If alignment meets a clip without an id, or trains without its hook.
-            FloatingPointError: If a loss is not finite, in any process; the bank stays as it was.
-                With ``finite_check.deferred`` at the next batch instead.
+            UserError: If a batch has several views, alignment meets a clip without an id or trains
+                without its hook.
+            FloatingPointError: If a loss is not finite, in any process; the bank is not changed.
+                With ``finite_check.deferred`` it is raised at the next batch instead.
         """
-        require_inputs(inputs, with_key_view=self.alignment is not None)
-        counts: BatchCounts = inputs.get("counts") or count_batch(inputs)
-        latent, seen, present = self.forward_encoder(inputs, counts.query)
-        # The loss looks at masked frames only.
-        predicted = self.forward_decoder(
-            inputs, latent, seen, present, inputs["frame_mask"].any(-1), counts.decoder
-        )
+        self.check_batch(inputs, data_samples)
+        plan: BatchPlan = inputs.get("plan") or plan_batch(inputs)
+        latent, seen = self.forward_encoder(inputs, plan)
+        predicted = self.forward_decoder(latent, plan)
         losses = self.forward_motion_loss(inputs, predicted)
-        keys = None
         if self.alignment is not None:
-            require_clip_ids(data_samples)
-            if self.training:
-                require_started(self.key_encoder)
-            aligned, keys = self.forward_alignment(
-                inputs, latent, seen, data_samples.clip_ids, counts.key
-            )
-            losses.update(aligned)
+            key = self.forward_key(inputs, plan)
+            losses.update(self.forward_alignment(latent, seen, key, data_samples))
         self.finite_check(losses)
-        if keys is not None and self.training:
-            self.alignment.bank.enqueue(keys, data_samples.clip_ids)
-        hidden = present & inputs["frame_mask"]
-        losses["masked_share"] = hidden.sum() / present.sum().clamp(min=1)
+        if self.alignment is not None and self.training:
+            self.alignment.bank.enqueue(key, data_samples.clip_ids)
         return losses
 
+    def forward_encoder(self, inputs: dict, plan: BatchPlan) -> tuple[Tensor, Tensor]:
+        """Encode the visible frames of each clip.
 
-def single_clip(keypoint: Tensor) -> Tensor:
-    """The one person of the one view of each clip: [N, 1, 1, T, V, C] -> [N, T, V, C].
+        Returns:
+            tuple: Latent frames [N, T, C] and the parts seen, bool [N, T, 3].
+        """
+        return self.backbone.encode_clip(inputs["keypoint"][:, 0, 0], plan.query)
 
-    Raises:
-        UserError: If there are several views or persons, which pretraining does not define.
-    """
-    if keypoint.ndim != 6 or keypoint.shape[1:3] != (1, 1):
-        raise UserError(
-            f"MASA pretrains on one view of one signer, [N, 1, 1, T, V, C]; got "
-            f"{tuple(keypoint.shape)}: use num_clips=1 in the sampling transform"
-        )
-    return keypoint[:, 0, 0]
+    def forward_decoder(self, latent: Tensor, plan: BatchPlan) -> Tensor:
+        """Predict motion [N, T, 49, K, 2], in the motion loss's units, from latent [N, T, C]."""
+        return self.decoder(latent, plan.decoder)
+
+    def forward_motion_loss(self, inputs: dict, predicted: Tensor) -> dict[str, Tensor]:
+        """Compute the loss of the predicted motion of masked parts (L_m), and what to log of it."""
+        masked = inputs["frame_mask"]
+        target = inputs["motion"], inputs["motion_weight"], joints_of_parts(masked)
+        with torch.no_grad():
+            error = self.motion_loss.mean_error(predicted, *target)
+            present = present_parts(inputs["keypoint"][:, 0, 0, ..., 2])
+            share = (present & masked).sum() / present.sum().clamp(min=1)
+        loss = self.motion_loss(predicted, *target)
+        return dict(loss_motion=loss, motion_error=error, masked_share=share)
+
+    @torch.no_grad()
+    def forward_key(self, inputs: dict, plan: BatchPlan) -> Tensor:
+        """Encode the visible frames of the key views by the momentum copy.
+
+        Returns:
+            Tensor: Keys [N, D], L2-normalised.
+        """
+        branch = self.key_encoder.module
+        frames = branch["backbone"].encode_clip(inputs["key_keypoint"][:, 0, 0], plan.key)
+        return branch["projector"](*frames)
+
+    def forward_alignment(
+        self, latent: Tensor, seen: Tensor, key: Tensor, data_samples: SignDataSamples
+    ) -> dict[str, Tensor]:
+        """Align the query view with the keys [N, D] (L_s)."""
+        query = self.alignment.projector(latent, seen)
+        return self.alignment(query, key, data_samples.clip_ids)
+
+    def check_batch(self, inputs: dict, data_samples: SignDataSamples) -> None:
+        """Check that a batch is fit for pretraining.
+
+        Raises:
+            MissingKeyError: If an input is missing.
+            UserError: If the batch has several views, or alignment has clips without an id or no
+                hook that updates the momentum copy.
+        """
+        require_inputs(inputs, with_key_view=self.alignment is not None)
+        if self.alignment is None:
+            return
+        if data_samples.num_without_id:
+            raise UserError(
+                f"{data_samples.num_without_id} of {len(data_samples)} clips of the batch have no "
+                "clip_id, by which the memory bank tells a clip's own keys from others: give each "
+                "clip of the dataset a `clip_id` of 0 or more"
+            )
+        if self.training and self.key_encoder.num_updates == 0:
+            raise UserError(
+                "MASA trains with `alignment`, but nothing updates its momentum copy: add "
+                "dict(type='MomentumAlignmentHook') to custom_hooks (in a training loop of your "
+                "own call model.update_key_encoder() before the first step and after each), or set "
+                "alignment=None"
+            )
+
+
+def joints_of_parts(parts: Tensor) -> Tensor:
+    """Repeat a value per part for each of its joints: [..., 3] -> [..., 49]."""
+    return torch.cat(
+        [
+            parts[..., i : i + 1].expand(*parts.shape[:-1], part.num_joints)
+            for i, part in enumerate(PARTS)
+        ],
+        -1,
+    )
 
 
 _NEEDS = dict(
@@ -229,10 +200,11 @@ _KEY_NEEDS = dict(key_keypoint="AlignmentViews", key_frame_inds="AlignmentViews"
 
 
 def require_inputs(inputs: dict, with_key_view: bool) -> None:
-    """Check that the pipeline made every input; name the transform that is missing.
+    """Check that the pipeline made every input, of one view and one person.
 
     Raises:
-        MissingKeyError: If one is missing.
+        MissingKeyError: If one is missing; the message names the transform to add.
+        UserError: If there are several views or persons.
     """
     needs = _NEEDS | (_KEY_NEEDS if with_key_view else {})
     missing = {key: transform for key, transform in needs.items() if key not in inputs}
@@ -241,32 +213,10 @@ def require_inputs(inputs: dict, with_key_view: bool) -> None:
         raise MissingKeyError(
             f"MASA pretraining needs {', '.join(missing)}: add {transforms} to the pipeline"
         )
-
-
-def require_clip_ids(data_samples: SignDataSamples) -> None:
-    """Check that every clip has an id: keys without one would never be negatives, L_s always 0.
-
-    Raises:
-        UserError: If one has none (-1).
-    """
-    if data_samples.num_without_id:
-        raise UserError(
-            f"{data_samples.num_without_id} of {len(data_samples)} clips of the batch have no "
-            "clip_id, by which the memory bank tells a clip's own keys from others: give each clip "
-            "of the dataset a `clip_id` of 0 or more"
-        )
-
-
-def require_started(key_encoder: MomentumEncoder) -> None:
-    """Check that something moves the momentum copy: keys of a random network align with nothing.
-
-    Raises:
-        UserError: If it was never updated.
-    """
-    if key_encoder.num_updates == 0:
-        raise UserError(
-            "MASA trains with `alignment`, but nothing updates its momentum copy: add "
-            "dict(type='MomentumAlignmentHook') to custom_hooks (in a training loop of your own "
-            "call model.update_key_encoder() before the first step and after each), or set "
-            "alignment=None"
-        )
+    for name in needs:
+        shape = tuple(inputs[name].shape)
+        if name.endswith("keypoint") and (len(shape) != 6 or shape[1:3] != (1, 1)):
+            raise UserError(
+                f"MASA pretrains on one view of one signer, {name} [N, 1, 1, T, V, C]; got "
+                f"{shape}: use num_clips=1 in the sampling transform"
+            )

@@ -6,25 +6,52 @@ from typing import Any
 
 from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import MODELS
+from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
 
-from masa_mm.frame_counts import present_parts
+from masa_mm.frame_plan import present_parts
 from masa_mm.pose.skeleton import NUM_JOINTS
+
+
+@MODELS.register_module()
+class SignDataPreprocessor(BaseDataPreprocessor):
+    """Moves a batch of ``pad_clips`` to the device, one copy per tensor.
+
+    Inputs that hold poses only become the pose tensor itself [N, num_clips, M, T, V, 3], which is
+    what MMAction2's recognisers take. With motion targets, masks, a key view or a plan they stay a
+    dict, which :class:`MASA` and :class:`SignRecognizer` take.
+
+    Args:
+        non_blocking (bool): Copy from pinned memory while the device computes.
+    """
+
+    def __init__(self, non_blocking: bool = True) -> None:
+        super().__init__(non_blocking=non_blocking)
+
+    def forward(self, data: dict, training: bool = False) -> dict[str, Tensor | dict]:
+        """Return the batch on the device: ``dict(inputs=..., data_samples=...)``."""
+        inputs = self.cast_data(data["inputs"])
+        samples = data["data_samples"].to(self.device, non_blocking=self._non_blocking)
+        if "plan" in inputs:
+            inputs["plan"] = inputs["plan"].unpack()
+        elif inputs.keys() <= {"keypoint", "frame_inds"}:
+            inputs = inputs["keypoint"]
+        return dict(inputs=inputs, data_samples=samples)
 
 
 @MODELS.register_module()
 class SignRecognizer(RecognizerGCN):
     """MMAction2's graph recogniser that also tells the head which frames are real.
 
-    ``RecognizerGCN`` gives its head features only, so padding takes part in the pooling; this one
-    adds ``frame_valid`` and, for the 49 joints of a sign, ``part_valid``, which :class:`MASAHead`
-    uses.
+    ``RecognizerGCN`` passes features only to its head, so padding takes part in the pooling. This
+    class adds ``frame_valid`` and, for the 49 joints of a sign, ``part_valid``, which
+    :class:`MASAHead` uses.
 
     Args:
         backbone (dict): A graph network, such as :class:`MASAEncoder`.
         cls_head (dict, optional): The head, a :class:`MASAHead`.
         data_preprocessor (dict, optional): Defaults to :class:`SignDataPreprocessor`.
-        **kwargs: Of MMAction2's ``BaseRecognizer``.
+        **kwargs: See MMAction2's ``BaseRecognizer``.
     """
 
     def __init__(
@@ -37,22 +64,27 @@ class SignRecognizer(RecognizerGCN):
         preprocessor = data_preprocessor or dict(type="SignDataPreprocessor")
         super().__init__(backbone, cls_head, data_preprocessor=preprocessor, **kwargs)
 
-    def extract_feat(self, inputs: Tensor, stage: str = "backbone", **kwargs) -> tuple:
+    def extract_feat(self, inputs: Tensor | dict, stage: str = "backbone", **kwargs) -> tuple:
         """Extract features.
 
         Args:
-            inputs (Tensor): Poses [N, num_clips, M, T, V, 3] (x, y, score).
+            inputs (Tensor | dict): Poses [N, num_clips, M, T, V, 3] (x, y, score), or a dict of
+                them as 'keypoint' and their :class:`~masa_mm.frame_plan.ViewPlan` as 'plan', which
+                the backbone then must take.
             stage (str): 'backbone', or 'head' for class scores.
+            **kwargs: Not used.
 
         Returns:
             tuple: Features [N * num_clips, M, C, T, P], or scores, and a dict of ``frame_valid``,
                 bool [N * num_clips, M, T], and ``part_valid``, bool [N * num_clips, M, T, 3].
         """
-        clips = inputs.flatten(0, 1)
+        batch = inputs if isinstance(inputs, dict) else dict(keypoint=inputs)
+        options = dict(plan=batch["plan"]) if "plan" in batch else {}
+        clips = batch["keypoint"].flatten(0, 1)
         valid = dict(frame_valid=(clips[..., 2] > 0).any(-1))
         if clips.shape[-2] == NUM_JOINTS:
             valid["part_valid"] = present_parts(clips[..., 2])
-        features = self.backbone(clips)
+        features = self.backbone(clips, **options)
         if stage == "head":
             features = self.cls_head(features, **valid)
         return features, valid

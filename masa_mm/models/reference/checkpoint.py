@@ -1,4 +1,4 @@
-"""The checkpoints of the authors' release, as weights of the reference preset."""
+"""Conversion of the checkpoints of the authors' release to weights of the reference preset."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from masa_mm.models.reference.checkpoint_names import Source, source_of, unused_
 
 PREFIX = "module."
 
-# What the authors' checkpoint does not say: that the momentum copy is one, and whose keys the bank
-# holds.
+# State that the authors' checkpoint lacks: the momentum copy has been updated, and the clips of the
+# bank's keys are unknown.
 _ADDED = {"key_encoder.steps": 1, "alignment.bank.clip_ids": UNKNOWN}
 
 
 class ReferenceReport(NamedTuple):
-    """What became of each name of a checkpoint, names without a data-parallel prefix.
+    """How each name of a checkpoint was converted, without a data-parallel prefix.
 
     Attributes:
-        mapped: by their name, its shape and our names it went into.
-        unused: their names and shapes that take no part in the forward pass; not kept.
-        missing: names and shapes that should be there.
-        unexpected: names and shapes that should not.
-        misshapen: names and what is wrong with the tensor.
+        mapped (dict): The shape of each tensor that was used, and our names that it became.
+        unused (dict): Shapes of tensors that take no part in the forward pass; they are not kept.
+        missing (dict): Shapes of tensors that the checkpoint lacks.
+        unexpected (dict): Shapes of unknown tensors.
+        misshapen (dict): Descriptions of tensors that do not fit.
     """
 
     mapped: dict[str, tuple[tuple[int, ...], list[str]]]
@@ -39,24 +39,22 @@ class ReferenceReport(NamedTuple):
 
     @property
     def problem(self) -> str:
-        """What is wrong, in a few words; '' if nothing is."""
-        parts = [("missing", self.missing), ("unexpected", self.unexpected)]
-        found = [
-            f"{len(names)} {what} (first: {next(iter(names))})" for what, names in parts if names
-        ]
+        """Describe in a few words what is wrong; '' if nothing is."""
+        names = dict(missing=list(self.missing), unexpected=list(self.unexpected))
+        found = [f"{len(n)} {what} (first: {n[0]})" for what, n in names.items() if n]
         if self.misshapen:
             name, text = next(iter(self.misshapen.items()))
             found.append(f"{len(self.misshapen)} that do not fit (first: {name} {text})")
         return "; ".join(found)
 
     def lines(self) -> Iterator[str]:
-        """Every name, one a line."""
+        """List every name, one per line."""
         for name, (shape, ours) in self.mapped.items():
             yield f"mapped      {name} {shape} -> {', '.join(ours)}"
         for name, shape in self.unused.items():
             yield f"unused      {name} {shape}"
-        for name, shape in self.missing.items():
-            yield f"missing     {name} {shape or ''}".rstrip()
+        for name, expected in self.missing.items():
+            yield f"missing     {name} {expected or ''}".rstrip()
         for name, shape in self.unexpected.items():
             yield f"unexpected  {name} {shape}"
         for name, text in self.misshapen.items():
@@ -64,21 +62,23 @@ class ReferenceReport(NamedTuple):
 
 
 def read_reference(path: str | Path) -> tuple[dict[str, Tensor], int | None]:
-    """Read a checkpoint of the authors' release as data: nothing of it is executed.
+    """Read a checkpoint of the authors' release as data, without executing anything of it.
 
     Args:
-        path: a dict with the weights under 'state_dict' or the weights themselves, their names with
-            the data-parallel prefix 'module.' or without.
+        path (str | Path): A dict with the weights under 'state_dict', or the weights themselves;
+            their names may have the data-parallel prefix 'module.'.
 
     Returns:
-        tuple: Weights by name, without prefix, and the epoch if the file says it.
+        tuple: Weights by name, without prefix, and the epoch if the file states it.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        CheckpointError: it is damaged, holds more than data, or is no such checkpoint.
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the file is damaged, holds more than data, or is no such checkpoint.
     """
     checkpoint = load_from_local(path, map_location="cpu")
-    weights = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, dict) else None
+    weights: Any = None
+    if isinstance(checkpoint, dict):
+        weights = checkpoint.get("state_dict", checkpoint)
     problem = _not_weights(weights)
     if problem:
         raise CheckpointError(f"{path}: {problem}, so it is no checkpoint of the authors' release")
@@ -88,7 +88,7 @@ def read_reference(path: str | Path) -> tuple[dict[str, Tensor], int | None]:
 
 
 def _not_weights(weights: Any) -> str:
-    """Why these are no tensors by name, with one prefix or none, in a few words; '' if they are."""
+    """Describe why these are not tensors by name, with or without the prefix; '' if they are."""
     if not isinstance(weights, dict) or not weights:
         return "holds no weights by name"
     for name, value in weights.items():
@@ -101,36 +101,36 @@ def _not_weights(weights: Any) -> str:
 
 
 def convert_reference(
-    weights: dict[str, Tensor], wanted: dict[str, Tensor]
+    weights: dict[str, Tensor], state: dict[str, Tensor]
 ) -> tuple[dict[str, Tensor], ReferenceReport]:
     """Turn the authors' weights into those of the reference preset.
 
     Args:
         weights (dict): Their weights, names without a data-parallel prefix.
-        wanted (dict): The state of our ``MASA``; its values may be on torch's 'meta' device.
+        state (dict): The state of our ``MASA``; its values may be on torch's 'meta' device.
 
     Returns:
-        tuple: Our weights by name, all of ``wanted`` and in its dtypes, and what became of theirs.
-            The weights are empty where the report has a ``problem``.
+        tuple: Our weights, with the names and dtypes of ``state``, and a :class:`ReferenceReport`.
+            The weights are empty if the report has a ``problem``.
     """
-    sources = {name: source_of(name, wanted) for name in wanted if name not in _ADDED}
-    report = _compare(weights, sources, wanted)
+    sources = {name: source_of(name, state) for name in state if name not in _ADDED}
+    report = _compare(weights, sources, state)
     if report.problem:
         return {}, report
     converted = {
         name: source.make([weights[theirs] for theirs in source.names])
-        .to(wanted[name].dtype)
+        .to(state[name].dtype)
         .contiguous()
         .clone()
         for name, source in sources.items()
     }
     for name, value in _ADDED.items():
-        converted[name] = torch.full(wanted[name].shape, value, dtype=wanted[name].dtype)
-    return {name: converted[name] for name in wanted}, report
+        converted[name] = torch.full(state[name].shape, value, dtype=state[name].dtype)
+    return {name: converted[name] for name in state}, report
 
 
 def _compare(
-    weights: dict[str, Tensor], sources: dict[str, Source], wanted: dict[str, Tensor]
+    weights: dict[str, Tensor], sources: dict[str, Source], state: dict[str, Tensor]
 ) -> ReferenceReport:
     expected: dict[str, tuple[tuple[int, ...], list[str]]] = {}
     misshapen = {}
@@ -138,7 +138,7 @@ def _compare(
         for theirs in source.names:
             expected.setdefault(theirs, (source.shape, []))[1].append(ours)
             if theirs in weights:
-                text = _mismatch(weights[theirs], source.shape, wanted[ours])
+                text = _mismatch(weights[theirs], source.shape, state[ours])
                 misshapen.update({theirs: text} if text else {})
     unused = unused_names(expected)
     shapes = {name: tuple(value.shape) for name, value in weights.items()}
@@ -158,11 +158,11 @@ def _compare(
     )
 
 
-def _mismatch(value: Tensor, shape: tuple[int, ...], wanted: Tensor) -> str:
-    """What is wrong with their tensor, in a few words; '' if nothing is."""
+def _mismatch(value: Tensor, shape: tuple[int, ...], ours: Tensor) -> str:
+    """Describe in a few words what is wrong with their tensor; '' if nothing is."""
     if tuple(value.shape) != shape:
         return f"{tuple(value.shape)} for {shape}"
-    if value.is_floating_point() != wanted.is_floating_point() or value.is_complex():
+    if value.is_floating_point() != ours.is_floating_point() or value.is_complex():
         return f"of {value.dtype}"
     if value.is_floating_point() and not bool(value.isfinite().all()):
         return "not finite"

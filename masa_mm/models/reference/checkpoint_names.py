@@ -1,4 +1,4 @@
-"""Where the authors' checkpoint keeps what our network needs, and in which shape."""
+"""Names and shapes of the tensors of our network in the authors' checkpoint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# Our names become theirs by these, one after another.
+# Applied in this order, these turn our names into theirs.
 _RENAMES = (
     # Branches and decoders.
     (r"^backbone\.", "encoder_q."),
@@ -23,7 +23,8 @@ _RENAMES = (
     (r"^alignment\.bank\.pointer$", "queue_ptr"),
     # Pooling and projector.
     (r"\.proj\.pooling\.(hand|body)_score\.", r".proj.weight_\1."),
-    (r"\.proj\.(\d)\.", r".proj.fc.\1."),
+    (r"\.proj\.hidden\.", ".proj.fc.0."),
+    (r"\.proj\.out\.", ".proj.fc.2."),
     # Part networks.
     (r"\.mask_token$", ".embed.mask_token"),
     (r"\.(hand|body)_network\.", r".embed.st_gcn_\1."),
@@ -56,7 +57,7 @@ _RENAMES = (
 )
 _ATTENTION = re.compile(r"\.self_attn\.in_proj_(weight|bias)$")
 
-# Of a part network, what takes no part in the forward pass.
+# Layers of a part network that take no part in the forward pass.
 _IDLE_LAYERS = (
     "conv2.0",
     *(f"non_local.{layer}" for layer in ("g", "W.0", "theta", "phi")),
@@ -68,12 +69,12 @@ _NORM = (*_LAYER, "running_mean", "running_var", "num_batches_tracked")
 
 
 class Source(NamedTuple):
-    """What one of our tensors is made of.
+    """The tensors of the authors that one of ours is made of.
 
     Attributes:
-        names: the authors' names, without a data-parallel prefix.
-        shape: of each of them.
-        make: from these tensors to ours.
+        names (tuple[str, ...]): Their names, without a data-parallel prefix.
+        shape (tuple[int, ...]): The shape of each of them.
+        make (Callable): Makes ours of these tensors.
     """
 
     names: tuple[str, ...]
@@ -81,34 +82,34 @@ class Source(NamedTuple):
     make: Callable[[Sequence[Tensor]], Tensor]
 
 
-def source_of(name: str, wanted: dict[str, Tensor]) -> Source:
-    """Where our tensor of that name comes from.
+def source_of(name: str, state: dict[str, Tensor]) -> Source:
+    """Find the source of our tensor of that name.
 
     Args:
-        name (str): a name in ``wanted``.
-        wanted (dict): the state of the reference preset's ``MASA``; values may be on torch's
-            'meta' device.
+        name (str): A name in ``state``.
+        state (dict): The state of the reference preset's ``MASA``; values may be on torch's 'meta'
+            device.
     """
     theirs = name
     for pattern, replacement in _RENAMES:
         theirs = re.sub(pattern, replacement, theirs)
-    for pattern, layout in _LAYOUTS:
-        if re.search(pattern, name):
-            return layout(theirs, name, wanted)
-    return Source((theirs,), tuple(wanted[name].shape), lambda found: found[0])
+    for kind, layout in _LAYOUTS:
+        if re.search(kind, name):
+            return layout(theirs, name, state)
+    return Source((theirs,), tuple(state[name].shape), lambda found: found[0])
 
 
-def _attention(theirs: str, name: str, wanted: dict[str, Tensor]) -> Source:
-    """Three projections become one."""
+def _attention(theirs: str, name: str, state: dict[str, Tensor]) -> Source:
+    """Join three projections into one."""
     names = tuple(_ATTENTION.sub(rf".attn.proj_{letter}.\1", theirs) for letter in "qkv")
-    rows, *columns = wanted[name].shape
+    rows, *columns = state[name].shape
     return Source(names, (rows // 3, *columns), lambda found: torch.cat(list(found)))
 
 
-def _graph_weight(theirs: str, name: str, wanted: dict[str, Tensor]) -> Source:
-    """A 1x1 convolution [K out, in, 1, 1] becomes [out, K in]."""
-    num_subsets, out = wanted[name.removesuffix("weight") + "bias"].shape
-    shape = wanted[name].shape
+def _graph_weight(theirs: str, name: str, state: dict[str, Tensor]) -> Source:
+    """Reshape a 1x1 convolution [K out, in, 1, 1] to [out, K in]."""
+    num_subsets, out = state[name.removesuffix("weight") + "bias"].shape
+    shape = state[name].shape
 
     def make(found: Sequence[Tensor]) -> Tensor:
         return found[0].reshape(num_subsets, out, -1).transpose(0, 1).reshape(shape)
@@ -116,10 +117,10 @@ def _graph_weight(theirs: str, name: str, wanted: dict[str, Tensor]) -> Source:
     return Source((theirs,), (num_subsets * out, shape[1] // num_subsets, 1, 1), make)
 
 
-def _temporal_weight(theirs: str, name: str, wanted: dict[str, Tensor]) -> Source:
-    """A convolution [out, in, kernel] becomes [out, kernel in]."""
+def _temporal_weight(theirs: str, name: str, state: dict[str, Tensor]) -> Source:
+    """Reshape a convolution [out, in, kernel] to [out, kernel in]."""
     kernel = 5 if ".wide." in name else 3
-    out, columns = wanted[name].shape
+    out, columns = state[name].shape
     return Source(
         (theirs,),
         (out, columns // kernel, kernel),
@@ -127,23 +128,23 @@ def _temporal_weight(theirs: str, name: str, wanted: dict[str, Tensor]) -> Sourc
     )
 
 
-def _keys(theirs: str, name: str, wanted: dict[str, Tensor]) -> Source:
-    """The queue [channels, K] becomes [K, channels]."""
-    length, channels = wanted[name].shape
+def _keys(theirs: str, name: str, state: dict[str, Tensor]) -> Source:
+    """Transpose the queue [channels, K] to [K, channels]."""
+    length, channels = state[name].shape
     return Source((theirs,), (channels, length), lambda found: found[0].t())
 
 
 def _reshaped(shape_of: Callable[[torch.Size], tuple[int, ...]]) -> Callable:
-    """Same numbers in the same order, in a shape that follows from ours."""
+    """Reshape a tensor of a shape that follows from ours."""
 
-    def layout(theirs: str, name: str, wanted: dict[str, Tensor]) -> Source:
-        shape = wanted[name].shape
+    def layout(theirs: str, name: str, state: dict[str, Tensor]) -> Source:
+        shape = state[name].shape
         return Source((theirs,), shape_of(shape), lambda found: found[0].reshape(shape))
 
     return layout
 
 
-# What is not kept as it is, by our names.
+# Tensors whose layout differs, by our names.
 _LAYOUTS = (
     (_ATTENTION, _attention),
     (r"graph_conv\.weight$", _graph_weight),
@@ -161,10 +162,10 @@ _LAYOUTS = (
 
 
 def unused_names(used: Iterable[str]) -> set[str]:
-    """What else the authors' checkpoint holds: layers, and a decoder, of no forward pass.
+    """List the other tensors of the authors' checkpoint: layers and a decoder that are never used.
 
     Args:
-        used: all names that :func:`source_of` gives.
+        used (Iterable[str]): All names that :func:`source_of` gives.
     """
     idle = {f"{layer}.{end}" for layer in _IDLE_LAYERS for end in _LAYER}
     idle |= {f"{norm}.{end}" for norm in _IDLE_NORMS for end in _NORM}

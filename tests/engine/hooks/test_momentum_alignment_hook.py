@@ -34,7 +34,7 @@ class Recorder(Hook):
         self._note(runner.model)
 
     def _note(self, model):
-        self.queries.append(floats(model._query_branch()))
+        self.queries.append(floats(model.query_branch()))
         self.keys.append(floats(model.key_encoder.module))
 
 

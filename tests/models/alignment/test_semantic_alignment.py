@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from mmengine.runner.checkpoint import load_state_dict
 from torch.nn import functional as F
 
 from masa_mm.models import SemanticAlignment
@@ -13,7 +14,7 @@ from masa_mm.models.alignment import Projector
 def make(**changes):
     torch.manual_seed(0)
     return SemanticAlignment(
-        **{**dict(in_channels=6, hidden_channels=5, out_channels=4, bank_length=6), **changes}
+        **{**dict(in_channels=6, hidden_channels=5, out_channels=4, queue_len=6), **changes}
     )
 
 
@@ -104,16 +105,36 @@ def test_a_clips_own_older_keys_count_where_nothing_excludes_them():
 
 
 def test_projector_pools_as_it_is_told():
-    projector = Projector(6, 5, 4, pooling=dict(type="LearnedPooling", every_body_frame=True))
+    projector = Projector(6, 5, 4, pooling=dict(type="ReferencePooling"))
     frames, seen = torch.randn(2, 3, 6), torch.rand(2, 3, 3) < 0.7
     pooled = projector.pooling(frames, seen)
     assert pooled.shape == (2, 2)
-    expected = projector[2](torch.relu(projector[0](pooled)))
+    expected = projector.out(torch.relu(projector.hidden(pooled)))
     torch.testing.assert_close(projector.project(frames, seen), expected)
     torch.testing.assert_close(projector(frames, seen), F.normalize(expected, dim=-1))
-    assert {"0.weight", "2.weight", "pooling.hand_score.weight"} <= set(projector.state_dict())
 
 
 def test_a_width_that_is_not_of_three_parts_is_refused():
     with pytest.raises(ValueError, match="3 x a part's, got 7"):
         make(in_channels=7)
+
+
+def test_a_projector_of_release_0_1_is_loaded():
+    """Its layers were numbers, in the query branch and in the momentum copy."""
+    model = torch.nn.ModuleDict(dict(projector=Projector(6, 5, 4, pooling="learned")))
+    state = model.state_dict()
+    old = {
+        name.replace("hidden.", "0.").replace("out.", "2."): torch.rand(value.shape)
+        for name, value in state.items()
+    }
+    assert {"projector.0.weight", "projector.2.bias"} <= old.keys()
+    model.load_state_dict(old)
+    for value, expected in zip(model.state_dict().values(), old.values(), strict=True):
+        assert value.equal(expected)
+    load_state_dict(model, old, strict=True)  # mmengine's
+
+
+def test_the_old_name_of_the_queues_length():
+    with pytest.warns(FutureWarning, match="'bank_length' is now 'queue_len'"):
+        alignment = SemanticAlignment(in_channels=6, bank_length=7)
+    assert len(alignment.bank) == 7

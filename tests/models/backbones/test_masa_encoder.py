@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 
-from masa_mm.frame_counts import present_parts
+from masa_mm.frame_plan import plan_view, present_parts
+from masa_mm.models import MaskTokenEncoder, ReferenceEncoder
 
 PARTS = dict(right_hand=slice(0, 21), left_hand=slice(21, 42), body=slice(42, 49))
 SLICES = tuple(PARTS.values())
 
 
 def random_mask(level, shape, seed):
-    """bool [N, 1, T, 3] with each clip's first frame visible."""
+    """Bool [N, 1, T, 3] with each clip's first frame visible."""
     generator = torch.Generator().manual_seed(seed)
     masked = torch.rand(*shape, 3, generator=generator) < 0.6
     if level == "frame":
@@ -138,8 +139,10 @@ def test_left_hand_passes_the_network_of_the_right(make_encoder, make_poses):
     right_only = make_poses((9,), missing=("left_hand", "body"))[:, 0]
     left_only = torch.zeros_like(right_only)
     left_only[:, :, PARTS["left_hand"]] = right_only[:, :, PARTS["right_hand"]]
-    as_right = encoder.embed(right_only, present_parts(right_only[..., 2]))
-    as_left = encoder.embed(left_only, present_parts(left_only[..., 2]))
+    as_right, as_left = (
+        encoder.embed(clip, plan_view(present_parts(clip[..., 2])))
+        for clip in (right_only, left_only)
+    )
     assert as_right[:, :, 0].any()
     torch.testing.assert_close(as_left[:, :, 1], as_right[:, :, 0])
     assert not as_left[:, :, 0].any()
@@ -150,21 +153,27 @@ def test_each_part_lands_in_its_place(make_encoder, make_poses):
     encoder = make_encoder().eval()
     clip = make_poses((9, 6))[:, 0]
     visible = present_parts(clip[..., 2]) & ~random_mask("part", (2, 1, 9), 3)[:, 0]
-    together = encoder.embed(clip, visible)
+    together = encoder.embed(clip, plan_view(visible))
     for part in range(3):
         only = torch.zeros_like(visible)
         only[..., part] = visible[..., part]
-        torch.testing.assert_close(encoder.embed(clip, only)[..., part, :], together[..., part, :])
+        found = encoder.embed(clip, plan_view(only))
+        torch.testing.assert_close(found[..., part, :], together[..., part, :])
 
 
 @pytest.mark.parametrize(
-    "coordinate_offset, use_score, expected",
-    [(0.5, True, [0.2, -0.1, 0.8]), (0.0, True, [0.7, 0.4, 0.8]), (0.5, False, [0.2, -0.1])],
+    "type_, offset, use_score, expected",
+    [
+        ("MASAEncoder", None, True, [0.2, -0.1, 0.8]),
+        ("MASAEncoder", None, False, [0.2, -0.1]),
+        ("ReferenceEncoder", 0.0, True, [0.7, 0.4, 0.8]),
+    ],
 )
-def test_joint_channels_by_hand(make_encoder, coordinate_offset, use_score, expected):
-    encoder = make_encoder(coordinate_offset=coordinate_offset, use_score=use_score)
+def test_joint_channels_by_hand(make_encoder, type_, offset, use_score, expected):
+    options = {} if offset is None else dict(coordinate_offset=offset)
+    encoder = make_encoder(type=type_, use_score=use_score, **options)
     clip = torch.tensor([[0.7, 0.4, 0.8], [0.0, 0.0, 0.0]])
-    channels = encoder._joint_channels(clip)
+    channels = encoder.joint_channels(clip)
     torch.testing.assert_close(channels[0], torch.tensor(expected))
     assert not channels[1].any()
     poses = torch.rand(1, 1, 4, 49, 3)
@@ -254,3 +263,35 @@ def test_frame_positions_move_the_result(make_encoder, make_poses):
     spread = torch.tensor([0, 7, 8, 30]).view(1, 1, 4)
     assert encoder(poses, position=torch.arange(4).view(1, 1, 4)).equal(encoder(poses))
     assert not torch.allclose(encoder(poses, position=spread), encoder(poses), atol=1e-3)
+
+
+def test_a_plan_replaces_mask_and_positions(make_encoder, make_poses):
+    encoder, poses = make_encoder().eval(), make_poses((9, 6))
+    masked, position = random_mask("part", poses.shape[:3], 0), 2 * torch.arange(9).repeat(2, 1, 1)
+    plan = plan_view(present_parts(poses[:, 0, ..., 2]), masked[:, 0], position[:, 0])
+    assert encoder(poses, plan=plan).equal(encoder(poses, masked, position))
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        dict(coordinate_offset=0.0),
+        dict(graph_mode="stgcn_spatial"),
+        dict(graph_mode="sideways", body_sub_part_graph=dict(inward=(), sideways=((0, 1),))),
+        dict(temporal_branch_channels=16),
+        dict(graph_dropout=0.1),
+        dict(data_norm_eps=0.1),
+        dict(norm_eps=1e-12),
+    ],
+    ids=lambda option: "+".join(option),
+)
+def test_options_that_moved_build_the_encoder_that_has_them(make_encoder, option):
+    with pytest.warns(FutureWarning, match=f"{next(iter(option))}.* is now of ReferenceEncoder"):
+        encoder = make_encoder(**option)
+    assert type(encoder) is ReferenceEncoder
+    renamed = {name: "lateral" if value == "sideways" else value for name, value in option.items()}
+    if "body_sub_part_graph" in renamed:
+        renamed["body_sub_part_graph"] = dict(inward=(), lateral=((0, 1),))
+    expected = make_encoder(type="ReferenceEncoder", **renamed).state_dict()
+    assert all(value.equal(expected[name]) for name, value in encoder.state_dict().items())
+    assert type(make_encoder(type="MaskTokenEncoder", **renamed)) is MaskTokenEncoder

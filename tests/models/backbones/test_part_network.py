@@ -4,30 +4,27 @@ import numpy as np
 import pytest
 import torch
 
-from masa_mm.models.backbones import part_network
-from masa_mm.models.backbones.part_network import PartNetwork, SubPartPool, part_adjacency
-from masa_mm.models.layers import TEMPORAL_REACH, neighbour_rows
+from masa_mm.frame_plan import TEMPORAL_REACH, neighbour_rows, true_indices
+from masa_mm.models.backbones.part_network import PartNetwork, SubPartPool, part_graphs
+from masa_mm.models.layers import packing
+from masa_mm.models.reference.encoder import ReferencePartNetwork
 from masa_mm.pose.skeleton import BODY, RIGHT_HAND
 
 
-def make(part=RIGHT_HAND, **changes):
+def neighbours_of(visible):
+    return neighbour_rows(visible, true_indices(visible))
+
+
+def make(part=RIGHT_HAND, kind=PartNetwork, **changes):
     torch.manual_seed(0)
     sizes = dict(in_channels=3, channels=(8, 8), sub_part_channels=(16,), out_channels=16)
-    return PartNetwork(part, **{**sizes, **changes})
-
-
-def graphs_of(part):
-    """The graph of the joints and that of the sub-parts."""
-    return (
-        part_adjacency(part.num_joints, part.edges, part.center, "spatial"),
-        part_adjacency(len(part.sub_parts), part.sub_part_edges, part.sub_part_center, "spatial"),
-    )
+    return kind(part, **{**sizes, **changes})
 
 
 @pytest.mark.parametrize("part", [RIGHT_HAND, BODY])
 def test_every_joint_takes_part_in_every_graph(part):
     """No isolated node: each joint and each sub-part is joined to another one."""
-    for graph in graphs_of(part):
+    for graph in part_graphs(part):
         total = graph.sum(0).numpy()
         np.fill_diagonal(total, 0)
         assert ((total.sum(0) > 0) | (total.sum(1) > 0)).all()
@@ -35,7 +32,7 @@ def test_every_joint_takes_part_in_every_graph(part):
 
 @pytest.mark.parametrize("part", [RIGHT_HAND, BODY])
 def test_no_subset_of_the_graph_is_empty(part):
-    for graph in graphs_of(part):
+    for graph in part_graphs(part):
         assert (graph.flatten(1).abs().sum(1) > 0).all()
 
 
@@ -57,7 +54,7 @@ def test_sub_parts_cover_what_they_say():
 def test_rows_far_apart_do_not_meet_in_evaluation():
     network = make().eval()
     visible = torch.ones(1, 12, dtype=torch.bool)
-    neighbours = neighbour_rows(visible, TEMPORAL_REACH)
+    neighbours = neighbours_of(visible)
     x = torch.randn(12, 21, 3)
     moved = x.clone()
     moved[6] += 1
@@ -70,10 +67,10 @@ def test_rows_far_apart_do_not_meet_in_evaluation():
 @pytest.mark.parametrize("frames", [0, 1, 10, 13])
 def test_few_frames_at_a_time_are_the_same_network(frames, monkeypatch):
     """Evaluated without gradients, 5 frames at most meet the graphs together."""
-    monkeypatch.setattr(part_network, "BLOCK", 5)
+    monkeypatch.setattr(packing, "ROWS_PER_BLOCK", 5)
     network = make().double().eval()
     joints = torch.randn(frames, 21, 3, dtype=torch.float64)
-    neighbours = neighbour_rows(torch.arange(13)[None] < frames, TEMPORAL_REACH)
+    neighbours = neighbours_of(torch.arange(13)[None] < frames)
     together = network(joints, neighbours).detach()
     rows = []
     network.joint_blocks.register_forward_hook(lambda _, args, __: rows.append(len(args[0])))
@@ -84,9 +81,9 @@ def test_few_frames_at_a_time_are_the_same_network(frames, monkeypatch):
 
 def test_frames_normalised_by_their_batch_stay_together(monkeypatch):
     """The key branch in training: no gradients, but statistics of all rows."""
-    monkeypatch.setattr(part_network, "BLOCK", 5)
+    monkeypatch.setattr(packing, "ROWS_PER_BLOCK", 5)
     joints, network = torch.randn(12, 21, 3), make().train()
-    neighbours = neighbour_rows(torch.ones(1, 12, dtype=torch.bool), TEMPORAL_REACH)
+    neighbours = neighbours_of(torch.ones(1, 12, dtype=torch.bool))
     together = network(joints, neighbours).detach()
     with torch.no_grad():
         torch.testing.assert_close(network(joints, neighbours), together)
@@ -95,7 +92,7 @@ def test_frames_normalised_by_their_batch_stay_together(monkeypatch):
 def test_every_parameter_learns():
     network = make()
     x = torch.randn(10, 21, 3)
-    out = network(x, neighbour_rows(torch.ones(1, 10, dtype=torch.bool), TEMPORAL_REACH))
+    out = network(x, neighbours_of(torch.ones(1, 10, dtype=torch.bool)))
     (out * torch.randn_like(out)).sum().backward()
     idle = [name for name, p in network.named_parameters() if not p.grad.abs().sum()]
     # A bias before a batch norm is cancelled by it.
@@ -104,7 +101,7 @@ def test_every_parameter_learns():
 
 def test_an_unknown_graph_mode_is_refused():
     with pytest.raises((ValueError, AssertionError), match="spiral"):
-        make(graph_mode="spiral")
+        make(kind=ReferencePartNetwork, graph_mode="spiral")
 
 
 @pytest.mark.parametrize(("merge", "told_apart"), [("max", False), ("concat", True)])

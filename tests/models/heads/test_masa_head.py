@@ -166,3 +166,16 @@ def test_an_unknown_pooling_is_named():
 def test_learned_pooling_wants_the_three_parts():
     with pytest.raises(ValueError, match="17"):
         make(pooling="learned", num_parts=17)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_labels_are_not_read_from_the_device(smoothing):
+    """'meta' has shapes but no numbers: what is wrong is known from where the batch was made."""
+    head = make(label_smooth_eps=smoothing).to("meta")
+    scores = torch.randn(2, 7, device="meta")
+    samples = SignDataSamples(labels=torch.tensor([3, 6])).to("meta")
+    assert head.loss_by_feat(scores, samples)["loss_cls"].is_meta
+    for labels, message in (([3, -1], "1 of 2 clips"), ([3, 7], "label 7 in a batch")):
+        samples = SignDataSamples(labels=torch.tensor(labels)).to("meta")
+        with pytest.raises(ValueError, match=message):
+            head.loss_by_feat(scores, samples)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from masa_mm.models.layers import FrameTransformer, sincos_position
+from masa_mm.frame_plan import SequencePlan, pack_flagged
+from masa_mm.models.layers.frame_transformer import FrameTransformer, sincos_position
 
 
 def make(norm_first=False, use_position=True, **changes):
@@ -28,8 +29,17 @@ def make(norm_first=False, use_position=True, **changes):
     return transformer
 
 
+def plan_of(visible, position=None, keys=None):
+    """Plan the visible frames, bool [N, T]; of these, only the keys may be attended to."""
+    frames = pack_flagged(visible)
+    if position is None:
+        position = torch.arange(visible.shape[1]).expand(visible.shape)
+    keys = None if keys is None else keys.flatten()[frames.rows]
+    return SequencePlan(frames, position, keys=keys)
+
+
 def torchs(block):
-    """torch's own layer with the weights of a block."""
+    """Torch's own layer with the weights of a block."""
     layer = nn.TransformerEncoderLayer(
         16, 4, 32, 0.0, "gelu", batch_first=True, norm_first=block.norm_first
     )
@@ -65,7 +75,7 @@ def test_equals_the_blocks_on_the_visible_frames_alone(
     torch.manual_seed(seed)
     frames, visible = torch.randn(3, 8, 16), torch.rand(3, 8) < share
     position = torch.randint(0, 90, (3, 8)) if own_position else None
-    out = transformer(frames, visible, position)
+    out = transformer(frames, plan_of(visible, position))
     assert not out[~visible].any()
     for clip in range(3):
         if visible[clip].any():
@@ -79,13 +89,13 @@ def test_padding_and_batch_mates_do_not_matter(training):
     transformer = make().train(training)
     torch.manual_seed(1)
     frames = torch.randn(1, 5, 16)
-    expected = transformer(frames, torch.ones(1, 5, dtype=torch.bool))
+    expected = transformer(frames, plan_of(torch.ones(1, 5, dtype=torch.bool)))
     batch = 100 * torch.randn(3, 12, 16)
     batch[1, :5] = frames[0]
     visible = torch.rand(3, 12) < 0.7
     visible[1] = torch.arange(12) < 5
     torch.testing.assert_close(
-        transformer(batch, visible)[1, :5], expected[0], atol=1e-5, rtol=1e-5
+        transformer(batch, plan_of(visible))[1, :5], expected[0], atol=1e-5, rtol=1e-5
     )
 
 
@@ -94,7 +104,7 @@ def test_padding_and_batch_mates_do_not_matter(training):
 def test_a_hidden_clip_is_zero_not_nan(training, visible):
     transformer = make().train(training)
     frames = torch.randn(2, 4, 16, requires_grad=True)
-    out = transformer(frames, torch.tensor([[False] * 4, visible]))
+    out = transformer(frames, plan_of(torch.tensor([[False] * 4, visible])))
     assert not out[0].any()
     out.sum().backward()
     assert frames.grad.isfinite().all()
@@ -103,17 +113,15 @@ def test_a_hidden_clip_is_zero_not_nan(training, visible):
 
 def test_positions_matter_and_only_if_asked_for():
     frames = torch.randn(1, 4, 16)
-    visible = torch.ones(1, 4, dtype=torch.bool)
+    plan = plan_of(torch.ones(1, 4, dtype=torch.bool))
     order = torch.tensor([2, 0, 3, 1])
     for use_position in (True, False):
         transformer = make(use_position=use_position).eval()
-        shuffled = transformer(frames[:, order], visible)
-        moves = torch.allclose(shuffled, transformer(frames, visible)[:, order], atol=1e-5)
-        assert moves != use_position
-        same_places = transformer(frames[:, order], visible, position=order[None])
-        torch.testing.assert_close(
-            same_places, transformer(frames, visible)[:, order], atol=1e-5, rtol=1e-5
-        )
+        expected = transformer(frames, plan)[:, order]
+        shuffled = transformer(frames[:, order], plan)
+        assert torch.allclose(shuffled, expected, atol=1e-5) != use_position
+        same_places = transformer(frames[:, order], plan._replace(position=order[None]))
+        torch.testing.assert_close(same_places, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_sincos_position_by_hand():
@@ -145,7 +153,7 @@ def test_frames_that_are_no_keys_are_computed_but_not_attended_to(training, shar
     torch.manual_seed(seed)
     frames, keys = torch.randn(3, 8, 16), torch.rand(3, 8) < share
     keys[:, 0] |= ~keys.any(1)
-    out = transformer(frames, torch.ones_like(keys), keys=keys)
+    out = transformer(frames, plan_of(torch.ones_like(keys), keys=keys))
     for clip in range(3):
         expected = with_keys(transformer, frames[clip], keys[clip])
         torch.testing.assert_close(out[clip], expected, atol=1e-5, rtol=1e-5)
@@ -154,9 +162,10 @@ def test_frames_that_are_no_keys_are_computed_but_not_attended_to(training, shar
 def test_hidden_frames_are_no_keys_and_a_clip_without_a_key_attends_to_all_it_shows():
     transformer = make().eval()
     frames, visible = torch.randn(1, 6, 16), torch.tensor([[True, False, True, True, False, True]])
-    everything = transformer(frames, visible)
+    everything = transformer(frames, plan_of(visible))
     for keys in (visible, ~visible, torch.zeros_like(visible), torch.ones_like(visible)):
-        torch.testing.assert_close(transformer(frames, visible, keys=keys), everything)
+        found = transformer(frames, plan_of(visible, keys=keys))
+        torch.testing.assert_close(found, everything)
 
 
 @pytest.mark.parametrize("norm_first", [False, True])
@@ -166,8 +175,8 @@ def test_gradients_equal_those_of_torchs_layers(norm_first):
     torch.manual_seed(0)
     frames = torch.randn(3, 8, 16, dtype=torch.float64, requires_grad=True)
     visible = torch.arange(8) < torch.tensor([[8], [3], [5]])
-    wanted = torch.randn(3, 8, 16, dtype=torch.float64)
-    found = gradients(transformer, frames, (transformer(frames, visible) * wanted).sum())
+    weight = torch.randn(3, 8, 16, dtype=torch.float64)
+    found = gradients(transformer, frames, (transformer(frames, plan_of(visible)) * weight).sum())
 
     padded = transformer.input_norm(frames) + transformer.position_gain * sincos_position(
         torch.arange(8), 16
@@ -175,7 +184,7 @@ def test_gradients_equal_those_of_torchs_layers(norm_first):
     layers = [torchs(block) for block in transformer.blocks]
     for layer in layers:
         padded = layer(padded, src_key_padding_mask=~visible)
-    loss = (transformer.output_norm(padded)[visible] * wanted[visible]).sum()
+    loss = (transformer.output_norm(padded)[visible] * weight[visible]).sum()
     expected = gradients(nn.ModuleList(layers), frames, loss)
     torch.testing.assert_close(found[0], expected[0])
     for name, gradient in expected[1].items():
@@ -197,7 +206,7 @@ def test_padding_costs_nothing_but_attention():
         visible = torch.arange(padded_to) < torch.tensor(lengths)[:, None]
         frames = torch.randn(len(lengths), padded_to, 16)
         with FlopCounterMode(display=False) as counter:
-            transformer(frames, visible)
+            transformer(frames, plan_of(visible))
         return counter.get_total_flops()
 
     block_of_one_frame = 2 * (4 * 16 * 16 + 2 * 16 * 32)

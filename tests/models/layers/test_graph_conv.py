@@ -1,17 +1,13 @@
 """GraphConv against the sum it stands for, with a weight matrix and a bias to each subset."""
 
-from copy import deepcopy
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from masa_mm.models.backbones.part_network import part_graphs
-from masa_mm.models.layers import GraphBlock, GraphConv
-from masa_mm.models.layers.graph_messages import distinct_messages
-from masa_mm.pose.skeleton import BODY, RIGHT_HAND
+from masa_mm.models.layers.graph_conv import GraphBlock, GraphConv, Shortcut, joint_batch_norm
+from masa_mm.models.layers.packing import RowBatchNorm
 
 
 @settings(max_examples=25, deadline=None)
@@ -59,7 +55,7 @@ def test_the_graph_is_kept_in_the_checkpoint_and_is_a_copy():
     assert conv.state_dict()["A"].equal(torch.eye(3)[None])
 
 
-@pytest.mark.parametrize("channels, shortcut", [((4, 4), nn.Identity), ((4, 6), nn.ModuleDict)])
+@pytest.mark.parametrize("channels, shortcut", [((4, 4), nn.Identity), ((4, 6), Shortcut)])
 def test_block_adds_its_input_through_a_linear_layer_only_where_widths_differ(channels, shortcut):
     block = GraphBlock(*channels, torch.eye(3)[None])
     assert isinstance(block.shortcut, shortcut)
@@ -69,7 +65,7 @@ def test_block_adds_its_input_through_a_linear_layer_only_where_widths_differ(ch
 def test_block_in_evaluation_equals_its_formula():
     torch.manual_seed(0)
     block = GraphBlock(4, 6, torch.rand(2, 3, 3)).double().eval()
-    for norm in (block.norm1, block.norm2, block.shortcut["norm"]):
+    for norm in (block.norm1, block.norm2, block.shortcut.norm):
         norm.running_mean.normal_()
         norm.running_var.uniform_(0.5, 2)
         nn.init.normal_(norm.weight)
@@ -82,8 +78,8 @@ def test_block_in_evaluation_equals_its_formula():
     x = torch.randn(5, 3, 4, dtype=torch.float64)
     out = normalise(block.norm1, block.graph_conv(x)).relu()
     out = normalise(block.norm2, out @ block.linear.weight.T + block.linear.bias)
-    side = block.shortcut["linear"]
-    out = out + normalise(block.shortcut["norm"], x @ side.weight.T + side.bias)
+    linear = block.shortcut.linear
+    out = out + normalise(block.shortcut.norm, x @ linear.weight.T + linear.bias)
     torch.testing.assert_close(block(x), out.relu())
 
 
@@ -92,71 +88,18 @@ def test_block_without_residual_is_blind_to_a_graph_without_edges():
     assert block(torch.randn(2, 3, 4)).equal(block(torch.randn(2, 3, 4)))
 
 
-def shared_and_plain(conv):
-    """The same convolution with messages shared and not."""
-    plain = deepcopy(conv)
-    conv.shares_messages, plain.shares_messages = True, False
-    return conv, plain
-
-
-@settings(max_examples=30, deadline=None)
-@given(joints=st.integers(1, 5), rows=st.integers(0, 3), seed=st.integers(0, 2**31))
-def test_sharing_messages_changes_nothing(joints, rows, seed):
-    """Graphs with joints that hear the same, hear nothing, or just themselves; with gradients."""
-    torch.manual_seed(seed)
-    adjacency = torch.randint(0, 3, (2, joints, joints)) * 0.5
-    adjacency[1, :, 0] = adjacency[1, :, -1]
-    adjacency = torch.cat([torch.eye(joints)[None], adjacency, torch.zeros(1, joints, joints)])
-    convs = shared_and_plain(GraphConv(3, 4, adjacency).double())
-    x = torch.randn(rows, joints, 3, dtype=torch.float64, requires_grad=True)
-    wanted = torch.randn(rows, joints, 4, dtype=torch.float64)
-    results = []
-    for conv in convs:
-        out = conv(x)
-        loss = (out * wanted).sum()
-        results.append([out, *torch.autograd.grad(loss, [x, conv.weight, conv.bias])])
-    for shared, plain in zip(*results, strict=True):
-        torch.testing.assert_close(shared, plain)
-
-
-@pytest.mark.parametrize("part", [RIGHT_HAND, BODY])
-@pytest.mark.parametrize("mode", ["spatial", "sideways"])
-def test_sharing_changes_nothing_on_the_graphs_in_use(part, mode):
-    torch.manual_seed(0)
-    for graph in part_graphs(part, mode):
-        shared, plain = shared_and_plain(GraphConv(5, 6, graph).double())
-        x = torch.randn(4, graph.shape[1], 5, dtype=torch.float64)
-        torch.testing.assert_close(shared(x), plain(x))
-
-
-def test_fingers_hear_the_palm_once():
-    """On the star of fingers around a palm: itself 6, from the palm 1, from the fingers 1."""
-    _, star = part_graphs(RIGHT_HAND, "spatial")
-    conv = GraphConv(64, 64, star)
-    assert conv.shares_messages
-    assert sorted(len(distinct_messages(subset).collect) for subset in star) == [1, 1, 6]
-    assert set(conv.state_dict()) == {"A", "weight", "bias"}
-
-
-def test_a_dense_graph_shares_nothing():
-    assert not GraphConv(64, 64, torch.rand(3, 6, 6)).shares_messages
-
-
 def test_a_checkpoint_brings_its_graph():
-    """What is shared follows the graph that was loaded."""
-    _, star = part_graphs(RIGHT_HAND, "spatial")
-    conv, other = GraphConv(4, 4, star), GraphConv(4, 4, star.roll(1, 0).flip(2))
+    """The result follows the graph that was loaded."""
+    conv, other = (GraphConv(4, 4, torch.rand(3, 6, 6)) for _ in range(2))
     x = torch.randn(3, 6, 4)
     assert not torch.allclose(conv(x), other(x))
     conv.load_state_dict(other.state_dict())
     torch.testing.assert_close(conv(x), other(x))
 
 
-def test_a_network_without_numbers_gets_its_graph_with_its_checkpoint():
-    _, star = part_graphs(RIGHT_HAND, "spatial")
-    conv = GraphConv(4, 4, star)
-    empty = GraphConv(4, 4, star.to("meta")).to_empty(device="cpu")
-    empty.load_state_dict(conv.state_dict())
-    x = torch.randn(3, 6, 4)
-    assert empty(x).equal(conv(x))
-    assert empty.shares_messages == conv.shares_messages
+def test_joints_share_their_channels_statistics():
+    torch.manual_seed(0)
+    x = torch.randn(5, 4, 3, dtype=torch.float64)
+    out = joint_batch_norm(RowBatchNorm(3, affine=False, eps=1e-300).double(), x)
+    mean, var = x.mean((0, 1)), x.var((0, 1), unbiased=False)
+    torch.testing.assert_close(out, (x - mean) / var.sqrt())

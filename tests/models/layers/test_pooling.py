@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masa_mm.errors import UserError
-from masa_mm.models.layers import LearnedPooling, average_frames, build_pooling
+from masa_mm.models import ReferencePooling
+from masa_mm.models.layers.pooling import LearnedPooling, average_frames, build_pooling
 
 
 @settings(max_examples=30, deadline=None)
@@ -27,7 +28,7 @@ def test_average_frames_equals_a_loop(clips, frames, seed):
 def test_learned_pooling_weighs_the_parts_that_are_seen(every_body_frame, seed):
     """One softmax over all frames of both hands, another over those of the body; a loop."""
     torch.manual_seed(seed)
-    pooling = LearnedPooling(4, 3, every_body_frame)
+    pooling = (ReferencePooling if every_body_frame else LearnedPooling)(4, 3)
     frames, seen = torch.randn(3, 5, 12), torch.rand(3, 5, 3) < 0.6
     seen[:, 0] = True
     for clip, found in enumerate(pooling(frames, seen)):
@@ -46,9 +47,15 @@ def weigh(vectors, score):
 def test_built_from_a_name_or_a_config():
     assert build_pooling("average", 4, 3).out_channels == 12
     assert build_pooling("learned", 4, 3).out_channels == 4
-    config = dict(type="LearnedPooling", every_body_frame=True)
-    assert build_pooling(config, 4, 3).every_body_frame
-    assert config == dict(type="LearnedPooling", every_body_frame=True)
+    config = dict(type="ReferencePooling")
+    assert isinstance(build_pooling(config, 4, 3), ReferencePooling)
+    assert config == dict(type="ReferencePooling")
+
+
+def test_the_old_option_still_works():
+    with pytest.warns(FutureWarning, match="every_body_frame is now of ReferencePooling"):
+        pooling = build_pooling(dict(type="LearnedPooling", every_body_frame=True), 4, 3)
+    assert pooling.every_body_frame
 
 
 def test_an_unknown_name_is_refused_by_the_known_ones():

@@ -6,7 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from masa_mm.models.layers import TEMPORAL_REACH, PackedTemporalConv, TemporalBlock, neighbour_rows
+from masa_mm.frame_plan import neighbour_rows, true_indices
+from masa_mm.models.layers.temporal_conv import PackedTemporalConv, TemporalBlock
+
+
+def neighbours_of(visible):
+    return neighbour_rows(visible, true_indices(visible))
 
 
 @settings(max_examples=30, deadline=None)
@@ -24,7 +29,7 @@ def test_equals_conv1d_on_zero_filled_clips(kernel, clips, frames, share, seed):
     x = torch.randn(clips, frames, 3, dtype=torch.float64) * visible[..., None]
     weight = conv.linear.weight.view(4, kernel, 3).transpose(1, 2)
     expected = F.conv1d(x.transpose(1, 2), weight, conv.linear.bias, padding=kernel // 2)
-    packed = conv(x[visible], neighbour_rows(visible, TEMPORAL_REACH))
+    packed = conv(x[visible], neighbours_of(visible))
     torch.testing.assert_close(packed, expected.transpose(1, 2)[visible])
 
 
@@ -32,9 +37,9 @@ def test_other_clips_of_the_batch_do_not_matter():
     torch.manual_seed(0)
     conv = PackedTemporalConv(3, 4, 5).double()
     first = torch.randn(6, 3, dtype=torch.float64)
-    alone = conv(first, neighbour_rows(torch.ones(1, 6, dtype=torch.bool), TEMPORAL_REACH))
+    alone = conv(first, neighbours_of(torch.ones(1, 6, dtype=torch.bool)))
     rows = torch.cat([first, torch.randn(6, 3, dtype=torch.float64)])
-    both = conv(rows, neighbour_rows(torch.ones(2, 6, dtype=torch.bool), TEMPORAL_REACH))
+    both = conv(rows, neighbours_of(torch.ones(2, 6, dtype=torch.bool)))
     torch.testing.assert_close(both[:6], alone)
 
 
@@ -42,7 +47,7 @@ def test_other_clips_of_the_batch_do_not_matter():
 def test_block_keeps_the_number_of_rows(rows):
     visible = torch.arange(5)[None] < rows
     block = TemporalBlock(4, 6)
-    out = block(torch.randn(rows, 4), neighbour_rows(visible, TEMPORAL_REACH))
+    out = block(torch.randn(rows, 4), neighbours_of(visible))
     assert out.shape == (rows, 6)
     assert out.isfinite().all()
 
@@ -51,7 +56,7 @@ def test_block_reaches_two_frames_and_no_further():
     """Kernel 5, and 3 after 3, both end two frames away."""
     torch.manual_seed(0)
     block = TemporalBlock(4, 6).eval()
-    neighbours = neighbour_rows(torch.ones(1, 9, dtype=torch.bool), TEMPORAL_REACH)
+    neighbours = neighbours_of(torch.ones(1, 9, dtype=torch.bool))
     x = torch.randn(9, 4)
     moved = x.clone()
     moved[4] += 1
@@ -64,6 +69,6 @@ def test_block_reaches_two_frames_and_no_further():
 def test_width_of_the_branches(branch_channels, expected):
     block = TemporalBlock(4, 6, branch_channels)
     visible = torch.ones(1, 5, dtype=torch.bool)
-    assert block(torch.randn(5, 4), neighbour_rows(visible, TEMPORAL_REACH)).shape == (5, 6)
+    assert block(torch.randn(5, 4), neighbours_of(visible)).shape == (5, 6)
     assert block.wide.linear.out_features == block.narrow2.linear.out_features == expected
     assert block.merge.in_features == 2 * expected

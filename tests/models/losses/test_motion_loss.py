@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masa_mm.models import MotionLoss, PartMotionLoss
+from masa_mm.models import MotionLoss
 
 
 def random_case(seed, clips=2, frames=4, joints=5, intervals=2, level="frame"):
@@ -159,43 +159,3 @@ def test_coordinates_may_have_weights_of_their_own(norm, per):
     only_x = both * torch.tensor([1.0, 0.0])
     on_x = predicted * torch.tensor([1.0, 0.0]), motion * torch.tensor([1.0, 0.0])
     torch.testing.assert_close(loss(predicted, motion, only_x, masked), loss(*on_x, weight, masked))
-
-
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 2**31), by_coordinate=st.booleans())
-def test_loss_by_part_equals_a_loop(seed, by_coordinate):
-    """10 x the sum of a part's errors over its masked frames x joints + 1."""
-    generator = torch.Generator().manual_seed(seed)
-    predicted, motion, weight, _ = random_case(seed, clips=2, frames=3, joints=49)
-    weight = weight[..., None].repeat(1, 1, 1, 1, 2)
-    if by_coordinate:
-        weight *= torch.rand(weight.shape, generator=generator) < 0.5
-    parts = torch.rand(2, 3, 3, generator=generator) < 0.5
-    masked = parts.repeat_interleave(torch.tensor([21, 21, 7]), -1)
-    found = PartMotionLoss().by_part(
-        predicted, motion, weight if by_coordinate else weight[..., 0], masked
-    )
-    start = 0
-    for part, joints in enumerate((21, 21, 7)):
-        total, frames_masked = 0.0, 0
-        for n in range(2):
-            for t in range(3):
-                if not parts[n, t, part]:
-                    continue
-                frames_masked += 1
-                gap = predicted[n, t, start : start + joints] - motion[n, t, start : start + joints]
-                total += float((gap.abs() * weight[n, t, start : start + joints]).sum())
-        expected = 10 * total / (frames_masked * joints + 1) / 2
-        assert found[part].item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
-        start += joints
-
-
-def test_loss_by_part_is_the_sum_and_starts_in_crop_pixels():
-    predicted, motion, weight, _ = random_case(1, joints=49)
-    masked = torch.ones(2, 4, 49, dtype=torch.bool)
-    loss = PartMotionLoss()
-    assert (loss.norm, loss.unit, loss.loss_weight) == ("l1", 1.0, 10.0)
-    case = predicted, motion, weight, masked
-    torch.testing.assert_close(loss(*case), loss.by_part(*case).sum())
-    nothing = torch.zeros_like(masked)
-    assert loss(predicted, motion, weight, nothing).item() == 0

@@ -1,10 +1,11 @@
-"""SignRecognizer: the head knows which frames are real."""
+"""SignRecognizer: the head knows which frames are real. SignDataPreprocessor: what it makes."""
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from masa_mm.frame_plan import pack_plan, plan_recognition
 from masa_mm.models import SignDataPreprocessor
 from masa_mm.structures import SignDataSamples
 
@@ -114,3 +115,49 @@ def test_a_frozen_encoder_trains_the_head_alone(make_recognizer, make_poses):
     assert all(p.grad is None for p in model.backbone.parameters())
     assert all(p.grad is not None for p in model.cls_head.parameters())
     assert all(v.equal(before[n]) for n, v in model.backbone.state_dict().items())
+
+
+def test_takes_the_plan_of_a_batch(make_recognizer, make_poses):
+    """Several views and clips of unlike length: trained and predicted as without the plan."""
+    model = make_recognizer().eval()
+    keypoint = make_poses((9, 6, 4, 2)).unflatten(0, (2, 2))
+    samples = SignDataSamples(labels=torch.tensor([0, 1]))
+    found = []
+    for plan in ({}, dict(plan=pack_plan(plan_recognition(keypoint)))):
+        inputs = dict(keypoint=keypoint, **plan)
+        data = model.data_preprocessor(dict(inputs=inputs, data_samples=samples))
+        loss = model(**data, mode="loss")["loss_cls"]
+        found.append([loss, *(sample.pred_score for sample in model(**data, mode="predict"))])
+    assert all(one.equal(other) for one, other in zip(*found, strict=True))
+
+
+def test_poses_alone_become_the_tensor_mmactions_recognisers_take(make_batch):
+    inputs, samples = make_batch()
+    poses = {name: inputs[name] for name in ("keypoint", "frame_inds")}
+    out = SignDataPreprocessor()(dict(inputs=poses, data_samples=samples))
+    assert out["inputs"].equal(inputs["keypoint"])
+    assert out["data_samples"].labels.equal(samples.labels)
+
+
+def test_a_pretraining_batch_keeps_its_names(make_batch):
+    inputs, samples = make_batch()
+    out = SignDataPreprocessor()(dict(inputs=inputs, data_samples=samples), training=True)
+    assert out["inputs"].keys() == inputs.keys()
+    assert all(value.equal(inputs[name]) for name, value in out["inputs"].items())
+
+
+def test_all_goes_to_the_models_device(make_batch):
+    """'meta' stands for an accelerator."""
+    inputs, samples = make_batch()
+    preprocessor = SignDataPreprocessor().to(torch.device("meta"))
+    out = preprocessor(dict(inputs=inputs, data_samples=samples))
+    assert {value.device.type for value in out["inputs"].values()} == {"meta"}
+    assert out["data_samples"].labels.is_meta
+    assert out["data_samples"].clip_ids.is_meta
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_all_goes_to_the_gpu(make_batch):
+    inputs, samples = make_batch()
+    out = SignDataPreprocessor().cuda()(dict(inputs=inputs, data_samples=samples))
+    assert {value.device.type for value in out["inputs"].values()} == {"cuda"}

@@ -14,7 +14,9 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from torch.nn import functional as F
 
+from masa_mm.frame_plan import plan_batch, plan_view, present_parts
 from masa_mm.models.reference.checkpoint import convert_reference
+from masa_mm.models.reference.encoder import plan_every_frame
 
 from toys import reference_network as plain
 from toys.paths import ROOT
@@ -91,10 +93,12 @@ def test_features(case):
     """Nothing masked: embedding, encoder, both poolings and the projection, to 1e-4."""
     backbone, projector = case.model.backbone, case.model.alignment.projector
     clip, expected = case.inputs["keypoint"][:, 0], case.expected
-    nothing = torch.zeros_like(case.inputs["frame_mask"])
-    embedded = backbone.embed(clip[:, 0], ~nothing)
+    plan = plan_view(present_parts(clip[:, 0, ..., 2]))
+    position = plan.sequence.position
+    every = plan_every_frame(position, torch.ones(position.numel(), dtype=torch.bool))
+    embedded = backbone.embed(clip[:, 0], every)
     assert_near(embedded.flatten(2), expected["out/embed"], 1e-4)
-    latent, seen = backbone.encode_clip(clip[:, 0], nothing)
+    latent, seen = backbone.encode_clip(clip[:, 0], plan)
     assert_near(latent, expected["out/encoder"], 1e-4)
     features = backbone(clip)[:, 0].permute(0, 2, 3, 1)
     assert_near(features.flatten(2), expected["out/encoder"], 1e-4)
@@ -106,13 +110,15 @@ def test_features(case):
 @torch.no_grad()
 def test_masked_frames_predictions_and_views(case):
     model, inputs, expected = case.model, case.inputs, case.expected
-    latent, seen, present = model.forward_encoder(inputs)
+    plan = plan_batch(inputs)
+    latent, seen = model.forward_encoder(inputs, plan)
+    present = present_parts(inputs["keypoint"][:, 0, 0, ..., 2])
     keys = torch.from_numpy(expected["out/enc_mask"])[..., None] > 0
     assert seen.equal(present & keys)
     assert_near(latent, expected["out/masked_encoder"], 1e-3)
     assert_near(model.alignment.projector(latent, seen), expected["out/query"], 1e-3)
-    assert_near(model.forward_key(inputs), expected["out/key"], 1e-3)
-    predicted = model.forward_decoder(inputs, latent, seen, present)[..., 0, :]
+    assert_near(model.forward_key(inputs, plan), expected["out/key"], 1e-3)
+    predicted = model.decoder(latent, plan.decoder.with_all_queries())[..., 0, :]
     for part, found in zip(("right", "left", "body"), predicted.split([21, 21, 7], 2)):
         assert_near(found, expected[f"out/pred_{part}"], 1e-3)
 
@@ -125,7 +131,9 @@ def test_the_four_losses(case):
     assert losses["loss_motion"].item() == pytest.approx(sum(parts), rel=1e-3)
     contrast = losses["loss_align"].item() / model.alignment.loss_weight
     assert contrast == pytest.approx(expected["out/loss_contrast"].item(), rel=1e-3)
-    predicted = model.forward_decoder(inputs, *model.forward_encoder(inputs))
+    plan = plan_batch(inputs)
+    latent, _ = model.forward_encoder(inputs, plan)
+    predicted = model.forward_decoder(latent, plan)
     masked = inputs["frame_mask"].repeat_interleave(torch.tensor([21, 21, 7]), -1)
     found = model.motion_loss.by_part(predicted, inputs["motion"], inputs["motion_weight"], masked)
     assert found.tolist() == pytest.approx(parts, rel=1e-3)

@@ -1,4 +1,4 @@
-"""Predictors: each joint's motion in its place."""
+"""Predictors: each joint's motion in its place. ReferenceDecoder: with MotionDecoder's tests."""
 
 import pytest
 import torch
