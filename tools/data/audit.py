@@ -16,11 +16,16 @@ from collections.abc import Sequence
 
 from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.errors import UserError
-from masa_mm.preparation.audit import AuditError, audit, open_clips
-from masa_mm.preparation.audit.checks import OfficialPart, official_parts
-from masa_mm.preparation.audit.checks.near_duplicates import THRESHOLD
-from masa_mm.preparation.audit.clips import AuditClips
-from masa_mm.preparation.audit.report import write_report
+from masa_mm.preparation.audit import (
+    AuditClips,
+    AuditError,
+    OfficialPart,
+    audit,
+    official_parts,
+    open_clips,
+    write_report,
+)
+from masa_mm.preparation.audit.near_duplicates import THRESHOLD
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -53,15 +58,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _check(args)
         clips = open_clips(args.stores)
-        found = audit(clips, _official(args, clips), args.near, args.samples, args.seed, _progress)
+        official = _official(args, clips)
+        results = audit(clips, official, args.near, args.samples, args.seed, _progress)
         _progress("report")
-        written = write_report(clips, found, args.out)
+        report = write_report(clips, results, args.out)
     except (OSError, UserError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    for section in written.sections:
-        print(f"{'!' if section.alarm else ' '} {section.title}: {section.summary}")
-    print("", written.page, written.data, *written.lists, sep="\n")
+    for check, section in report.sections:
+        print(f"{'!' if section.alarm else ' '} {check.title}: {section.summary}")
+    print("", report.page, report.data, *report.lists, sep="\n")
     return 0
 
 
