@@ -36,7 +36,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Table(Block):
-    """A table with a row for each record.
+    """A table with a row for each record. Without records it is left out of the page.
 
     Args:
         records (Sequence[Any]): Data of the rows.
@@ -158,11 +158,6 @@ def percent(share: float) -> str:
 def percent_of(key: str) -> Callable[[Record], str]:
     """Return a column of the shares under a key."""
     return lambda record: percent(record[key])
-
-
-def number_of(key: str, spec: str) -> Callable[[Record], str]:
-    """Return a column of the numbers under a key, in a format."""
-    return lambda record: format(record[key], spec)
 
 
 def entries_of(key: str, headings: Sequence[str], spec: str) -> dict[str, Callable[[Record], str]]:

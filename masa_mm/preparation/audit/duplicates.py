@@ -196,9 +196,7 @@ def group_summary(result: Record, kind: str, further: str = "") -> str:
 
 
 def group_tables(result: Record) -> list[Table]:
-    """Return tables of the twins between splits and of the largest groups; none without groups."""
-    if not result["groups"]:
-        return []
+    """Return tables of the twins between splits and of the largest groups."""
     twins = {
         "clips of": "split",
         "with a twin in": "other",
@@ -214,4 +212,7 @@ def group_tables(result: Record) -> list[Table]:
         "names": lambda group: ", ".join(f"{clip['split']}/{clip['id']}" for clip in group),
     }
     more = f", the {_LISTED} largest" if result["num_groups"] > _LISTED else ""
-    return [Table(result["twins"], twins), Table(largest, columns, caption=f"Groups{more}")]
+    return [
+        Table(result["twins"] if largest else [], twins),
+        Table(largest, columns, caption=f"Groups{more}"),
+    ]

@@ -56,13 +56,13 @@ class BadClips(Check):
         bad, repeated = result["bad"], result["repeated_ids"]
         problems = {"clip": "id", "split": "split", "problem": "problem", "remedy": "remedy"}
         stores = {"clip": "id", "stores": lambda clip: ", ".join(clip["splits"])}
-        tables = [
+        blocks = [
             Table(bad[:_LISTED], problems, caption=f"The first of {len(bad):,}"),
             Table(repeated[:_LISTED], stores, caption=f"The first of {len(repeated):,} ids"),
         ]
         return Section(
             f"{count(len(bad), 'bad clip').capitalize()}, {count(len(repeated), 'repeated id')}",
-            [table for table in tables if table.records],
+            blocks,
             alarm=bool(bad or repeated),
         )
 

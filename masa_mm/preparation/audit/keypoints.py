@@ -20,7 +20,6 @@ from masa_mm.preparation.audit.check import (
     Table,
     entries_of,
     histogram_chart,
-    number_of,
     part_name,
     part_records,
     percent,
@@ -183,11 +182,13 @@ class Coordinates(Check):
                 joints = chunk.keypoint[:, part.joints][chunk.score[:, part.joints] > 0]
                 for values, axis in zip(joints.T, "xy"):
                     ranges[part.name][axis].add(values)
-        parts = {
-            name: {axis: values.result() for axis, values in axes.items()}
-            for name, axes in ranges.items()
-        }
-        return dict(parts=parts, edges=_COORDINATE_EDGES.round(6).tolist())
+        return dict(
+            parts={
+                name: {axis: values.result() for axis, values in axes.items()}
+                for name, axes in ranges.items()
+            },
+            edges=_COORDINATE_EDGES.round(6).tolist(),
+        )
 
     def show(self, clips: AuditClips, result: Record) -> Section:
         """Show ranges and histograms."""
@@ -200,9 +201,9 @@ class Coordinates(Check):
         columns = {
             "part": "part",
             "axis": "axis",
-            "least": number_of("least", ".3f"),
+            "least": lambda span: f"{span['least']:.3f}",
             **entries_of("percentiles", ("1 %", "median", "99 %"), ".3f"),
-            "most": number_of("most", ".3f"),
+            "most": lambda span: f"{span['most']:.3f}",
             "outside [0, 1]": percent_of("outside"),
         }
         absent = [part_name(name) for name, axes in result["parts"].items() if axes["x"] is None]
@@ -242,14 +243,13 @@ class _Range:
             return None
         center = (_FINE_EDGES[1:] + _FINE_EDGES[:-1]) / 2
         share = self.histogram.cumsum() / total
+        percentiles = center[np.searchsorted(share, np.array(_PERCENTILES) / 100)]
         edges = _COORDINATE_EDGES
         clipped = np.clip(center, edges[0], edges[-1])
         return dict(
             least=self.least,
             most=self.most,
-            percentiles=center[np.searchsorted(share, np.array(_PERCENTILES) / 100)]
-            .round(4)
-            .tolist(),
+            percentiles=percentiles.round(4).tolist(),
             outside=self.outside / total,
             histogram=np.histogram(clipped, edges, weights=self.histogram)[0].astype(int).tolist(),
         )

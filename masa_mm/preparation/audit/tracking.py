@@ -116,10 +116,6 @@ class Tracking(Check):
         parts = result["parts"]
         jumps = CLIP_COLUMNS | {"jumps": "jumps"}
         repeats = CLIP_COLUMNS | {"part": "part", "repeating steps": percent_of("share")}
-        tables = [
-            Table(result["jumping"], jumps, caption="Most jumps"),
-            Table(result["frozen"], repeats, caption="Parts frozen in a clip"),
-        ]
         frozen = sum(part["frozen"] for part in parts.values())
         hands = max(parts["right_hand"]["jumps"], parts["left_hand"]["jumps"])
         return Section(
@@ -128,7 +124,8 @@ class Tracking(Check):
             [
                 Table(part_records(parts), columns),
                 _jump_chart(result),
-                *(table for table in tables if table.records),
+                Table(result["jumping"], jumps, caption="Most jumps"),
+                Table(result["frozen"], repeats, caption="Parts frozen in a clip"),
             ],
             alarm=frozen > 0 or hands > 0.02,
         )
@@ -156,23 +153,12 @@ def _count_frames(
 ) -> np.ndarray:
     """Count the steps, repeating steps, inner frames and jumps of a part in each clip, [4, clips].
 
-    Args:
-        chunk (Chunk): The clips.
-        step (np.ndarray): Whether both frames of a step have the joint, bool [frames - 1, V].
-        repeat (np.ndarray): Whether the joint repeats in the step or is absent, of that shape.
-        triple (np.ndarray): Whether an inner frame has both steps, bool [frames - 2, V].
-        jump (np.ndarray): Whether the joint jumps, of that shape.
-
-    Returns:
-        np.ndarray: int64 [4, clips].
+    The arguments say what is true of each joint of the part, bool [frames - 1 or frames - 2, V];
+    ``repeat`` is true also of absent joints.
     """
     has_step = np.any(step, axis=1)
-    marked = (
-        has_step,
-        has_step & np.all(repeat, axis=1),
-        np.any(triple, axis=1),
-        np.any(jump, axis=1),
-    )
+    repeats = has_step & np.all(repeat, axis=1)
+    marked = (has_step, repeats, np.any(triple, axis=1), np.any(jump, axis=1))
     # The last frames of a chunk begin no step; no step goes from one clip to the next.
     return np.stack(
         [chunk.sum(np.pad(frames, (0, len(chunk.keypoint) - len(frames)))) for frames in marked]
