@@ -19,6 +19,7 @@ Class = TypeVar("Class", bound=type)
 
 # Modules of release 0.1 and where they are now; a package stands for all that lies in it.
 MOVED_MODULES = {
+    "masa_mm.audit.checks": "masa_mm.preparation.audit",
     "masa_mm.audit": "masa_mm.preparation.audit",
     "masa_mm.beside": "masa_mm.atomic_write",
     "masa_mm.checkpoints": "masa_mm.models.reference",

@@ -22,6 +22,7 @@ SUPPORTED = {
     "safetensors": ("0.4", None),
     "scikit-learn": ("1.3", None),
     "scipy": ("1.11.2", None),
+    "jinja2": ("3.1", None),
     "matplotlib": ("3.8", None),
     "tensorboard": ("2.14", None),
 }

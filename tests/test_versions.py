@@ -18,6 +18,7 @@ GOOD = {
     "safetensors": "0.8.0",
     "scikit-learn": "1.9.1",
     "scipy": "1.17.1",
+    "jinja2": "3.1.6",
     "matplotlib": "3.11.2",
     "tensorboard": "2.21.0",
 }

@@ -1,11 +1,12 @@
-"""Look at pose stores before training on them: a page with pictures, and the same as JSON.
+"""Audit pose stores before training: write a page with pictures, and the same as JSON.
 
     python tools/data/audit.py train.safetensors val.safetensors --out work_dirs/audit
     python tools/data/audit.py train.safetensors val.safetensors --out work_dirs/audit \
         --benchmark wlasl --split-file nslt_100.json nslt_300.json
 
-What is missing of the official lists, copies within and across labels and splits, signers in two
-splits, absent hands, lengths, class balance, coordinates, tracking errors, and clips to look at.
+The audit reports missing clips of the official lists, duplicates within and across labels and
+splits, signers in several splits, absent hands, clip lengths, class balance, coordinates, tracking
+errors, and random samples.
 """
 
 from __future__ import annotations
@@ -16,27 +17,25 @@ from collections.abc import Sequence
 
 from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.errors import UserError
-from masa_mm.preparation.audit import AuditError, audit, open_clips
-from masa_mm.preparation.audit.checks import OfficialPart, official_parts
-from masa_mm.preparation.audit.checks.near_duplicates import THRESHOLD
-from masa_mm.preparation.audit.clips import AuditClips
-from masa_mm.preparation.audit.report import write_report
+from masa_mm.preparation.audit import AuditError, audit, official_parts, open_clips, write_report
+from masa_mm.preparation.audit.near_duplicates import THRESHOLD
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Look at pose stores before training on them")
-    parser.add_argument("stores", nargs="+", metavar="STORE", help="a split's .safetensors file")
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description="Audit pose stores before training")
+    parser.add_argument("stores", nargs="+", metavar="STORE", help=".safetensors file of a split")
     parser.add_argument("--out", required=True, help="folder of audit.html and audit.json")
-    parser.add_argument("--benchmark", choices=BENCHMARKS, help="whose official lists")
+    parser.add_argument("--benchmark", choices=BENCHMARKS, help="benchmark of the official lists")
     parser.add_argument(
         "--split-file",
         nargs="+",
         default=[],
         metavar="LIST",
-        help="official lists, such as nslt_300.json; 'MSASL_{split}.json' for a file a split",
+        help="official lists, such as nslt_300.json; 'MSASL_{split}.json' for one file per split",
     )
-    parser.add_argument("--class-list", help="class names in the order of their labels")
-    parser.add_argument("--subset", type=int, help="classes of the benchmark's subset")
+    parser.add_argument("--class-list", help="file of class names in the order of their labels")
+    parser.add_argument("--subset", type=int, help="number of classes of the benchmark's subset")
     parser.add_argument(
         "--near",
         type=float,
@@ -44,42 +43,40 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="distance below which two clips are near-duplicates (default: %(default)s)",
     )
     parser.add_argument("--samples", type=int, default=20, help="clips to draw (default: 20)")
-    parser.add_argument("--seed", type=int, default=0, help="of the clips drawn (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the samples (default: 0)")
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the audit; return the exit code."""
     args = parse_args(argv)
     try:
         _check(args)
         clips = open_clips(args.stores)
-        found = audit(clips, _official(args, clips), args.near, args.samples, args.seed, _progress)
+        official = (
+            official_parts(clips, args.benchmark, args.split_file, args.class_list, args.subset)
+            if args.benchmark
+            else []
+        )
+        results = audit(clips, official, args.near, args.samples, args.seed, _progress)
         _progress("report")
-        written = write_report(clips, found, args.out)
+        report = write_report(clips, results, args.out)
     except (OSError, UserError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    for section in written.sections:
-        print(f"{'!' if section.alarm else ' '} {section.title}: {section.summary}")
-    print("", written.page, written.data, *written.lists, sep="\n")
+    for check, section in report.sections:
+        print(f"{'!' if section.alarm else ' '} {check.title}: {section.summary}")
+    print("", report.page, report.data, *report.lists, sep="\n")
     return 0
 
 
 def _check(args: argparse.Namespace) -> None:
     if bool(args.benchmark) != bool(args.split_file):
-        raise AuditError(
-            "--benchmark and --split-file go together: the official lists, and whose they are"
-        )
+        raise AuditError("--benchmark and --split-file go together; give both or neither")
     if not 0 < args.near < 1:
         raise AuditError(f"--near is a distance between 0 and 1, got {args.near}")
     if args.samples < 0:
         raise AuditError(f"--samples cannot be {args.samples}; give the number of clips to draw")
-
-
-def _official(args: argparse.Namespace, clips: AuditClips) -> list[OfficialPart]:
-    if not args.benchmark:
-        return []
-    return official_parts(clips, args.benchmark, args.split_file, args.class_list, args.subset)
 
 
 def _progress(step: str) -> None:

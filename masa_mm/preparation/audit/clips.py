@@ -1,11 +1,15 @@
-"""The clips of several pose stores, seen as one set."""
+"""The clips of several pose stores as one set."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,23 +17,24 @@ from masa_mm.datasets.clip_selection import common_class_list
 from masa_mm.errors import UserError
 from masa_mm.pose.store import PoseStore
 
-# Frames looked at together; bounds what a check holds beyond the mapped files.
+# Frames in memory at a time.
 _CHUNK_FRAMES = 16384
 
 
 class AuditError(UserError):
-    """Stores or lists that cannot be audited together; one line with the remedy."""
+    """Stores or official lists that cannot be audited together."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some whole clips, one after the other.
+    """Consecutive whole clips of one store.
 
     Args:
-        clips: their numbers among all clips.
-        num_frames: frames of each [clips].
-        keypoint: float32 [frames, 49, 2] part coordinates.
-        score: float32 [frames, 49], 0 = absent. A joint that is not finite counts as absent.
+        clips (slice): Their numbers among all clips.
+        num_frames (np.ndarray): Frames of each clip [clips].
+        keypoint (np.ndarray): Part coordinates, float32 [frames, 49, 2].
+        score (np.ndarray): Scores, float32 [frames, 49]; 0 is absent. Keypoints that are not
+            finite count as absent.
     """
 
     clips: slice
@@ -39,33 +44,35 @@ class Chunk:
 
     @property
     def start(self) -> np.ndarray:
-        """Each clip's first frame within the chunk, int64 [clips]."""
+        """First frame of each clip within the chunk, int64 [clips]."""
         return self.num_frames.cumsum() - self.num_frames
 
     @property
     def continues(self) -> np.ndarray:
-        """Whether a frame and its predecessor are of one clip, bool [frames - 1]."""
+        """Whether a frame belongs to the same clip as the frame before it, bool [frames - 1]."""
         same = np.ones(len(self.keypoint), bool)
         same[self.start] = False
         return same[1:]
 
     def sum(self, frames: np.ndarray) -> np.ndarray:
-        """Sums over each clip's frames of [frames, ...], [clips, ...]."""
+        """Sum [frames, ...] over the frames of each clip, int64 [clips, ...]."""
         return np.add.reduceat(frames, self.start, axis=0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class AuditClips:
-    """All clips of the stores, numbered through in the stores' order.
+    """All clips of several stores, numbered in the order of the stores.
 
     Args:
-        stores: open stores.
-        splits: a name for each: its split, or its file's name where that does not tell them apart.
-        store: number of each clip's store, int64 [clips].
-        ids: the clips' names.
-        label, signer: int64 [clips], -1 = none. Signers of different sources never share a number.
-        num_frames: int64 [clips].
-        glosses: class names; their index is the label.
+        stores (tuple[PoseStore, ...]): Open stores.
+        splits (tuple[str, ...]): Unique name of each store: its split, or its file.
+        store (np.ndarray): Store of each clip, int64 [clips].
+        ids (list[str]): Clip names.
+        label (np.ndarray): Labels, int64 [clips]; -1 is unlabelled.
+        signer (np.ndarray): Signers, int64 [clips]; -1 is unknown. Stores of different sources
+            never share a number.
+        num_frames (np.ndarray): Frames of each clip, int64 [clips].
+        glosses (list[str]): Class names in the order of the labels.
     """
 
     stores: tuple[PoseStore, ...]
@@ -81,38 +88,66 @@ class AuditClips:
         return len(self.ids)
 
     def clip(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """One clip as stored: ``keypoint`` [T, 49, 2] and ``score`` [T, 49]."""
-        store = int(self.store[number])
-        return self.stores[store].clip(self._row(number))
+        """Return one clip as stored: ``keypoint`` [T, 49, 2] and ``score`` [T, 49]."""
+        return self.stores[int(self.store[number])].clip(self._row(number))
 
-    def gloss(self, number: int) -> str:
-        """The clip's sign, '' if it has no label."""
-        label = int(self.label[number])
-        return self.glosses[label] if label >= 0 else ""
-
-    def describe(self, number: int) -> dict[str, object]:
-        """What tells a clip apart, as plain data."""
+    def describe(self, number: int) -> dict[str, Any]:
+        """Describe one clip as plain data; ``gloss`` is '' if it has no label."""
+        store, label = int(self.store[number]), int(self.label[number])
         return dict(
             id=self.ids[number],
-            split=self.splits[int(self.store[number])],
-            gloss=self.gloss(number),
-            signer=int(self.stores[int(self.store[number])].signer[self._row(number)]),
+            split=self.splits[store],
+            gloss=self.glosses[label] if label >= 0 else "",
+            signer=int(self.stores[store].signer[self._row(number)]),
             num_frames=int(self.num_frames[number]),
         )
 
+    def describe_all(self, numbers: Iterable[int]) -> list[dict[str, Any]]:
+        """Describe several clips."""
+        return [self.describe(int(number)) for number in numbers]
+
+    def describe_stores(self) -> list[dict[str, Any]]:
+        """Describe the stores as plain data."""
+        return [
+            dict(
+                split=split,
+                path=store.path,
+                source=store.source,
+                clips=len(store),
+                frames=len(store.keypoint),
+                dtype=store.keypoint.dtype.name,
+            )
+            for split, store in zip(self.splits, self.stores)
+        ]
+
+    def split_masks(self) -> list[tuple[str, np.ndarray]]:
+        """Return each split's name and which clips belong to it, bool [clips]."""
+        return [(split, self.store == number) for number, split in enumerate(self.splits)]
+
+    @cached_property
+    def identical(self) -> np.ndarray:
+        """A number that clips with the same stored bytes share, int64 [clips].
+
+        Stores of different dtypes have no clip in common.
+        """
+        digests = [_digest(*self.clip(number)) for number in range(len(self))]
+        return np.unique(np.array(digests, "S16"), return_inverse=True)[1]
+
     def _row(self, number: int) -> int:
-        """The clip's number within its store."""
+        """Return the number of a clip within its store."""
         return number - int(np.searchsorted(self.store, self.store[number]))
 
     def ranges(self) -> Iterator[tuple[int, slice, slice]]:
-        """Some whole clips of one store at a time: its number, their rows in it, their frames."""
+        """Yield consecutive whole clips of one store: its number, their rows, their frames."""
         for number, store in enumerate(self.stores):
-            for low, high in _runs((store.offset[1:] - 1) // _CHUNK_FRAMES):
+            chunk = (store.offset[1:] - 1) // _CHUNK_FRAMES
+            edges = [0, *(np.flatnonzero(np.diff(chunk)) + 1).tolist(), len(chunk)]
+            for low, high in pairwise(edges):
                 frames = slice(int(store.offset[low]), int(store.offset[high]))
                 yield number, slice(low, high), frames
 
     def chunks(self) -> Iterator[Chunk]:
-        """The frames of :meth:`ranges`."""
+        """Yield the frames of :meth:`ranges`."""
         first = np.searchsorted(self.store, np.arange(len(self.stores))).tolist()
         for number, rows, frames in self.ranges():
             store = self.stores[number]
@@ -125,22 +160,25 @@ class AuditClips:
 
 
 def open_clips(paths: Sequence[str | os.PathLike]) -> AuditClips:
-    """Open stores to be audited together.
+    """Open stores to audit them together.
 
     Args:
-        paths: pose stores, such as those of the splits of one benchmark.
+        paths (Sequence[str | os.PathLike]): Pose stores, such as the splits of one benchmark.
+
+    Returns:
+        AuditClips: Their clips.
 
     Raises:
-        FileNotFoundError: there is no such store.
-        PoseStoreError: a file is no pose store.
-        AuditError: no store, or one given twice.
-        DatasetError: class lists that differ.
+        FileNotFoundError: A store does not exist.
+        PoseStoreError: A file is not a pose store.
+        AuditError: No store is given, or one is given twice.
+        DatasetError: The class lists differ.
     """
     if not paths:
         raise AuditError("no pose store to audit; give at least one .safetensors file")
-    places = [str(Path(path).resolve()) for path in paths]
-    for number, place in enumerate(places):
-        if place in places[:number]:
+    resolved = [Path(path).resolve() for path in paths]
+    for number, path in enumerate(resolved):
+        if path in resolved[:number]:
             raise AuditError(f"{paths[number]}: given twice; give each store once")
     stores = tuple(PoseStore(path) for path in paths)
     return AuditClips(
@@ -169,18 +207,20 @@ def _split_names(stores: Sequence[PoseStore]) -> tuple[str, ...]:
 
 
 def _signers(stores: Sequence[PoseStore]) -> np.ndarray:
-    """The signers' numbers, moved apart where stores of another source use the same ones."""
-    moved, shift = {}, 0
+    """Number the signers of all stores; sources get disjoint ranges."""
+    first: dict[str, int] = {}
+    total = 0
     for store in stores:
-        if store.source not in moved:
-            moved[store.source] = shift
-            shift += 1 + max(int(s.signer.max()) for s in stores if s.source == store.source)
+        if store.source not in first:
+            first[store.source] = total
+            total += 1 + max(int(s.signer.max()) for s in stores if s.source == store.source)
     return np.concatenate(
-        [np.where(store.signer >= 0, store.signer + moved[store.source], -1) for store in stores]
+        [np.where(store.signer >= 0, store.signer + first[store.source], -1) for store in stores]
     )
 
 
-def _runs(groups: np.ndarray) -> Iterator[tuple[int, int]]:
-    """First and last + 1 of each run of equal numbers."""
-    edges = np.flatnonzero(np.diff(groups)) + 1
-    yield from zip([0, *edges.tolist()], [*edges.tolist(), len(groups)])
+def _digest(keypoint: np.ndarray, score: np.ndarray) -> bytes:
+    digest = hashlib.blake2b(keypoint.tobytes(), digest_size=16)
+    digest.update(score.tobytes())
+    # Fixed-length strings of numpy drop trailing zero bytes.
+    return digest.digest().replace(b"\0", b"\1")

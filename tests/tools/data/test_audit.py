@@ -1,7 +1,9 @@
-"""tools/data/audit.py: two files out, or one line and exit code 1."""
+"""tools/data/audit.py writes its files or prints one line; docs/data/audit.md is up to date."""
 
 import importlib.util
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +67,22 @@ def test_bad_input_is_one_line_and_writes_nothing(folder, capsys, words, said):
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("error: ") and said in line
     assert not (folder / "out").exists()
+
+
+PAGE = (ROOT / "docs/data/audit.md").read_text()
+
+
+def test_the_code_of_the_documentation_runs(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(code, {})
+    html = Path("work_dirs/audit/audit.html").read_text()
+    sections = re.findall(r"<h2>(.*?)</h2>", html)
+    assert len(sections) == 11 and all(f"| {name} |" in PAGE for name in sections)
+
+
+def test_the_documentation_names_every_option(capsys):
+    with pytest.raises(SystemExit):
+        tool.main(["--help"])
+    options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
+    assert options and all(option in PAGE for option in options)

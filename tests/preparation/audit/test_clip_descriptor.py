@@ -1,8 +1,8 @@
-"""The descriptor of a clip: what must not matter does not, what must does."""
+"""The descriptor ignores frame rate and framing, and separates different motions."""
 
 import numpy as np
 
-from masa_mm.preparation.audit.checks.clip_descriptor import describe_clips
+from masa_mm.preparation.audit.clip_descriptor import describe_clips
 
 from toys.audit_toys import clips_of, faster, smooth_clip
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from masa_mm.datasets.official_lists import ListError
-from masa_mm.preparation.audit import AuditError, open_clips
-from masa_mm.preparation.audit.checks import official_coverage, official_parts
+from masa_mm.preparation.audit import AuditError, official_parts, open_clips
+from masa_mm.preparation.audit.coverage import official_coverage
 
 from toys.audit_toys import clips_of, smooth_clip
 from toys.paths import SHARED

@@ -1,15 +1,29 @@
-"""Lengths, class balance, bad clips and the draw of samples."""
+"""Signers, clip lengths and classes of each split, counted by hand."""
 
-import numpy as np
-
-from masa_mm.preparation.audit.checks import (
-    class_balance,
-    clip_lengths,
-    draw_samples,
-    refused_clips,
-)
+from masa_mm.preparation.audit.splits import ClassBalance, ClipLengths, Signers
 
 from toys.audit_toys import clips_of, smooth_clip
+
+
+def signers_of(folder, *signers):
+    stores = (dict(clips=[smooth_clip(n, 3) for n in range(len(s))], signers=s) for s in signers)
+    return Signers().compute(clips_of(folder, *stores), {})
+
+
+def test_shared_signers_and_their_clips(tmp_path):
+    found = signers_of(tmp_path, [7, 7, 9, -1], [9, 9, 8], [-1, -1])
+    train, val, test = found["splits"]
+    assert (train["signers"], train["known"], train["clips"]) == (2, 3, 4)
+    assert train["clips_each"] == [2, 1] and val["clips_each"] == [2, 1]
+    assert (test["signers"], test["known"], test["clips_each"]) == (0, 0, [])
+    shared = {(s["split"], s["other"]): (s["signers"], s["clips"]) for s in found["shared"]}
+    assert shared["train", "val"] == (1, 1) and shared["val", "train"] == (1, 2)
+    assert all(shared[pair] == (0, 0) for pair in shared if "test" in pair)
+
+
+def test_nobody_is_known(tmp_path):
+    found = signers_of(tmp_path, [-1], [-1])
+    assert all(split["signers"] == split["known"] == 0 for split in found["splits"])
 
 
 def test_lengths(tmp_path):
@@ -18,7 +32,7 @@ def test_lengths(tmp_path):
         dict(clips=[smooth_clip(0, frames) for frames in (4, 9, 5)]),
         dict(clips=[smooth_clip(0, 7)]),
     )
-    found = clip_lengths(clips, num_ends=2)
+    found = ClipLengths(num_listed=2).compute(clips, {})
     train, val = found["splits"]
     assert (train["clips"], train["frames"], val["frames"]) == (3, 18, 7)
     assert train["percentiles"][0] == 4 and train["percentiles"][2] == 5
@@ -34,7 +48,7 @@ def test_class_balance(tmp_path):
         dict(clips=[smooth_clip(n, 3) for n in range(4)], labels=[0, 0, 1, -1]),
         dict(clips=[smooth_clip(n, 3) for n in range(2)], labels=[0, -1]),
     )
-    found = class_balance(clips)
+    found = ClassBalance().compute(clips, {})
     assert found["counts"] == [[2, 1], [1, 0], [0, 0]] and found["glosses"][1] == "drink"
     train, val = found["splits"]
     assert (train["labelled"], train["unlabelled"], train["present"]) == (3, 1, 2)
@@ -44,29 +58,5 @@ def test_class_balance(tmp_path):
 
 def test_no_class_at_all(tmp_path):
     clips = clips_of(tmp_path, dict(clips=[smooth_clip(0, 3)], labels=[-1], glosses=[]))
-    found = class_balance(clips)
+    found = ClassBalance().compute(clips, {})
     assert found["counts"] == [] and found["splits"][0]["most"] == 0
-
-
-def test_bad_clips_and_ids_of_several_clips(tmp_path):
-    clips = clips_of(
-        tmp_path,
-        dict(clips=[smooth_clip(n, 4) for n in range(3)], ids=["a", "b", "c"]),
-        dict(clips=[smooth_clip(3, 4)], ids=["b"]),
-    )
-    assert refused_clips(clips)["bad"] == []
-    clips.stores[0].keypoint = clips.stores[0].keypoint.copy()
-    clips.stores[0].keypoint[9, 0, 0] = np.nan
-    found = refused_clips(clips)
-    (bad,) = found["bad"]
-    assert (bad["id"], bad["split"]) == ("c", "train") and "NaN" in bad["problem"]
-    assert found["repeated_ids"] == [dict(id="b", splits=["train", "val"])]
-
-
-def test_samples_follow_from_the_seed_and_repeat_none(tmp_path):
-    clips = clips_of(tmp_path, dict(clips=[smooth_clip(n, 2) for n in range(30)]))
-    drawn = draw_samples(clips, 20, seed=3)
-    assert drawn == draw_samples(clips, 20, seed=3) != draw_samples(clips, 20, seed=4)
-    assert len(set(drawn)) == 20 and drawn == sorted(drawn) and max(drawn) < 30
-    assert draw_samples(clips, 99) == list(range(30))
-    assert draw_samples(clips, 0) == []

@@ -1,4 +1,4 @@
-"""The report: one page with everything in it, and JSON with the same numbers."""
+"""All checks together; the page holds everything, the JSON the same numbers."""
 
 import json
 import re
@@ -6,9 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from masa_mm.preparation.audit import audit
-from masa_mm.preparation.audit.checks import official_parts
-from masa_mm.preparation.audit.report import write_report
+from masa_mm.preparation.audit import audit, official_parts, write_report
 
 from toys.audit_toys import clips_of, smooth_clip
 
@@ -96,3 +94,21 @@ def test_without_official_lists_there_is_no_section_of_them(tmp_path):
         "audit.html",
         "audit.json",
     ]
+
+
+def test_every_check_is_run_and_named(tmp_path):
+    clips = clips_of(tmp_path, dict(clips=[smooth_clip(n, 12) for n in (0, 0, 1)]))
+    official = {"train0": dict(subset="train", action=[0, 1, 2])}
+    (tmp_path / "nslt_100.json").write_text(json.dumps(official))
+    parts = official_parts(clips, "wlasl", [str(tmp_path / "nslt_100.json")])
+    steps = []
+    found = audit(clips, parts, num_samples=2, progress=steps.append)
+    assert list(found) == ["stores", *steps] and len(steps) == 12
+    assert found["identical"]["num_groups"] == 1 and len(found["samples"]["numbers"]) == 2
+    assert found["coverage"][0]["coverage"] == "WLASL100: 1 of 1 official train clips"
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_an_audit_repeats_itself(tmp_path):
+    clips = clips_of(tmp_path, dict(clips=[smooth_clip(n, 12) for n in range(4)]))
+    assert audit(clips, seed=5) == audit(clips, seed=5)
