@@ -19,9 +19,8 @@ from masa_mm.preparation.demo import (
     store_path,
     write_demo_stores,
 )
-from masa_mm.preparation.demo.arm import reach
+from masa_mm.preparation.demo.kinematics import HANDSHAPES, hand_joints, reach
 from masa_mm.preparation.demo.detector import detect, make_camera, project
-from masa_mm.preparation.demo.hand import HANDSHAPES, hand_joints
 from masa_mm.preparation.demo.signer import make_signer, perform
 from masa_mm.preparation.demo.signs import make_signs
 
