@@ -51,9 +51,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "videos", nargs="+", help="videos, folders of images, or folders with either"
     )
     parser.add_argument("--out", required=True, help="the .safetensors file to write")
-    parser.add_argument(
-        "--estimator", required=True, help=f"{', '.join(sorted(ESTIMATORS.module_dict))}"
-    )
+    parser.add_argument("--estimator", required=True, help=_estimator_names())
     parser.add_argument("--device", help="cpu, cuda or cuda:N; default: a GPU if there is one")
     parser.add_argument(
         "--estimator-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE"
@@ -159,12 +157,16 @@ def make_plan(args: argparse.Namespace) -> Plan:
     return plan._replace(source=args.source_name or plan.source)
 
 
+def _estimator_names() -> str:
+    return ", ".join(sorted(ESTIMATORS.module_dict))
+
+
 def make_estimator(args: argparse.Namespace, worker: Worker) -> PoseEstimator:
     """Build the estimator on the device asked for, or on this process's GPU."""
     kind = ESTIMATORS.get(args.estimator)
     if kind is None:
         raise UserError(
-            f"no estimator '{args.estimator}'; there are {', '.join(sorted(ESTIMATORS.module_dict))}; "
+            f"no estimator '{args.estimator}'; there are {_estimator_names()}; "
             "--import MODULE registers your own"
         )
     device = args.device
