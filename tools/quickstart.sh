@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From nothing to a tested sign recogniser: installs, makes demo data, pretrains a small MASA,
-# finetunes it with and without that pretraining, tests both and draws pictures.
-# Less than 6 minutes on 2 CPU cores. Everything made lies in work_dirs/quickstart.
+# Install the package, generate demo data, pretrain a small MASA, finetune it with and without that
+# pretraining, test both and draw pictures. All output goes to work_dirs/quickstart.
+# Takes about 3 minutes on 2 CPU cores, without the installation.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,7 +11,7 @@ mkdir -p "$out/logs"
 stage=start
 trap 'echo "quickstart failed while: $stage" >&2' ERR
 
-# run LOG_NAME WHAT COMMAND...: one line a stage; its output goes to a log, of which a failure shows the end.
+# run LOG_NAME STAGE COMMAND...: print one line and write the output to a log; on failure print the log's end.
 run() {
     local log="$out/logs/$1.log" begin=$SECONDS
     stage=$2
@@ -34,13 +34,13 @@ last() {
     cat "$1/last_checkpoint"
 }
 
-# Networks this small lose more to a second thread than they gain from it.
+# A second thread slows networks of this size down.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
 stage="installing"
 . tools/_env.sh
 
-run data "making demo data" python tools/data/make_demo.py "$out/data"
+run data "generating demo data" python tools/data/make_demo.py "$out/data"
 run pretrain "pretraining a small MASA, without labels" \
     python tools/train.py configs/masa_pretrain_demo.py --work-dir "$out/pretrain"
 pretrained=$(last "$out/pretrain")

@@ -1,4 +1,4 @@
-"""What tools/quickstart.sh has learned: a small table, and pictures in its work directory."""
+"""Report the results of tools/quickstart.sh: a table, and pictures in its work directory."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ TOP = (1, 5)
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work_dir", nargs="?", default="work_dirs/quickstart", type=Path)
     work_dir = parser.parse_args(argv).work_dir
@@ -49,13 +50,13 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"quickstart_report: {error}", file=sys.stderr)
         return 1
-    print("where pretraining pays, and why not on so few clips: docs/benchmarks.md\n")
+    print("when pretraining helps, and why hardly on so few clips: docs/benchmarks.md\n")
     print("pictures: " + "\n          ".join(str(path) for path in pictures))
     return 0
 
 
 def table(results: dict[str, Predictions], store: PoseStore, num_labels: int) -> str:
-    """Accuracies of each run against chance, with 95 % intervals over the test clips."""
+    """Format the accuracies of each run and of chance, with 95 % intervals over the test clips."""
     num_classes = len(store.glosses)
     rows = [
         "",
@@ -64,10 +65,10 @@ def table(results: dict[str, Predictions], store: PoseStore, num_labels: int) ->
         f"{'':22}{'top-1 (95 % interval)':>26}{'top-5 (95 % interval)':>26}",
         f"{'chance':22}" + "".join(f"{f'{k / num_classes:.1%}':>10}{'':16}" for k in TOP),
     ]
-    for name, found in reversed(results.items()):
-        ranks = true_class_ranks(found.scores, found.labels)
-        accuracy = top_k_accuracies(ranks, found.labels, TOP)
-        interval = bootstrap_intervals(ranks, found.labels, TOP)
+    for name, predictions in reversed(results.items()):
+        ranks = true_class_ranks(predictions.scores, predictions.labels)
+        accuracy = top_k_accuracies(ranks, predictions.labels, TOP)
+        interval = bootstrap_intervals(ranks, predictions.labels, TOP)
         cells = [(accuracy[key], *interval[key]) for key in (f"top{k}_pi" for k in TOP)]
         rows.append(
             f"{name:22}"
@@ -77,29 +78,30 @@ def table(results: dict[str, Predictions], store: PoseStore, num_labels: int) ->
 
 
 def labels_used(finetune_dir: Path) -> int:
-    """Clips in the finetuning's training set, by the config it was run with."""
+    """Count the clips of the finetuning's training set."""
     return len(dataset_of(finetune_dir))
 
 
 def dataset_of(run_dir: Path, **changes) -> object:
-    """The training dataset of a run, from the config that the runner left in its folder."""
+    """Build the training dataset of a run from the config in its work directory."""
     cfg = config_of(run_dir)
     return DATASETS.build({**cfg.train_dataloader.dataset, **changes})
 
 
 def config_of(run_dir: Path) -> Config:
-    found = sorted(run_dir.glob("*.py"))
-    if not found:
+    """Read the config that the runner saved in a work directory."""
+    paths = sorted(run_dir.glob("*.py"))
+    if not paths:
         raise FileNotFoundError(f"{run_dir}: no config of a training run; run tools/quickstart.sh")
-    cfg = Config.fromfile(found[-1])
+    cfg = Config.fromfile(paths[-1])
     init_default_scope(cfg.default_scope)
     return cfg
 
 
-def draw(work_dir: Path, store: PoseStore, tested: Predictions) -> list[Path]:
-    """All pictures; returns where they lie."""
+def draw(work_dir: Path, store: PoseStore, predictions: Predictions) -> list[Path]:
+    """Draw all pictures and return their paths."""
     runs = {name: work_dir / run for name, run in RUNS.items()}
-    counts = confusion_counts(tested.scores, tested.labels, len(store.glosses))
+    counts = confusion_counts(predictions.scores, predictions.labels, len(store.glosses))
     gloss, masked = masked_clip(work_dir)
     title = (
         f"{gloss}: predicted motion is off by {masked.error:.1f} crop pixels, "
@@ -125,22 +127,20 @@ def draw(work_dir: Path, store: PoseStore, tested: Predictions) -> list[Path]:
 
 
 def masked_clip(work_dir: Path, num_clips: int = 24) -> tuple[str, Reconstruction]:
-    """A clip of a test signer, masked as in pretraining; of several the one with median error."""
+    """Reconstruct masked test clips and return the gloss and the clip of median error."""
     run_dir = work_dir / "pretrain"
     model = MODELS.build(config_of(run_dir).model)
     checkpoint = (run_dir / "last_checkpoint").read_text().strip()
     load_checkpoint(model, checkpoint, map_location="cpu", strict=True, logger="silent")
     dataset = dataset_of(run_dir, ann_file=str(store_path(work_dir / "data", "test")))
-    # The mask is drawn at random: the same one in every report.
+    # The masks are random; every report uses the same ones.
     np.random.seed(0)
     chosen = np.linspace(0, len(dataset) - 1, num_clips).round().astype(int)
     samples = [dataset[int(index)] for index in chosen]
     clips = reconstruct_motion(model, samples)
     usable = [i for i, clip in enumerate(clips) if clip.hidden.any()]
     if not usable:
-        raise ValueError(
-            f"none of {num_clips} test clips has a masked frame; is motion_thr too high?"
-        )
+        raise ValueError(f"none of {num_clips} test clips has a masked frame; lower motion_thr")
     middle = sorted(usable, key=lambda i: clips[i].error)[len(usable) // 2]
     return samples[middle]["meta"]["gloss"], clips[middle]
 

@@ -187,7 +187,7 @@ def _spread(values: np.ndarray, count: int) -> np.ndarray:
 def _view_of(
     part: Part, keypoint: np.ndarray, score: np.ndarray, pixel_scale: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """x and y limits of a square that holds the part in every frame of the clip."""
+    """X and y limits of a square that holds the part in every frame of the clip."""
     shown = keypoint[:, part.joints][score[:, part.joints] > 0]
     if not len(shown):
         return (0.0, pixel_scale), (0.0, pixel_scale)

@@ -1,4 +1,4 @@
-"""The quickstart announces its stages, stops with the name of the failed one, and adds up right."""
+"""tools/quickstart.sh and its report: stages, failures, table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from toys.paths import ROOT
 
 TOOLS = ROOT / "tools"
 FAKE_PYTHON = """#!/bin/bash
-# Stands for python: trains and tests nothing, but leaves what the stages leave.
+# A stand-in for python: trains nothing, but writes the files that the stages expect.
 echo "ran: $*"
 [[ "$*" == *"$FAIL"* ]] && { echo "the reason"; exit 3; }
 while [ $# -gt 0 ]; do
@@ -39,7 +39,7 @@ def report():
 
 
 def quickstart(folder: Path, fail: str) -> subprocess.CompletedProcess:
-    """tools/quickstart.sh in a folder of its own, with a python that does nothing."""
+    """Run a copy of tools/quickstart.sh with the stand-in for python."""
     (folder / "tools").mkdir()
     shutil.copy(TOOLS / "quickstart.sh", folder / "tools")
     (folder / "tools" / "_env.sh").write_text(f'PATH="{folder}:$PATH"\n')
@@ -82,7 +82,7 @@ def test_runs_all_stages_and_announces_each_in_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("fail", "stage"),
     [
-        ("make_demo.py", "making demo data"),
+        ("make_demo.py", "generating demo data"),
         ("masa_pretrain_demo.py", "pretraining a small MASA"),
         ("quickstart/scratch ", "without pretraining"),
         ("quickstart_report.py", "reporting"),
@@ -96,7 +96,7 @@ def test_a_failure_stops_with_the_stage_and_the_reason(tmp_path, fail, stage):
     assert "done in" not in done.stdout
 
 
-def test_table_sets_both_runs_against_chance(report, tmp_path):
+def test_the_table_compares_both_runs_with_chance(report, tmp_path):
     write_demo_stores(tmp_path, DemoConfig(num_classes=6, signers=(1, 1, 2), repetitions=(1, 1, 1)))
     store = PoseStore(store_path(tmp_path, "test"))
     labels = np.array(store.label)
@@ -111,7 +111,7 @@ def test_table_sets_both_runs_against_chance(report, tmp_path):
     found = {line[:22].strip(): line[22:].split() for line in lines}
     assert "12 test clips of 6 signs, 2 signers" in lines[1] and "6 labelled clips" in lines[1]
     assert found["chance"] == ["16.7%", "83.3%"]
-    # All other classes score as 0, the true one below them: last of six, also wrong in top-5.
+    # In half of the clips the true class has the lowest of six scores: wrong in top-5, too.
     assert found["without pretraining"][0] == "50.0%"
     assert found["with pretraining"][0] == "100.0%"
 

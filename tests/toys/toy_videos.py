@@ -1,4 +1,4 @@
-"""Videos of a bright square that moves, and an estimator that finds it."""
+"""Videos of a moving bright square, and an estimator that finds it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 from masa_mm.preparation.extraction.estimators import ESTIMATORS, Persons, PoseEstimator, nobody
 
 WIDTH, HEIGHT, SIDE, FPS = 160, 120, 8, 25
-# Joints around the square's middle, so that hands have an extent.
+# Offsets of the joints from the middle of the square, so that hands have an extent.
 _SPREAD = np.random.default_rng(0).uniform(-3, 3, (133, 2)).astype(np.float32)
 
 
 def middle(frame):
-    """Where the square's middle is in a frame: its place tells the frame."""
+    """Middle (x, y) of the square in a frame, different in each frame."""
     return 20 + 2 * frame + SIDE / 2, 40 + SIDE / 2
 
 
@@ -50,7 +50,7 @@ def make_folder(path, num_frames=12):
 
 
 def frame_of(keypoint):
-    """The frames [T] that poses were found in, by the square's place."""
+    """Numbers [T] of the frames of some poses, from the position of the square."""
     x = (keypoint - _SPREAD).mean(1)[:, 0]
     return np.rint((x - middle(0)[0]) / 2).astype(int).tolist()
 
@@ -66,7 +66,7 @@ if "square" not in ESTIMATORS:
 
     @ESTIMATORS.register_module(name="square")
     class SquareEstimator(PoseEstimator):
-        """All joints near the square; scores 0.9."""
+        """Puts all joints near the square, with score 0.9."""
 
         layout = "coco_wholebody"
 

@@ -4,9 +4,9 @@
     python tools/data/extract_poses.py videos/ --out data/wlasl/wlasl_train.safetensors \
         --estimator rtmlib --benchmark wlasl --list WLASL_v0.3.json --split train
 
-Stopped, it goes on where it was. Start it with torchrun or in a Slurm array and the processes share
-the clips. Failed videos are named and no store is written (exit code 1); with --skip-bad they are
-named, left out, and the store has the rest.
+An interrupted run resumes where it stopped. The processes of torchrun or of a Slurm array share
+the clips. If a video fails, the command names it, writes no store and exits with code 1. With
+--skip-bad the store leaves it out.
 """
 
 from __future__ import annotations
@@ -25,33 +25,41 @@ from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.errors import UserError
 from masa_mm.pose.store_format import DTYPES
 from masa_mm.preparation.convert import add_crop_options, crop_rules
-from masa_mm.preparation.extraction.clip_files import ClipFiles
-from masa_mm.preparation.extraction.estimators import ESTIMATORS, PoseEstimator, build
+from masa_mm.preparation.extraction import (
+    ESTIMATORS,
+    ClipFiles,
+    Plan,
+    PoseEstimator,
+    extract_share,
+    plan_benchmark,
+    plan_videos,
+)
+from masa_mm.preparation.extraction.estimators import build
 from masa_mm.preparation.extraction.extract import (
     BOX_MARGIN,
-    extract_share,
-    failures,
-    unfinished,
+    find_failures,
     write_clips,
     write_failures,
 )
-from masa_mm.preparation.extraction.plan import Plan, plan_benchmark, plan_videos
 from masa_mm.preparation.extraction.workers import Worker, join, leave, wait_for_all
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the options."""
     parser = argparse.ArgumentParser(description="Extract poses from videos into a pose store")
-    parser.add_argument("videos", nargs="+", help="videos, folders of images, or folders of these")
-    parser.add_argument("--out", required=True, help="the .safetensors file to make")
-    parser.add_argument("--estimator", required=True, help=f"{', '.join(ESTIMATORS.module_dict)}")
-    parser.add_argument("--device", help="cpu, cuda or cuda:N; by default a GPU if there is one")
+    parser.add_argument(
+        "videos", nargs="+", help="videos, folders of images, or folders with either"
+    )
+    parser.add_argument("--out", required=True, help="the .safetensors file to write")
+    parser.add_argument("--estimator", required=True, help=_estimator_names())
+    parser.add_argument("--device", help="cpu, cuda or cuda:N; default: a GPU if there is one")
     parser.add_argument(
         "--estimator-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE"
     )
     parser.add_argument("--import", dest="imports", nargs="+", default=[], metavar="MODULE")
-    parser.add_argument("--poses", help="folder of the clips' own files; by default OUT.poses")
+    parser.add_argument("--poses", help="folder of the files of single clips; default: OUT.poses")
     _add_list(parser)
-    parser.add_argument("--source-name", help="name of the data set; by default the benchmark's")
+    parser.add_argument("--source-name", help="name of the dataset; default: the benchmark's")
     parser.add_argument("--fps", type=float, help="frame rate of folders of images")
     parser.add_argument("--dtype", choices=DTYPES, default="float16")
     parser.add_argument(
@@ -70,29 +78,30 @@ def _add_list(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--list", metavar="FILE", help="WLASL_v0.3.json, MSASL_train.json, ...")
     group.add_argument("--split", default="", help="train, val or test")
     group.add_argument("--class-list", metavar="FILE", help="class names in the order of labels")
-    group.add_argument("--no-boxes", action="store_true", help="look at the whole image")
+    group.add_argument("--no-boxes", action="store_true", help="use the whole image")
     group.add_argument(
         "--box-margin",
         type=float,
         default=BOX_MARGIN,
-        help="widen boxes on each side by this share of the longer one",
+        help="widen boxes on each side by this share of their longer side",
     )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
     args = parse_args(argv)
     try:
         worker = join()
-        code = extract(args, worker)
+        exit_code = extract(args, worker)
         leave()
-        return code
+        return exit_code
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
 
 def extract(args: argparse.Namespace, worker: Worker) -> int:
-    """Extract this process's share; the last one to finish writes the store."""
+    """Extract this process's share of the clips; the last process to finish writes the store."""
     for module in args.imports:
         importlib.import_module(module)
     plan = make_plan(args)
@@ -100,37 +109,36 @@ def extract(args: argparse.Namespace, worker: Worker) -> int:
         plan = plan._replace(jobs=[job._replace(box=None) for job in plan.jobs])
     estimator = make_estimator(args, worker)
     files = ClipFiles(args.poses or Path(args.out).with_suffix(".poses"), settings(args, estimator))
-    if worker.leads:
+    if worker.is_leader:
         print(f"{len(plan.jobs)} clips, {sum(files.is_done(job.id) for job in plan.jobs)} are done")
         if plan.missing:
             print(f"{len(plan.missing)} more of the list have no video, '{plan.missing[0]}' first")
     extract_share(plan, files, estimator, worker, args.box_margin, args.fps)
     wait_for_all()
-    return finish(args, plan, files, worker, estimator.layout) if worker.leads else 0
+    return finish(args, plan, files, worker, estimator.layout) if worker.is_leader else 0
 
 
 def finish(
     args: argparse.Namespace, plan: Plan, files: ClipFiles, worker: Worker, layout: str
 ) -> int:
-    """Write the store, or say why there is none yet."""
-    to_do = unfinished(plan, files, worker)
-    if to_do:
-        print(f"{to_do} clips are left to the other processes; the last one writes the store")
+    """Write the store, or report why it cannot be written yet."""
+    failures, num_untried = find_failures(plan, files, worker.run)
+    if num_untried:
+        print(f"{num_untried} clips are left to the other processes; the last one writes the store")
         return 0
-    failed = failures(plan, files, worker)
     list_path = Path(args.out).with_suffix(".failed.txt")
-    write_failures(list_path, failed)
-    for failure in failed:
+    write_failures(list_path, failures)
+    for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
-    if failed and not args.skip_bad:
+    if failures and not args.skip_bad:
         print(
-            f"{len(failed)} of {len(plan.jobs)} clips failed, see {list_path}; no store is written."
-            " Run it again to try them again, with --skip-bad to do without them",
+            f"{len(failures)} of {len(plan.jobs)} clips failed, see {list_path}; no store is "
+            "written. Run the command again to retry them, or add --skip-bad to leave them out",
             file=sys.stderr,
         )
         return 1
     report = write_clips(
-        plan, files, failed, args.out, layout, args.dtype, args.skip_bad, crop_rules(args)
+        plan, files, failures, args.out, layout, args.dtype, args.skip_bad, crop_rules(args)
     )
     for clip in report.skipped:
         print(f"skipped: {clip}")
@@ -142,29 +150,35 @@ def finish(
 
 
 def make_plan(args: argparse.Namespace) -> Plan:
+    """Plan the clips of an official list, or one clip for each video."""
     if not args.benchmark:
         return plan_videos(args.videos, args.source_name or "videos", args.split)
     plan = plan_benchmark(args.videos, args.benchmark, args.list, args.split, args.class_list)
     return plan._replace(source=args.source_name or plan.source)
 
 
+def _estimator_names() -> str:
+    return ", ".join(sorted(ESTIMATORS.module_dict))
+
+
 def make_estimator(args: argparse.Namespace, worker: Worker) -> PoseEstimator:
+    """Build the estimator on the device asked for, or on this process's GPU."""
     kind = ESTIMATORS.get(args.estimator)
     if kind is None:
         raise UserError(
-            f"no estimator '{args.estimator}'; there are {', '.join(ESTIMATORS.module_dict)}; "
-            "your own is registered by --import"
+            f"no estimator '{args.estimator}'; there are {_estimator_names()}; "
+            "--import MODULE registers your own"
         )
     device = args.device
     if device is None:
         device = "cuda" if kind.on_gpu and torch.cuda.is_available() else "cpu"
     if device == "cuda":
-        device = f"cuda:{worker.local % max(1, torch.cuda.device_count())}"
+        device = f"cuda:{worker.local_rank % max(1, torch.cuda.device_count())}"
     return build(args.estimator, device, args.estimator_options)
 
 
 def settings(args: argparse.Namespace, estimator: PoseEstimator) -> dict[str, Any]:
-    """What the clips of one folder have in common."""
+    """Settings that all clips of a folder share."""
     return dict(
         estimator=args.estimator,
         options=args.estimator_options,

@@ -1,4 +1,4 @@
-"""Make the embedded demo data: python tools/data/make_demo.py OUT_DIR [options]."""
+"""Generate the demo data: python tools/data/make_demo.py OUT_DIR [options]."""
 
 import argparse
 import sys
@@ -7,10 +7,11 @@ from masa_mm.preparation.demo import DemoConfig, store_path, write_demo_stores
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the options."""
     default = DemoConfig()
     parser = argparse.ArgumentParser(
         description="Generate demo signs and write OUT_DIR/demo_{train,val,test}.safetensors.",
-        epilog="The splits share no signer. The same options give the same bytes.",
+        epilog="No signer is in two splits. The same options give the same bytes.",
     )
     parser.add_argument("out_dir", metavar="OUT_DIR")
     parser.add_argument("--seed", type=int, default=default.seed)
@@ -27,6 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit code."""
     args = parse_args(argv)
     try:
         config = DemoConfig(

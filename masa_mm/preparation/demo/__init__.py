@@ -1,4 +1,4 @@
-"""A seeded generator of demo data: signs by several signers, seen by a faulty pose detector."""
+"""A seeded generator of demo data: signs by several signers, seen by a simulated pose detector."""
 
 from masa_mm.preparation.demo.generate import (
     SPLITS,

@@ -1,4 +1,4 @@
-"""A camera and a pose detector with its faults: joints in space in, pixels and scores out."""
+"""A camera and a pose detector with realistic faults: from joints in space to pixels and scores."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ class Camera:
     width: int
     focal: float
     distance: float
-    center: np.ndarray  # [2] where the middle between the shoulders falls in the image
-    noise: float  # of the detector, as a share of the hand's apparent size
+    center: np.ndarray  # [2] image of the middle between the shoulders
+    noise: float  # of the detector, relative to the size of the hand in the image
 
 
 def make_camera(number: int, seed: int = 0) -> Camera:
-    """The camera in front of signer ``number``."""
+    """Make the camera in front of signer ``number``."""
     rng = np.random.default_rng([seed, 3, number])
     height, width = [(480, 640), (512, 512), (720, 1280), (576, 720)][rng.integers(4)]
     distance = rng.uniform(1.5, 2.6)
-    # A signer's metre covers between 0.75 and 1.0 of the image's height.
+    # One metre at the signer covers 0.75 to 1.0 of the image's height.
     focal = rng.uniform(0.75, 1.0) * height * distance
     center = np.array([width, height]) * rng.uniform([0.42, 0.40], [0.58, 0.48])
     return Camera(height, width, focal, distance, center, rng.uniform(0.008, 0.02))
 
 
 def project(joints: np.ndarray, camera: Camera) -> np.ndarray:
-    """Perspective image [T, V, 2] in pixels of joints [T, V, 3] in metres."""
+    """Project joints [T, V, 3] in metres to the image: [T, V, 2] in pixels."""
     depth = camera.distance + joints[..., 2:]
     return camera.center + camera.focal * joints[..., :2] / depth
 
@@ -43,19 +43,19 @@ def project(joints: np.ndarray, camera: Camera) -> np.ndarray:
 def detect(
     joints: np.ndarray, camera: Camera, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What a pose detector makes of a clip.
+    """Simulate a pose detector on a clip.
 
-    Joints drift and jitter, more so when they move fast; a few jump; a hand is lost for some
-    frames when it moves fast or covers the other hand; what leaves the image is lost.
+    Joints drift and jitter, more when they move fast, and a few jump. A hand is lost for some
+    frames when it moves fast or covers the other hand. Joints outside the image are lost.
 
     Args:
-        joints: [T, 49, 3] in metres.
-        camera: the camera.
-        rng: of the faults.
+        joints (np.ndarray): [T, 49, 3] in metres.
+        camera (Camera): The camera.
+        rng (np.random.Generator): Random numbers of the faults.
 
     Returns:
-        float32 ``keypoint`` [T, 49, 2] in pixels and ``keypoint_score`` [T, 49] in [0, 1], both 0
-        where a joint is absent.
+        tuple[np.ndarray, np.ndarray]: ``keypoint`` float32 [T, 49, 2] in pixels and
+            ``keypoint_score`` float32 [T, 49] in [0, 1]; both are 0 where a joint is absent.
     """
     exact = project(joints, camera)
     unit = 0.18 * camera.focal / camera.distance
@@ -69,14 +69,14 @@ def detect(
     score[:, _HANDS] *= ~lost[:, :, None]
     outside = (noisy < 0) | (noisy >= [camera.width, camera.height])
     score[outside.any(-1)] = 0.0
-    # Detectors report a hand whole or not at all: half a hand outside the image is no hand.
+    # Detectors report a whole hand or none: a hand half outside the image is absent.
     score[:, _HANDS] *= (score[:, _HANDS] > 0).mean(-1, keepdims=True) > 0.5
     noisy[score == 0] = 0.0
     return noisy.astype(np.float32), score.astype(np.float32)
 
 
 def _jitter(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Unit noise of which half drifts slowly (five-frame average) and half is new in each frame."""
+    """Noise of unit variance: half drifts slowly (five-frame average), half is new each frame."""
     num_frames, *rest = shape
     steps = np.cumsum(rng.normal(size=(num_frames + 5, *rest)), axis=0)
     drift = (steps[5:] - steps[:-5]) / np.sqrt(5)
@@ -86,14 +86,14 @@ def _jitter(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
 def _lost_hands(
     exact: np.ndarray, blur: np.ndarray, unit: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """[T, 2] whether the right and the left hand are lost, in runs of about three frames."""
+    """Whether the right and the left hand are lost [T, 2], for about three frames at a time."""
     num_frames = len(exact)
     centers = exact[:, _HANDS].mean(2)
-    together = np.linalg.norm(centers[:, 0] - centers[:, 1], axis=-1) < 0.5 * unit
-    chance = 0.008 + 0.05 * blur[:, _HANDS].mean(-1) ** 2
-    # Of two hands one upon the other it is the left one that detectors tend to lose.
-    chance[:, 1] += 0.12 * together
-    begins = rng.random((num_frames, 2)) < chance
+    overlap = np.linalg.norm(centers[:, 0] - centers[:, 1], axis=-1) < 0.5 * unit
+    probability = 0.008 + 0.05 * blur[:, _HANDS].mean(-1) ** 2
+    # Of two overlapping hands, detectors tend to lose the left one.
+    probability[:, 1] += 0.12 * overlap
+    begins = rng.random((num_frames, 2)) < probability
     lengths = rng.geometric(1 / 3, (num_frames, 2))
     age = np.arange(num_frames)[:, None] - np.arange(num_frames)
     within = (age[..., None] >= 0) & (age[..., None] < lengths)

@@ -1,4 +1,4 @@
-"""Demo data sets: annotations of every split, and their pose stores."""
+"""Demo datasets: the annotations and the pose store of each split."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from masa_mm.errors import UserError
 from masa_mm.pose.crop import crop_parts
 from masa_mm.pose.store_writer import PoseStoreWriter, WriteReport
 from masa_mm.preparation.demo.detector import detect, make_camera
@@ -16,13 +17,21 @@ from masa_mm.preparation.demo.signer import make_signer, perform
 from masa_mm.preparation.demo.signs import Sign, make_signs
 
 SOURCE = "demo"
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """How much demo data; the splits share no signer.
+    """Size and seed of the demo data.
 
-    ``repetitions`` are clips a signer makes of each sign: (train, val, test); ``signers`` likewise.
+    Args:
+        num_classes (int): Number of signs.
+        signers (tuple[int, int, int]): Signers of train, val and test. No signer is in two splits.
+        repetitions (tuple[int, int, int]): Clips of each sign by each signer, in each split.
+        seed (int): Seed of everything random.
+
+    Raises:
+        UserError: If a split has no signer or no repetition.
     """
 
     num_classes: int = 20
@@ -32,34 +41,37 @@ class DemoConfig:
 
     def __post_init__(self) -> None:
         if min(*self.signers, *self.repetitions) < 1:
-            raise ValueError(
+            raise UserError(
                 "every split needs a signer and a repetition, got "
                 f"signers={self.signers}, repetitions={self.repetitions}"
             )
 
 
-SPLITS = ("train", "val", "test")
-
-
 def glosses(config: DemoConfig) -> list[str]:
-    """Names of the classes; their index is the label."""
+    """List the names of the classes in the order of their labels."""
     return [sign.gloss for sign in make_signs(config.num_classes, config.seed)]
 
 
 def demo_annotations(split: str, config: DemoConfig | None = None) -> Iterator[dict]:
-    """MMAction2 pose annotations of a split, in pixels, clip by clip.
+    """Generate the MMAction2 pose annotations of a split.
 
-    Each is a dict of ``frame_dir``, ``total_frames``, ``img_shape`` (h, w), ``label``, ``keypoint``
-    float32 [1, T, 49, 2] (pixels), ``keypoint_score`` float32 [1, T, 49] (0 = absent), ``signer``,
-    ``gloss`` and ``layout`` 'sign49'. A clip depends only on the seed, its sign, its signer and its
-    repetition.
+    A clip depends only on the seed, its sign, its signer and its repetition.
+
+    Args:
+        split (str): 'train', 'val' or 'test'.
+        config (DemoConfig | None): Size and seed; None takes the defaults.
+
+    Yields:
+        dict: ``frame_dir``, ``total_frames``, ``img_shape`` (h, w), ``label``, ``keypoint`` float32
+            [1, T, 49, 2] in pixels, ``keypoint_score`` float32 [1, T, 49] (0 = absent), ``signer``,
+            ``gloss`` and ``layout`` 'sign49'.
 
     Raises:
-        ValueError: the split is not one of train, val, test.
+        UserError: If there is no such split.
     """
     config = config or DemoConfig()
     if split not in SPLITS:
-        raise ValueError(f"demo data has the splits {', '.join(SPLITS)}, not '{split}'")
+        raise UserError(f"demo data has the splits {', '.join(SPLITS)}, not '{split}'")
     index = SPLITS.index(split)
     first = sum(config.signers[:index])
     signs = make_signs(config.num_classes, config.seed)
@@ -70,41 +82,36 @@ def demo_annotations(split: str, config: DemoConfig | None = None) -> Iterator[d
 
 
 def store_path(folder: str | os.PathLike, split: str) -> Path:
-    """Where :func:`write_demo_stores` puts a split."""
+    """Give the path of a split's store below the folder of :func:`write_demo_stores`."""
     return Path(folder) / f"{SOURCE}_{split}.safetensors"
 
 
 def write_demo_stores(
     folder: str | os.PathLike, config: DemoConfig | None = None
 ) -> dict[str, WriteReport]:
-    """Make the pose store of each split; one configuration, the same bytes.
+    """Write the pose store of each split. The same configuration gives the same bytes.
 
     Args:
-        folder: made if missing; gets ``demo_train.safetensors``, ``demo_val`` and ``demo_test``.
-        config: how much data.
+        folder (str | os.PathLike): Receives ``demo_{train,val,test}.safetensors``; it is created
+            if missing.
+        config (DemoConfig | None): Size and seed; None takes the defaults.
 
     Returns:
-        split -> what was written.
+        dict[str, WriteReport]: Number of clips and frames written, for each split.
     """
     config = config or DemoConfig()
-    reports = {}
-    for split in SPLITS:
-        with PoseStoreWriter(
-            store_path(folder, split), source=SOURCE, split=split, glosses=glosses(config)
-        ) as writer:
-            for clip in demo_annotations(split, config):
-                parts = crop_parts(
-                    clip["keypoint"][0], clip["keypoint_score"][0], clip["img_shape"]
-                )
-                writer.add(
-                    clip["frame_dir"],
-                    *parts,
-                    label=clip["label"],
-                    signer=clip["signer"],
-                    img_shape=clip["img_shape"],
-                )
-        reports[split] = writer.report
-    return reports
+    return {split: _write_store(folder, split, config) for split in SPLITS}
+
+
+def _write_store(folder: str | os.PathLike, split: str, config: DemoConfig) -> WriteReport:
+    path = store_path(folder, split)
+    with PoseStoreWriter(path, source=SOURCE, split=split, glosses=glosses(config)) as writer:
+        for clip in demo_annotations(split, config):
+            img_shape = clip["img_shape"]
+            parts = crop_parts(clip["keypoint"][0], clip["keypoint_score"][0], img_shape)
+            writer.add(clip["frame_dir"], *parts, clip["label"], clip["signer"], img_shape)
+    assert writer.report is not None
+    return writer.report
 
 
 def _annotation(signs: Sequence[Sign], label: int, signer: int, repetition: int, seed: int) -> dict:

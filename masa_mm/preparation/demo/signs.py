@@ -1,21 +1,21 @@
 """The signs of the demo language: location, movement, handshape and orientation, drawn from a seed.
 
-The four are the parameters by which sign phonology tells signs apart. Every second sign repeats
-the one before it in all but one of them (a minimal pair), so that a recogniser cannot get by on
-where the hands are.
+These are the four parameters by which sign phonology distinguishes signs. Every second sign differs
+from the one before it in a single parameter (a minimal pair), so that the location of the hands
+alone does not identify a sign.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from masa_mm.preparation.demo.arm import reach
-from masa_mm.preparation.demo.hand import HANDSHAPES
+from masa_mm.errors import UserError
+from masa_mm.preparation.demo.kinematics import HANDSHAPES, reach
 
-# Places of the right hand's palm, from the middle between the shoulders, for an average signer.
+# Positions of the right palm, relative to the middle between the shoulders of an average signer.
 LOCATIONS: dict[str, tuple[float, float, float]] = {
     "brow": (-0.08, -0.34, -0.19),
     "temple": (-0.16, -0.31, -0.13),
@@ -31,7 +31,7 @@ LOCATIONS: dict[str, tuple[float, float, float]] = {
     "side": (-0.36, 0.05, -0.22),
     "low": (-0.24, 0.30, -0.28),
 }
-# Fingers' direction and palm's normal of a right hand.
+# Direction of the fingers and normal of the palm of a right hand.
 ORIENTATIONS: tuple[tuple[tuple, tuple], ...] = (
     ((0.0, -1.0, 0.0), (0.0, 0.0, -1.0)),
     ((0.0, -1.0, -0.1), (1.0, 0.0, 0.0)),
@@ -46,48 +46,53 @@ ORIENTATIONS: tuple[tuple[tuple, tuple], ...] = (
     ((0.6, -0.6, -0.3), (0.4, 0.6, -0.7)),
 )
 MOVEMENTS = ("straight", "arc", "circle", "again", "shake", "twist", "open")
+PALM = 0.09  # from the wrist to the middle of the palm
 _AVERAGE_SHOULDER = np.array([-0.18, 0.0, 0.0])
-PALM = 0.09  # metres from the wrist to the middle of the palm
+
+
+def _zeros() -> np.ndarray:
+    return np.zeros(3)
 
 
 @dataclass(frozen=True)
 class HandSign:
-    """What one hand does, for the right hand; the left hand's is its mirror image.
+    """What the right hand does in a sign; the left hand mirrors it.
 
-    Lengths in metres, angles in radians; ``start`` and ``end`` are palm positions.
+    Lengths in metres, angles in radians. By default the hand does not move.
     """
 
-    start: np.ndarray  # [3]
-    end: np.ndarray  # [3]
-    bulge: np.ndarray  # [3] how far the middle of the way is bent aside
-    circle: np.ndarray  # [2, 3] the two axes of a circling movement
-    cycles: float  # circles, shakes or twists during the sign
-    strokes: int  # 1: there; 2: there, back and there again
-    shake: np.ndarray  # [3] amplitude of a small oscillation
-    twist: float  # amplitude of the forearm's rotation about the hand's axis
+    start: np.ndarray  # [3] position of the palm
+    end: np.ndarray  # [3] position of the palm
     shapes: np.ndarray  # [2, 5, 3] handshape at the start and the end
     frames: np.ndarray  # [2, 4] orientation at the start and the end, as quaternions
+    bulge: np.ndarray = field(default_factory=_zeros)  # displacement of the middle of the path
+    first_axis: np.ndarray = field(default_factory=_zeros)  # of a circular movement
+    second_axis: np.ndarray = field(default_factory=_zeros)
+    cycles: float = 0.0  # circles, shakes or twists during the sign
+    strokes: int = 1  # 1: to the end; 2: to the end, back and to the end again
+    shake: np.ndarray = field(default_factory=_zeros)  # amplitude of a small oscillation
+    twist: float = 0.0  # amplitude of the rotation of the forearm
 
 
 @dataclass(frozen=True)
 class Sign:
-    """A sign: what the dominant hand does, what the other does (None: rests), how long it takes."""
+    """A sign of one or two hands."""
 
     gloss: str
     dominant: HandSign
-    other: HandSign | None
+    other: HandSign | None  # None: the hand rests
     lag: float  # phase by which the other hand trails, 0.5 for alternating signs
     num_frames: float  # of the stroke, for a signer of average speed
 
 
 def make_signs(num_classes: int, seed: int = 0) -> list[Sign]:
-    """The first ``num_classes`` signs of a seed's language; more classes leave the first alone.
+    """Make the first ``num_classes`` signs of a language; more classes do not change the first.
 
     Raises:
-        ValueError: fewer than two classes.
+        UserError: If ``num_classes`` is below 2.
     """
     if num_classes < 2:
-        raise ValueError(f"num_classes must be at least 2, got {num_classes}")
+        raise UserError(f"num_classes must be at least 2, got {num_classes}")
     signs: list[Sign] = []
     for label in range(num_classes):
         rng = np.random.default_rng([seed, 1, label])
@@ -96,132 +101,110 @@ def make_signs(num_classes: int, seed: int = 0) -> list[Sign]:
 
 
 def _new_sign(label: int, rng: np.random.Generator) -> Sign:
-    place = rng.choice(list(LOCATIONS))
+    location = rng.choice(list(LOCATIONS))
     movement = rng.choice(MOVEMENTS)
     shape = rng.choice(list(HANDSHAPES))
-    hand = _move(_place(shape, place, rng), movement, rng)
-    manner = rng.choice(["one", "one", "mirror", "alternate", "base"])
+    hand = _move(_hold(shape, location, rng), movement, rng)
+    kind = rng.choice(["one", "one", "mirror", "alternate", "base"])
     other, lag = None, 0.0
-    if manner in ("mirror", "alternate"):
+    if kind in ("mirror", "alternate"):
         hand = _keep_apart(hand)
-        other, lag = hand, 0.5 if manner == "alternate" and hand.cycles else 0.0
-    elif manner == "base":
-        other = _place(rng.choice(["flat", "fist", "five", "point"]), "front", rng)
-        other = replace(
-            other, start=other.start + [0.06, 0.08, 0.05], end=other.start + [0.06, 0.08, 0.05]
-        )
-    duration = rng.uniform(15, 24) * (1.5 if hand.strokes > 1 or hand.cycles else 1.0)
-    return Sign(f"{label:02d}-{place}-{movement}-{shape}", hand, other, lag, duration)
+        other, lag = hand, 0.5 if kind == "alternate" and hand.cycles else 0.0
+    elif kind == "base":
+        other = _hold(rng.choice(["flat", "fist", "five", "point"]), "front", rng)
+        position = other.start + [0.06, 0.08, 0.05]
+        other = replace(other, start=position, end=position)
+    num_frames = rng.uniform(15, 24) * (1.5 if hand.strokes > 1 or hand.cycles else 1.0)
+    return Sign(_gloss(label, location, movement, shape), hand, other, lag, num_frames)
 
 
 def _minimal_pair(sign: Sign, label: int, rng: np.random.Generator) -> Sign:
-    """The sign again with one parameter changed, in both hands if both take part alike."""
-    _, place, movement, shape = sign.gloss.split("-")
+    """Change one parameter of a sign, in both hands if they do the same."""
+    _, location, movement, shape = sign.gloss.split("-")
     hand = sign.dominant
-    changed = rng.choice(["place", "movement", "shape", "orientation"])
-    if changed == "place":
-        place = rng.choice([name for name in LOCATIONS if name != place])
-        moved = _jittered_place(place, rng) - hand.start
-        hand = replace(hand, start=hand.start + moved, end=hand.end + moved)
-    elif changed == "movement":
+    parameter = rng.choice(["place", "movement", "shape", "orientation"])
+    if parameter == "place":
+        location = rng.choice([name for name in LOCATIONS if name != location])
+        shift = _jittered_location(location, rng) - hand.start
+        hand = replace(hand, start=hand.start + shift, end=hand.end + shift)
+    elif parameter == "movement":
         movement = rng.choice([name for name in MOVEMENTS if name != movement])
-        still = replace(_still(hand), shapes=hand.shapes[[0, 0]], frames=hand.frames[[0, 0]])
+        still = HandSign(hand.start, hand.start, hand.shapes[[0, 0]], hand.frames[[0, 0]])
         hand = _move(still, movement, rng)
-    elif changed == "shape":
+    elif parameter == "shape":
         shape = rng.choice([name for name in HANDSHAPES if name != shape])
         hand = replace(hand, shapes=hand.shapes - hand.shapes[:1] + HANDSHAPES[shape])
     else:
         hand = replace(hand, frames=np.stack([_orientation(hand.start, rng, hand.frames[0])] * 2))
-    both_alike = sign.other is sign.dominant
-    hand = _keep_apart(hand) if both_alike else hand
+    symmetric = sign.other is sign.dominant
+    hand = _keep_apart(hand) if symmetric else hand
     return replace(
         sign,
-        gloss=f"{label:02d}-{place}-{movement}-{shape}",
+        gloss=_gloss(label, location, movement, shape),
         dominant=hand,
-        other=hand if both_alike else sign.other,
+        other=hand if symmetric else sign.other,
         lag=sign.lag if hand.cycles else 0.0,
     )
 
 
-def _place(shape: str, place: str, rng: np.random.Generator) -> HandSign:
-    """A hand held still in a place."""
-    start = _jittered_place(place, rng)
-    zero = np.zeros(3)
+def _gloss(label: int, location: str, movement: str, shape: str) -> str:
+    return f"{label:02d}-{location}-{movement}-{shape}"
+
+
+def _hold(shape: str, location: str, rng: np.random.Generator) -> HandSign:
+    """Hold a handshape still at a location."""
+    start = _jittered_location(location, rng)
     frame = _orientation(start, rng)
-    return HandSign(
-        start=start,
-        end=start,
-        bulge=zero,
-        circle=np.zeros((2, 3)),
-        cycles=0.0,
-        strokes=1,
-        shake=zero,
-        twist=0.0,
-        shapes=np.stack([HANDSHAPES[shape]] * 2),
-        frames=np.stack([frame, frame]),
-    )
-
-
-def _still(hand: HandSign) -> HandSign:
-    zero = np.zeros(3)
-    return replace(
-        hand,
-        end=hand.start,
-        bulge=zero,
-        circle=np.zeros((2, 3)),
-        cycles=0.0,
-        strokes=1,
-        shake=zero,
-        twist=0.0,
-    )
+    return HandSign(start, start, np.stack([HANDSHAPES[shape]] * 2), np.stack([frame, frame]))
 
 
 def _move(hand: HandSign, movement: str, rng: np.random.Generator) -> HandSign:
-    """Give a still hand its movement."""
-    way = _direction(rng) * rng.uniform(0.12, 0.24)
+    """Add a movement to a still hand."""
+    path = _direction(rng) * rng.uniform(0.12, 0.24)
     cycles = float(rng.integers(2, 4))
     if movement == "straight":
-        return _turned(replace(hand, end=hand.start + way), rng)
+        return _turn_some(replace(hand, end=hand.start + path), rng)
     if movement == "arc":
-        bulge = np.cross(way, _direction(rng)) / np.linalg.norm(way) * rng.uniform(0.08, 0.14)
-        return _turned(replace(hand, end=hand.start + way, bulge=bulge), rng)
+        bulge = np.cross(path, _direction(rng)) / np.linalg.norm(path) * rng.uniform(0.08, 0.14)
+        return _turn_some(replace(hand, end=hand.start + path, bulge=bulge), rng)
     if movement == "again":
-        return replace(hand, end=hand.start + 0.7 * way, strokes=int(rng.integers(2, 4)))
+        return replace(hand, end=hand.start + 0.7 * path, strokes=int(rng.integers(2, 4)))
     if movement == "circle":
         first = _direction(rng)
         second = np.cross(first, _direction(rng))
         second *= rng.choice([-1, 1]) / np.linalg.norm(second)
-        return replace(
-            hand, circle=np.stack([first, second]) * rng.uniform(0.05, 0.09), cycles=cycles - 0.5
-        )
+        size = rng.uniform(0.05, 0.09)
+        first, second = first * size, second * size
+        return replace(hand, first_axis=first, second_axis=second, cycles=cycles - 0.5)
     if movement == "shake":
         return replace(hand, shake=_direction(rng) * rng.uniform(0.025, 0.045), cycles=cycles + 1)
     if movement == "twist":
         return replace(hand, twist=rng.uniform(0.45, 0.75), cycles=cycles)
-    other = HANDSHAPES[rng.choice(["five", "fist", "ring", "claw", "flat", "bent"])]
-    return replace(hand, end=hand.start + 0.4 * way, shapes=np.stack([hand.shapes[0], other]))
+    last_shape = HANDSHAPES[rng.choice(["five", "fist", "ring", "claw", "flat", "bent"])]
+    return replace(hand, end=hand.start + 0.4 * path, shapes=np.stack([hand.shapes[0], last_shape]))
 
 
-def _turned(hand: HandSign, rng: np.random.Generator) -> HandSign:
-    """Half of the signs that travel also turn the hand on the way."""
+def _turn_some(hand: HandSign, rng: np.random.Generator) -> HandSign:
+    """Turn the hand along its path, in half of the signs."""
     if rng.random() < 0.5:
         return hand
     return replace(hand, frames=np.stack([hand.frames[0], _orientation(hand.end, rng)]))
 
 
 def _keep_apart(hand: HandSign) -> HandSign:
-    """Mirrored hands must not pass through each other: keep the right one on its side."""
-    inmost = max(hand.start[0], hand.end[0], hand.start[0] + np.abs(hand.circle).sum(0)[0])
-    shift = np.array([min(0.0, -0.10 - inmost), 0.0, 0.0])
+    """Keep the right hand on its side, so that mirrored hands do not pass through each other."""
+    radius = abs(hand.first_axis[0]) + abs(hand.second_axis[0])
+    innermost = max(hand.start[0], hand.end[0], hand.start[0] + radius)
+    shift = np.array([min(0.0, -0.10 - innermost), 0.0, 0.0])
     return replace(hand, start=hand.start + shift, end=hand.end + shift)
 
 
-def _jittered_place(place: str, rng: np.random.Generator) -> np.ndarray:
-    return np.array(LOCATIONS[place]) + rng.normal(0, 0.012, 3)
+def _jittered_location(location: str, rng: np.random.Generator) -> np.ndarray:
+    return np.array(LOCATIONS[location]) + rng.normal(0, 0.012, 3)
 
 
 def _direction(rng: np.random.Generator) -> np.ndarray:
-    """A unit vector, mostly in the image plane: signs are made to be seen."""
+    """Draw a unit vector, mostly in the image plane, where a viewer sees the movement."""
     vector = rng.normal(size=3) * [1.0, 1.0, 0.6]
     return vector / np.linalg.norm(vector)
 
@@ -229,7 +212,10 @@ def _direction(rng: np.random.Generator) -> np.ndarray:
 def _orientation(
     palm: np.ndarray, rng: np.random.Generator, unlike: np.ndarray | None = None
 ) -> np.ndarray:
-    """A quaternion that an arm can give the hand there, the wrist bending by 65 degrees at most."""
+    """Draw a quaternion [4] that bends the wrist of a palm at [3] by at most 65 degrees.
+
+    It differs from the quaternion ``unlike``.
+    """
     candidates = hand_frames(np.array(ORIENTATIONS, dtype=float))
     fingers = candidates.as_matrix()[:, :, 0]
     wrist = palm - PALM * fingers
@@ -239,18 +225,21 @@ def _orientation(
         bend += 10.0 * ((candidates.inv() * Rotation.from_quat(unlike)).magnitude() < 0.6)
     possible = np.flatnonzero(bend < np.deg2rad(65))
     chosen = rng.choice(possible) if len(possible) else bend.argmin()
-    wobble = Rotation.from_rotvec(rng.normal(0, 0.12, 3))
-    return (wobble * candidates[int(chosen)]).as_quat()
+    jitter = Rotation.from_rotvec(rng.normal(0, 0.12, 3))
+    return (jitter * candidates[int(chosen)]).as_quat()
 
 
 def hand_frames(axes: np.ndarray) -> Rotation:
-    """Rotations that carry a right hand's own axes (fingers, thumb side, back) into the world.
+    """Compute the rotations from a right hand's own axes (see ``hand_joints``) to the world.
 
     Args:
-        axes: [..., 2, 3] the fingers' direction and, roughly, the palm's normal.
+        axes (np.ndarray): Direction of the fingers and approximate normal of the palm [..., 2, 3].
+
+    Returns:
+        Rotation: One rotation for each pair of axes.
     """
     fingers = axes[..., 0, :] / np.linalg.norm(axes[..., 0, :], axis=-1, keepdims=True)
     normal = axes[..., 1, :] - (axes[..., 1, :] * fingers).sum(-1, keepdims=True) * fingers
     normal = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
-    # Palm to the camera and fingers up, a right hand's thumb points to the image's right.
+    # With the palm to the camera and the fingers up, a right thumb points to the image's right.
     return Rotation.from_matrix(np.stack([fingers, np.cross(fingers, normal), -normal], axis=-1))

@@ -1,22 +1,28 @@
-"""From videos to poses: estimators behind one interface, and runs that can be stopped and shared.
+"""Pose extraction from videos.
 
-``tools/data/extract_poses.py`` is the way in; the page is docs/data/extraction.md.
+The estimators share one interface; a run can be interrupted, resumed and split among processes. The
+command line is ``tools/data/extract_poses.py``, the guide docs/data/extraction.md.
 """
 
 from masa_mm.preparation.extraction.clip_files import ClipFiles, ExtractedClip
 from masa_mm.preparation.extraction.estimators import ESTIMATORS, Persons, PoseEstimator
 from masa_mm.preparation.extraction.extract import extract_clip, extract_share
+from masa_mm.preparation.extraction.mediapipe import MediaPipeEstimator
 from masa_mm.preparation.extraction.plan import ClipJob, Plan, plan_benchmark, plan_videos
 from masa_mm.preparation.extraction.video import read_frames
+from masa_mm.preparation.extraction.whole_body import MMPoseEstimator, RTMLibEstimator
 
 __all__ = [
     "ESTIMATORS",
     "ClipFiles",
     "ClipJob",
     "ExtractedClip",
+    "MMPoseEstimator",
+    "MediaPipeEstimator",
     "Persons",
     "Plan",
     "PoseEstimator",
+    "RTMLibEstimator",
     "extract_clip",
     "extract_share",
     "plan_benchmark",

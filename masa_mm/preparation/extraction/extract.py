@@ -1,4 +1,4 @@
-"""Poses of videos: every clip once, whatever stops the run, and then one pose store."""
+"""Extraction of clips from videos into clip files, and of clip files into a pose store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.crop import crop_parts, select_joints
 from masa_mm.pose.store_writer import PoseStoreWriter, WriteReport
 from masa_mm.preparation.extraction.clip_files import ClipFiles, ExtractedClip
-from masa_mm.preparation.extraction.estimators import PoseEstimator
+from masa_mm.preparation.extraction.estimators import PoseEstimator, describe
 from masa_mm.preparation.extraction.plan import ClipJob, Plan
 from masa_mm.preparation.extraction.video import read_frames
 from masa_mm.preparation.extraction.workers import Worker
@@ -28,7 +28,7 @@ BOX_MARGIN = 0.1
 
 
 class Failure(NamedTuple):
-    """A clip without poses, and why."""
+    """A clip without poses, and the reason."""
 
     job: ClipJob
     reason: str
@@ -43,32 +43,35 @@ def extract_clip(
     box_margin: float = BOX_MARGIN,
     fps: float | None = None,
 ) -> ExtractedClip:
-    """The signer's poses in one clip.
+    """Extract the signer's poses from one clip.
 
     Args:
-        estimator: what finds them.
-        job: the clip; of its frames only its box is looked at, and what is found there is put back
-            to its place in the whole image.
-        box_margin: widens the box on each side by this share of its longer side: boxes were drawn
-            around persons at rest.
-        fps: of folders of images.
+        estimator (PoseEstimator): Estimates the poses. It sees only the clip's box.
+        job (ClipJob): The clip.
+        box_margin (float): Widens the box on each side by this share of its longer side, because
+            the benchmarks' boxes were drawn around persons at rest.
+        fps (float | None): Frame rate of folders of images.
+
+    Returns:
+        ExtractedClip: Poses in pixels of the whole image.
 
     Raises:
-        VideoError, ClipRangeError: the video cannot be read, or does not hold the clip.
-        ClipError: nobody is in it.
+        VideoError: If the video cannot be read.
+        ClipRangeError: If the clip's frames or box do not lie within the video.
+        ClipError: If no frame shows a person.
     """
     frames = read_frames(job.video, job.frames, fps)
     first = next(frames)
-    img_shape = first.shape[:2]
-    rows, columns = (slice(0, side) for side in img_shape)
+    height, width = first.shape[:2]
+    rows, columns = slice(0, height), slice(0, width)
     if job.box is not None:
-        rows, columns = job.box.within(img_shape, box_margin)
+        rows, columns = job.box.within((height, width), box_margin)
     keypoint, score = estimator.estimate(frame[rows, columns] for frame in chain([first], frames))
     in_image = keypoint + np.array([columns.start, rows.start], np.float32)
     return ExtractedClip(
         np.where(score[..., None] > 0, in_image, 0).astype(np.float32),
         score.astype(np.float32),
-        np.array(img_shape, np.int32),
+        np.array([height, width], np.int32),
     )
 
 
@@ -80,68 +83,75 @@ def extract_share(
     box_margin: float = BOX_MARGIN,
     fps: float | None = None,
 ) -> None:
-    """Extract this process's share of the clips, without those that are done."""
+    """Extract this process's share of the clips, except those already done."""
     jobs = [job for job in plan.jobs[worker.index :: worker.count] if not files.is_done(job.id)]
     with _progress(worker) as progress:
         for job in progress.track(jobs, description="extracting"):
             try:
                 files.save(job.id, extract_clip(estimator, job, box_margin, fps))
-            # One video must not stop the rest, whatever a decoder or a network makes of it.
+            # A decoder or a network may raise anything; one video must not stop the others.
             except Exception as error:
-                files.fail(job.id, _reason(error), worker.run)
+                is_ours = isinstance(error, UserError)
+                reason = " ".join(str(error).split()) if is_ours else describe(error)
+                files.fail(job.id, reason, worker.run)
 
 
-def unfinished(plan: Plan, files: ClipFiles, worker: Worker) -> int:
-    """How many clips nobody has tried yet in this run."""
-    return sum(
-        not files.is_done(job.id) and files.failure(job.id, worker.run) is None for job in plan.jobs
-    )
+def find_failures(plan: Plan, files: ClipFiles, run: str) -> tuple[list[Failure], int]:
+    """Collect the clips that failed in a run.
+
+    Returns:
+        tuple[list[Failure], int]: The failures, and the number of clips that no process of the run
+            has tried yet.
+    """
+    failures, num_untried = [], 0
+    for job in plan.jobs:
+        if files.is_done(job.id):
+            continue
+        reason = files.failure(job.id, run)
+        if reason is None:
+            num_untried += 1
+        else:
+            failures.append(Failure(job, reason))
+    return failures, num_untried
 
 
-def failures(plan: Plan, files: ClipFiles, worker: Worker) -> list[Failure]:
-    """The clips without poses, and why."""
-    found = ((job, files.failure(job.id, worker.run)) for job in plan.jobs)
-    return [
-        Failure(job, reason)
-        for job, reason in found
-        if reason is not None and not files.is_done(job.id)
-    ]
-
-
-def write_failures(path: str | os.PathLike, failed: Sequence[Failure]) -> None:
-    """A line a failed clip: its id, its video and the reason, tabs between; no file if none is."""
+def write_failures(path: str | os.PathLike, failures: Sequence[Failure]) -> None:
+    """Write id, video and reason of each failure, separated by tabs; without failures, no file."""
     path = Path(path)
-    if not failed:
+    if not failures:
         path.unlink(missing_ok=True)
         return
-    lines = [f"{failure.job.id}\t{failure.job.video}\t{failure.reason}\n" for failure in failed]
-    with atomic_write(path) as beside:
-        beside.write_text("".join(lines), encoding="utf-8")
+    lines = [f"{failure.job.id}\t{failure.job.video}\t{failure.reason}\n" for failure in failures]
+    with atomic_write(path) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def write_clips(
     plan: Plan,
     files: ClipFiles,
-    failed: Sequence[Failure],
+    failures: Sequence[Failure],
     out: str | os.PathLike,
     layout: str,
     dtype: str = "float16",
     skip_bad: bool = False,
     crop: Mapping[str, Any] | None = None,
 ) -> WriteReport:
-    """Make the pose store of all extracted clips.
+    """Write the pose store of all extracted clips.
 
     Args:
-        plan, files, failed: what was to be extracted, and what came of it.
-        out: the ``.safetensors`` file to make.
-        layout: the estimator's joints.
-        dtype, skip_bad: see :func:`masa_mm.pose.store.write_store`; failed clips are bad ones.
-        crop: keywords of :func:`masa_mm.pose.crop.crop_parts` that differ from its own.
+        plan (Plan): The clips.
+        files (ClipFiles): Their poses.
+        failures (Sequence[Failure]): The clips without poses. They count as bad clips.
+        out (str | os.PathLike): The ``.safetensors`` file to write.
+        layout (str): The estimator's layout.
+        dtype (str): See :func:`masa_mm.pose.store_writer.write_store`.
+        skip_bad (bool): See :func:`masa_mm.pose.store_writer.write_store`.
+        crop (Mapping | None): Further arguments of :func:`masa_mm.pose.crop.crop_parts`.
 
     Raises:
-        BadClipsError: clips failed or are bad, and ``skip_bad`` is off; nothing is written.
+        BadClipsError: If there are bad clips and ``skip_bad`` is False. Nothing is written.
     """
-    reasons = {failure.job.id: failure.reason for failure in failed}
+    reasons = {failure.job.id: failure.reason for failure in failures}
     with PoseStoreWriter(
         out,
         source=plan.source,
@@ -152,28 +162,29 @@ def write_clips(
     ) as writer:
         for job in plan.jobs:
             if job.id in reasons:
-                problem, _, remedy = reasons[job.id].rpartition("; ")
-                writer.refuse(BadClip(job.id, problem or remedy, remedy if problem else "mend it"))
+                writer.refuse(_bad_clip(job.id, reasons[job.id]))
                 continue
             poses = files.load(job.id)
             joints, score = select_joints(poses.keypoint, poses.score, layout)
             joints, score = crop_parts(joints, score, poses.img_shape, **(crop or {}))
-            writer.add(job.id, joints, score, job.label, job.signer, poses.img_shape)
+            writer.add(job.id, joints, score, job.label, job.signer, poses.img_shape.tolist())
+    assert writer.report is not None
     return writer.report
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split()) or "no reason given"
-    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
+def _bad_clip(clip: str, reason: str) -> BadClip:
+    # Our own messages end with the remedy after a semicolon.
+    problem, semicolon, remedy = reason.rpartition("; ")
+    return BadClip(clip, problem, remedy) if semicolon else BadClip(clip, reason, "correct it")
 
 
 def _progress(worker: Worker) -> Progress:
-    """A bar for the first process of each machine; the others work quietly."""
+    """A progress bar for the first process of each machine."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=Console(file=sys.stderr),
-        disable=worker.local != 0,
+        disable=worker.local_rank != 0,
     )

@@ -1,9 +1,10 @@
-"""Which clips are to be extracted from which videos."""
+"""The plan of an extraction: its clips and their videos."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +16,11 @@ from masa_mm.preparation.extraction.video import IMAGES, VIDEOS
 
 
 class PlanError(UserError):
-    """Videos and lists that do not fit each other; one line with the remedy."""
+    """Videos are missing, ambiguous, or do not match the official lists."""
 
 
 class ClipJob(NamedTuple):
-    """A clip to extract: where it is, and what is known of it (-1 = nothing)."""
+    """A clip to extract: its video, frames, box, label and signer (-1 = unknown)."""
 
     id: str
     video: Path
@@ -30,9 +31,14 @@ class ClipJob(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The clips to extract, in order of their ids, and what the store will say of them.
+    """The clips to extract, sorted by id, and the metadata of their store.
 
-    ``missing`` are the list's clips that have no video.
+    Args:
+        jobs (list[ClipJob]): The clips.
+        source (str): Name of the dataset.
+        split (str): Name of the split.
+        glosses (Sequence[str]): Names of the classes.
+        missing (Sequence[str]): Clips of the official list that have no video.
     """
 
     jobs: list[ClipJob]
@@ -43,11 +49,11 @@ class Plan(NamedTuple):
 
 
 def plan_videos(paths: Iterable[str | os.PathLike], source: str, split: str = "") -> Plan:
-    """A clip of every video: whole, unlabelled, named as its file.
+    """Plan one unlabelled clip for each video, named as its file.
 
     Raises:
-        FileNotFoundError: there is no such file or folder.
-        PlanError: there are no videos, or two of one name.
+        FileNotFoundError: If there is no such file or folder.
+        PlanError: If there are no videos, or two of one name.
     """
     jobs = [ClipJob(name, path) for name, path in sorted(find_videos(paths).items())]
     return Plan(jobs, source, split)
@@ -60,21 +66,22 @@ def plan_benchmark(
     split: str,
     class_list: str | None = None,
 ) -> Plan:
-    """The clips of a benchmark's official list that have a video.
+    """Plan the clips of a benchmark's official list that have a video.
 
-    A video named as the clip holds that clip alone. One named as the longer video that the list
-    cuts it from, by its YouTube id, is cut by the list's frames.
+    A video named as the clip holds that clip alone. A video named by its YouTube id is longer; the
+    official list says which of its frames are the clip.
 
     Args:
-        paths: videos, or folders of them.
-        benchmark: in :data:`masa_mm.datasets.benchmarks.BENCHMARKS`.
-        split_file: its list, or lists, see :class:`masa_mm.datasets.SignBenchmark`.
-        split: one of the list's splits.
-        class_list: class names in the order of their labels.
+        paths (Iterable[str | os.PathLike]): Videos, or folders of videos.
+        benchmark (str): A name in :data:`masa_mm.datasets.benchmarks.BENCHMARKS`.
+        split_file (str): Its list or lists, see :class:`masa_mm.datasets.SignBenchmark`.
+        split (str): A split of the list.
+        class_list (str | None): File of class names in the order of their labels.
 
     Raises:
-        FileNotFoundError, ListError: a file is missing or cannot be read.
-        PlanError: the benchmark's lists have no such split, or none of its clips has a video.
+        FileNotFoundError: If a file is missing.
+        ListError: If a list cannot be read.
+        PlanError: If the list has no such split, or none of its clips has a video.
     """
     kind = BENCHMARKS[benchmark]
     if split not in kind.SPLITS:
@@ -86,15 +93,15 @@ def plan_benchmark(
     glosses = classes or official.classes or [str(label) for label in range(kind.NUM_CLASSES)]
     videos = find_videos(paths)
     clips = {clip.id: clip for clip in official.clips}
-    jobs = {name: _job(clip, videos) for name, clip in sorted(clips.items())}
-    found = [job for job in jobs.values() if job is not None]
-    if not found:
+    candidates = {name: _job(clip, videos) for name, clip in sorted(clips.items())}
+    jobs = [job for job in candidates.values() if job is not None]
+    if not jobs:
         raise PlanError(
-            f"none of the {len(clips)} {split} clips of {split_file} has a video: they are to be "
-            f"named as the clips, such as '{next(iter(clips), '')}', or by their YouTube ids"
+            f"none of the {len(clips)} {split} clips of {split_file} has a video: name the videos "
+            f"as the clips, such as '{next(iter(clips), '')}', or by their YouTube ids"
         )
-    missing = [name for name, job in jobs.items() if job is None]
-    return Plan(found, benchmark, split, glosses, missing)
+    missing = [name for name, job in candidates.items() if job is None]
+    return Plan(jobs, benchmark, split, glosses, missing)
 
 
 def _job(clip: OfficialClip, videos: dict[str, Path]) -> ClipJob | None:
@@ -106,25 +113,28 @@ def _job(clip: OfficialClip, videos: dict[str, Path]) -> ClipJob | None:
 
 
 def find_videos(paths: Iterable[str | os.PathLike]) -> dict[str, Path]:
-    """Videos by their names, without folder and endings: files, and folders of images.
+    """Find videos and folders of images.
+
+    Returns:
+        dict[str, Path]: Paths by name, without folder and extension.
 
     Raises:
-        FileNotFoundError: there is no such file or folder.
-        PlanError: there are no videos, or two of one name.
+        FileNotFoundError: If there is no such file or folder.
+        PlanError: If there are no videos, or two of one name.
     """
     videos: dict[str, Path] = {}
-    for path in (found for given in paths for found in _videos_below(Path(given))):
-        # Video ids may hold a dot nowhere; 'P09_01_00_3._color.mp4' is 'P09_01_00_3'.
+    for path in chain.from_iterable(_videos_below(Path(path)) for path in paths):
+        # Names end at the first dot: 'P09_01_00_3._color.mp4' is 'P09_01_00_3'.
         name = path.name if path.is_dir() else file_id(path.name)
         if name in videos:
             raise PlanError(
-                f"{path}: is named as {videos[name]}; give each video once, by a name of its own"
+                f"{path}: has the same name as {videos[name]}; give each video a name of its own"
             )
         videos[name] = path
     if not videos:
         raise PlanError(
-            f"{', '.join(map(str, paths))}: no videos there; they end in {' '.join(VIDEOS)}, or "
-            "are folders of images"
+            f"{', '.join(map(str, paths))}: no videos found; videos are folders of images, or "
+            f"files that end in {' '.join(VIDEOS)}"
         )
     return videos
 
@@ -137,7 +147,7 @@ def _videos_below(path: Path) -> Iterator[Path]:
         raise FileNotFoundError(f"{path}: no such file or folder")
     for folder, folders, names in os.walk(path):
         folders.sort()
-        endings = {Path(name).suffix.lower() for name in names}
-        if endings & set(IMAGES) and not endings & set(VIDEOS):
+        extensions = {Path(name).suffix.lower() for name in names}
+        if extensions & set(IMAGES) and not extensions & set(VIDEOS):
             yield Path(folder)
         yield from (Path(folder, n) for n in sorted(names) if Path(n).suffix.lower() in VIDEOS)

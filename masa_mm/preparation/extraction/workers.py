@@ -1,85 +1,86 @@
-"""Processes that share the work: started by torchrun, by a Slurm array, by both, or one alone."""
+"""Processes that share the work: one alone, or those of torchrun, of a Slurm array, or of both."""
 
 from __future__ import annotations
 
 import os
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
 
 import torch.distributed as dist
 
 from masa_mm.errors import UserError
 
 
-class Worker(NamedTuple):
-    """This process among those that share the work.
+@dataclass(frozen=True)
+class Worker:
+    """The rank of this process among those that share the work.
 
     Args:
-        index, count: it takes every ``count``-th clip from ``index`` on.
-        local: its number on its machine, for the choice of a GPU.
-        run: a name of the run, the same for all its processes.
-        leads: whether it reports for those that torchrun started with it.
+        index (int): It takes every ``count``-th clip, starting at ``index``.
+        count (int): Number of processes.
+        local_rank (int): Its number on its machine, which selects the GPU.
+        run (str): Name of the run, the same in all processes.
+        is_leader (bool): Whether it reports for the processes of its torchrun.
     """
 
     index: int = 0
     count: int = 1
-    local: int = 0
+    local_rank: int = 0
     run: str = ""
-    leads: bool = True
+    is_leader: bool = True
 
 
 def join(environment: Mapping[str, str] = os.environ) -> Worker:
-    """This process's place, as torchrun (RANK, WORLD_SIZE) and Slurm arrays tell it.
+    """Join the processes that torchrun (RANK, WORLD_SIZE) or a Slurm array started.
 
     Raises:
-        UserError: the environment says something impossible.
+        UserError: If the environment variables contradict each other.
     """
-    rank, world = _numbers(environment, "RANK", "WORLD_SIZE")
-    task, tasks, run = _array_task(environment)
+    rank, world_size = int(environment.get("RANK", 0)), int(environment.get("WORLD_SIZE", 1))
+    if not 0 <= rank < world_size:
+        raise UserError(
+            f"RANK={rank} and WORLD_SIZE={world_size} in the environment contradict each other; "
+            "start the command with torchrun"
+        )
+    task, num_tasks, run = _array_task(environment)
     run = run or uuid.uuid4().hex
-    if world > 1:
-        run = _shared(run)
-    local = int(environment.get("LOCAL_RANK", rank))
-    return Worker(task * world + rank, tasks * world, local, run, rank == 0)
+    if world_size > 1:
+        run = _broadcast(run)
+    local_rank = int(environment.get("LOCAL_RANK", rank))
+    return Worker(task * world_size + rank, num_tasks * world_size, local_rank, run, rank == 0)
 
 
 def wait_for_all() -> None:
-    """Until all processes that torchrun started are here. Slurm's tasks do not wait."""
+    """Wait for all processes of this torchrun. The tasks of a Slurm array do not wait."""
     if dist.is_initialized():
         dist.barrier()
 
 
 def leave() -> None:
-    """Let the other processes go; they end together, for torchrun stops all when one fails."""
+    """End all processes of this torchrun together: torchrun stops all of them when one fails."""
     if dist.is_initialized():
         dist.barrier()
         dist.destroy_process_group()
 
 
 def _array_task(environment: Mapping[str, str]) -> tuple[int, int, str]:
+    """Number of the task in its Slurm array, number of tasks, and name of the run."""
     if "SLURM_ARRAY_TASK_ID" not in environment:
         return 0, 1, ""
     first = int(environment.get("SLURM_ARRAY_TASK_MIN", 0))
     last = int(environment.get("SLURM_ARRAY_TASK_MAX", environment["SLURM_ARRAY_TASK_ID"]))
     step = int(environment.get("SLURM_ARRAY_TASK_STEP", 1))
-    tasks = int(environment.get("SLURM_ARRAY_TASK_COUNT", (last - first) // step + 1))
+    num_tasks = int(environment.get("SLURM_ARRAY_TASK_COUNT", (last - first) // step + 1))
     task = (int(environment["SLURM_ARRAY_TASK_ID"]) - first) // step
-    # An array of picked numbers (--array=1,5,7) does not tell which of them a task is.
-    if tasks != (last - first) // step + 1 or not 0 <= task < tasks:
+    # The tasks of an array such as --array=1,5,7 cannot know their position in it.
+    if num_tasks != (last - first) // step + 1 or not 0 <= task < num_tasks:
         raise UserError("the Slurm array has gaps; submit it as --array=0-N")
-    return task, tasks, environment.get("SLURM_ARRAY_JOB_ID", "array")
+    return task, num_tasks, environment.get("SLURM_ARRAY_JOB_ID", "array")
 
 
-def _numbers(environment: Mapping[str, str], index: str, count: str) -> tuple[int, int]:
-    number, total = int(environment.get(index, 0)), int(environment.get(count, 1))
-    if not 0 <= number < total:
-        raise UserError(f"{index}={number} and {count}={total} in the environment; start torchrun")
-    return number, total
-
-
-def _shared(run: str) -> str:
+def _broadcast(run: str) -> str:
     # One process may work for days while the others wait.
     dist.init_process_group("gloo", timeout=timedelta(days=30))
     names = [run]

@@ -1,4 +1,7 @@
-"""The demo signs move like bodies do, differ like signs do, and are the same for the same seed."""
+"""Demo data: plausible bodies and movements, distinct signs, reproducible stores.
+
+Covers all modules of masa_mm.preparation.demo.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,8 @@ from masa_mm.preparation.demo import (
     store_path,
     write_demo_stores,
 )
-from masa_mm.preparation.demo.arm import reach
 from masa_mm.preparation.demo.detector import detect, make_camera, project
-from masa_mm.preparation.demo.hand import HANDSHAPES, hand_joints
+from masa_mm.preparation.demo.kinematics import HANDSHAPES, hand_joints, reach
 from masa_mm.preparation.demo.signer import make_signer, perform
 from masa_mm.preparation.demo.signs import make_signs
 
@@ -49,7 +51,7 @@ def test_bones_keep_their_lengths_and_joints_move_smoothly(label, signer, seed):
     assert 24 <= len(joints) <= 80
     assert np.isfinite(joints).all()
     lengths = bone_lengths(joints)
-    # The thumb's first bone reaches across a joint-free palm: it too is rigid.
+    # Includes the edge across the palm from the wrist to the thumb, which is rigid too.
     np.testing.assert_allclose(lengths, np.broadcast_to(lengths[0], lengths.shape), atol=1e-9)
     # No fingertip of a 25 fps signer travels 30 cm from one frame to the next.
     assert np.linalg.norm(np.diff(joints, axis=0), axis=-1).max() < 0.30
@@ -78,7 +80,7 @@ def test_reach_is_exact_within_reach_and_straight_beyond():
 
 
 def test_handshapes_look_like_their_names():
-    # The fingers' tips, from thumb to little, and how far they are from the wrist.
+    # Distances of the fingertips, from thumb to little finger, to the wrist.
     far = {
         name: np.linalg.norm(hand_joints(shape[None])[0, [4, 8, 12, 16, 20]], axis=-1)
         for name, shape in HANDSHAPES.items()
@@ -93,7 +95,7 @@ def test_handshapes_look_like_their_names():
     assert thumb_index["pinch"] < 0.5 * thumb_index["five"]
 
 
-def test_no_two_handshapes_or_signs_are_alike():
+def test_handshapes_and_signs_are_distinct():
     for one, two in itertools.combinations(HANDSHAPES.values(), 2):
         assert np.abs(one - two).max() > np.deg2rad(8)
     signer = make_signer(0)
@@ -106,7 +108,7 @@ def test_no_two_handshapes_or_signs_are_alike():
     assert min(apart) > 0.01
 
 
-def test_more_classes_and_signers_leave_the_first_ones_alone():
+def test_more_classes_and_signers_do_not_change_the_first_ones():
     small = next(demo_annotations("train", SMALL))
     large = next(demo_annotations("train", DemoConfig(num_classes=9, signers=(4, 2, 2))))
     np.testing.assert_array_equal(small["keypoint"], large["keypoint"])
@@ -160,7 +162,7 @@ def test_splits_share_no_signer_and_no_clip(clips):
     assert len(names) == len(set(names))
 
 
-def test_hands_are_missing_now_and_then_and_whole():
+def test_hands_are_absent_in_some_frames():
     scores = [
         clip["keypoint_score"][0]
         for clip in demo_annotations("train", DemoConfig(num_classes=8, signers=(6, 1, 1)))
@@ -213,7 +215,7 @@ def test_stores_hold_the_cropped_clips(tmp_path, clips):
         assert (score[:, PARTS[2].joints] > 0).mean() > 0.9
 
 
-def test_refusals():
+def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="train, val, test, not 'dev'"):
         next(demo_annotations("dev", SMALL))
     with pytest.raises(ValueError, match="num_classes"):

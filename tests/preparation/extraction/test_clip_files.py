@@ -1,4 +1,4 @@
-"""The files of single clips: a stopped run goes on, and never with other settings."""
+"""The files of single clips: an interrupted run resumes, but not with other settings."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def poses(frames=3):
     )
 
 
-def test_a_clip_comes_back_as_it_was(tmp_path):
+def test_a_saved_clip_loads_unchanged(tmp_path):
     files = ClipFiles(tmp_path / "poses", SETTINGS)
     assert not files.is_done("a")
     files.save("a", poses())
@@ -25,7 +25,7 @@ def test_a_clip_comes_back_as_it_was(tmp_path):
         np.testing.assert_array_equal(found, want)
 
 
-def test_nothing_half_written_is_left(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_no_file(tmp_path, monkeypatch):
     files = ClipFiles(tmp_path, SETTINGS)
 
     def stops(file, **arrays):
@@ -38,7 +38,7 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch):
     assert not files.is_done("a") and {f.name for f in tmp_path.iterdir()} == {"extraction.json"}
 
 
-def test_failures_are_of_one_run_and_forgotten_when_mended(tmp_path):
+def test_failures_belong_to_one_run_and_end_with_success(tmp_path):
     files = ClipFiles(tmp_path, SETTINGS)
     files.fail("a", "no hands; none", run="one")
     assert files.failure("a", "one") == "no hands; none"
@@ -57,7 +57,7 @@ def test_other_settings_are_refused(tmp_path):
     ClipFiles(tmp_path, SETTINGS)
     refused(
         lambda: ClipFiles(tmp_path, SETTINGS | dict(estimator="rtmlib")),
-        "its clips were made with estimator 'square'; go on with that, or give another folder",
+        "made with estimator 'square'; use the same settings, or give another folder",
     )
     (tmp_path / "extraction.json").write_text("[1]")
     refused(lambda: ClipFiles(tmp_path, SETTINGS), r"extraction\.json: damaged")

@@ -1,4 +1,4 @@
-"""Which clips are extracted, by the videos alone and by the official lists."""
+"""Plans of clips: from the videos alone and from the official lists."""
 
 import json
 from pathlib import Path
@@ -39,10 +39,10 @@ def test_every_video_is_a_clip(tmp_path):
     assert [job.id for job in one.jobs] == ["b", "f"]
 
 
-def test_what_is_no_set_of_videos_is_refused(tmp_path):
+def test_missing_and_ambiguous_videos_are_refused(tmp_path):
     touch(tmp_path, "x/a.mp4", "y/a.avi", "z/notes.txt")
-    refused(lambda: find_videos([tmp_path]), r"y/a\.avi: is named as .*x/a\.mp4")
-    refused(lambda: find_videos([tmp_path / "z"]), "no videos there")
+    refused(lambda: find_videos([tmp_path]), r"y/a\.avi: has the same name as .*x/a\.mp4")
+    refused(lambda: find_videos([tmp_path / "z"]), "no videos found")
     refused(lambda: find_videos([tmp_path / "gone"]), "no such file or folder", FileNotFoundError)
 
 
@@ -63,7 +63,7 @@ def test_wlasl_clips_are_cut_out_of_youtube_videos_only(tmp_path):
     box, cut = Box(1, 2, 30, 40), FrameRange(10, 20, 25)
     assert plan.jobs == [
         ClipJob("01", tmp_path / "v/01.mp4", None, box, 0, 4),
-        ClipJob("03", tmp_path / "v/03.mp4", None, box, 1, 4),  # cut already
+        ClipJob("03", tmp_path / "v/03.mp4", None, box, 1, 4),  # cut to the clip
         ClipJob("04", tmp_path / "v/abc.mp4", cut, box, 1, 4),
         ClipJob("05", tmp_path / "v/abc.mp4", cut, box, 1, 4),
     ]

@@ -1,4 +1,4 @@
-"""Which share of the clips a process takes, by what started it."""
+"""The share of each process: alone, with torchrun, in a Slurm array."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from masa_mm.preparation.extraction.workers import join
 
 def test_alone():
     worker = join({})
-    assert (worker.index, worker.count, worker.local, worker.leads) == (0, 1, 0, True)
+    assert (worker.index, worker.count, worker.local_rank, worker.is_leader) == (0, 1, 0, True)
     assert worker.run != join({}).run
 
 
@@ -18,9 +18,9 @@ def array(task, **changes):
     return {f"SLURM_{name}": str(value) for name, value in names.items()}
 
 
-def test_slurm_arrays_share_by_their_numbers():
+def test_the_tasks_of_a_slurm_array_share_the_clips():
     workers = [join(array(task)) for task in range(4)]
-    assert [(w.index, w.count, w.leads, w.run) for w in workers] == [
+    assert [(w.index, w.count, w.is_leader, w.run) for w in workers] == [
         (i, 4, True, "77") for i in range(4)
     ]
     from_ten = [

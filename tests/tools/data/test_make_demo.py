@@ -1,4 +1,4 @@
-"""The command writes three stores, or says in one line why not."""
+"""tools/data/make_demo.py writes three stores, or reports an error in one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEW = ["--num-classes", "3", "--signers", "2", "1", "1", "--repetitions", "1", "
 
 
 def run(*args: str) -> subprocess.CompletedProcess:
-    # Also where the package is not installed.
+    # The package need not be installed.
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
         [sys.executable, str(ROOT / "tools" / "data" / "make_demo.py"), *args],

@@ -1,4 +1,4 @@
-"""The adapter of MediaPipe, with a stand-in for its Tasks API at its documented boundary."""
+"""MediaPipe's adapter, with a stand-in for its documented Tasks API."""
 
 import sys
 import types
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from masa_mm.pose.skeleton import source_layout
-from masa_mm.preparation.extraction.estimators import EstimatorError, MediaPipeEstimator
+from masa_mm.preparation.extraction import MediaPipeEstimator
+from masa_mm.preparation.extraction.estimators import EstimatorError
 
 
 def mark(x, y, visibility=None):
@@ -15,7 +16,7 @@ def mark(x, y, visibility=None):
 
 
 class Landmarker:
-    """As MediaPipe 1.2: RGB images, rising times, lists of landmarks that are empty if unseen."""
+    """As MediaPipe 1.2: RGB images, increasing timestamps, empty lists of unseen landmarks."""
 
     made = []
 
@@ -65,13 +66,13 @@ def model(tmp_path):
 
 
 def frame(hands, body=1, size=(50, 100)):
-    """Blue, green, red: the stand-in reads hands from red, the body from green."""
+    """A BGR image; the stand-in reads the hands from red and the body from green."""
     picture = np.zeros((*size, 3), np.uint8)
     picture[0, 0] = (9, body, hands)
     return picture
 
 
-def test_parts_lie_where_the_layout_says_in_pixels(model):
+def test_joints_have_the_layouts_order_and_pixels(model):
     keypoint, score = MediaPipeEstimator(model=model).estimate([frame(h) for h in (0, 1, 2, 3)])
     layout = source_layout("mediapipe_holistic")
     assert keypoint.shape == (4, layout.num_joints, 2)
@@ -84,17 +85,21 @@ def test_parts_lie_where_the_layout_says_in_pixels(model):
     np.testing.assert_allclose(keypoint[0, 32], [50, 16])
 
 
-def test_images_without_a_person_are_absent(model):
+def test_images_without_a_person_have_score_0(model):
     _, score = MediaPipeEstimator(model=model).estimate([frame(0), frame(0, body=0)])
     assert score.any(1).tolist() == [True, False]
 
 
-def test_each_clip_has_a_landmarker_of_its_own(model):
+def test_each_clip_has_a_new_landmarker(model):
     estimator = MediaPipeEstimator(model=model, min_pose_detection_confidence=0.3)
     for _ in range(2):
         estimator.estimate([frame(3)] * 3)
     assert [made.closed for made in Landmarker.made] == [True, True, False]
-    assert [len(made.times) for made in Landmarker.made] == [0, 3, 3]  # the first to try the model
+    assert [len(made.times) for made in Landmarker.made] == [
+        0,
+        3,
+        3,
+    ]  # the first one checks the model
     assert Landmarker.made[0].options == dict(
         base_options=dict(model_asset_path=model),
         running_mode="VIDEO",
@@ -102,7 +107,7 @@ def test_each_clip_has_a_landmarker_of_its_own(model):
     )
 
 
-def test_what_it_needs_is_named(monkeypatch, tmp_path, model):
+def test_missing_requirements_are_named(monkeypatch, tmp_path, model):
     for path in (None, str(tmp_path / "gone.task")):
         with pytest.raises(EstimatorError, match=r"needs its model.* --estimator-options model="):
             MediaPipeEstimator(model=path)

@@ -1,4 +1,4 @@
-"""What every pose estimator gives: of each frame the persons in it, in a named joint layout."""
+"""The interface of pose estimators: the persons in each frame, in a named layout of joints."""
 
 from __future__ import annotations
 
@@ -19,26 +19,25 @@ ESTIMATORS = Registry("pose estimator")
 
 
 class EstimatorError(UserError):
-    """An estimator that cannot be had or cannot be used so; one line with the remedy."""
+    """An estimator cannot be installed, started or used with these options."""
 
 
 class Persons(NamedTuple):
-    """The persons in one image: keypoint [N, V, 2] in its pixels, score [N, V], 0 = absent."""
+    """The persons in one image: keypoint [N, V, 2] in pixels and score [N, V], 0 = absent."""
 
     keypoint: np.ndarray
     score: np.ndarray
 
 
 class PoseEstimator(ABC):
-    """A pose estimator behind one small interface.
+    """A pose estimator.
 
-    A subclass names its joints and finds the persons of an image; of several the signer is taken,
-    see :mod:`masa_mm.sources.signer_selection`. Register it with ``@ESTIMATORS.register_module()``
-    and the tool knows it by its name.
+    A subclass names its joints in :attr:`layout` and implements :meth:`persons`. Register it with
+    ``@ESTIMATORS.register_module(name=...)``; ``--estimator`` of the command line takes that name.
 
     Attributes:
-        layout: a name in :data:`masa_mm.pose.skeleton.SOURCE_LAYOUTS`.
-        on_gpu: whether it can be asked for a GPU.
+        layout (str): A name in :data:`masa_mm.pose.skeleton.SOURCE_LAYOUTS`.
+        on_gpu (bool): Whether it can use a GPU.
     """
 
     layout: str
@@ -46,27 +45,26 @@ class PoseEstimator(ABC):
 
     @abstractmethod
     def persons(self, frame: np.ndarray) -> Persons:
-        """All persons in an image.
+        """Find all persons in an image, uint8 [H, W, 3] in the order blue, green, red."""
 
-        Args:
-            frame: uint8 [H, W, 3], blue, green, red.
-        """
-
-    def begin_clip(self) -> None:  # noqa: B027 - most have nothing to forget
-        """Forget the clip before: what is found in a clip must not depend on it."""
+    def begin_clip(self) -> None:  # noqa: B027 - most estimators keep no state
+        """Forget the previous clip. An estimator that tracks persons resets its state here."""
 
     def estimate(self, frames: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """The signer in every frame of a clip.
+        """Estimate the signer's poses in a clip.
+
+        If there are several persons, :mod:`masa_mm.sources.signer_selection` chooses the signer.
 
         Args:
-            frames: images as of :meth:`persons`.
+            frames (Iterable[np.ndarray]): Images as :meth:`persons` takes them.
 
         Returns:
-            float32 ``keypoint`` [T, V, 2] in the images' pixels and ``score`` [T, V]; 0 = absent.
+            tuple[np.ndarray, np.ndarray]: float32 ``keypoint`` [T, V, 2] in pixels and ``score``
+                [T, V] in [0, 1]; 0 = absent.
 
         Raises:
-            ClipError: there is nobody in any frame.
-            EstimatorError: the estimator's joints are not its layout's.
+            ClipError: If no frame shows a person.
+            EstimatorError: If the number of joints is not that of the layout.
         """
         self.begin_clip()
         found = [self._checked(self.persons(frame)) for frame in frames]
@@ -86,26 +84,26 @@ class PoseEstimator(ABC):
                 f"{list(score.shape)}; its layout '{self.layout}' has {joints} joints: "
                 "give a model of that layout"
             )
-        # What an estimator is surer of than sure is sure; below 0 it saw nothing.
+        # Some networks give scores outside [0, 1].
         return Persons(keypoint, np.clip(score, 0, 1))
 
 
 def nobody(layout: str) -> Persons:
-    """An image without a person."""
+    """Return the result for an image without a person."""
     joints = source_layout(layout).num_joints
     return Persons(np.zeros((0, joints, 2), np.float32), np.zeros((0, joints), np.float32))
 
 
-def need(module: str, estimator: str, packages: str) -> ModuleType:
-    """Import an estimator's package, when it is used and not before.
+def require(module: str, estimator: str, packages: str) -> ModuleType:
+    """Import a module of an estimator's package, which is needed only when the estimator is used.
 
     Raises:
-        EstimatorError: it is not installed; tells the command.
+        EstimatorError: If the package is not installed. The message gives the command.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        missing = error.name.split(".")[0]
+        missing = (error.name or module).split(".")[0]
         raise EstimatorError(
             f"the estimator '{estimator}' needs {missing}, which is not installed: "
             f"pip install {packages}"
@@ -113,25 +111,29 @@ def need(module: str, estimator: str, packages: str) -> ModuleType:
 
 
 def build(name: str, device: str, options: dict[str, Any]) -> PoseEstimator:
-    """An estimator by its name.
+    """Build an estimator.
 
     Args:
-        name: in :data:`ESTIMATORS`.
-        device: 'cpu', 'cuda' or 'cuda:N'.
-        options: its own arguments.
+        name (str): A name in :data:`ESTIMATORS`.
+        device (str): 'cpu', 'cuda' or 'cuda:N'.
+        options (dict): The other arguments of the estimator's class.
 
     Raises:
-        EstimatorError: it is not installed, has no such options, or does not start.
+        EstimatorError: If it is not installed, does not take the options, or does not start.
     """
-    kind = ESTIMATORS.get(name)
     try:
-        return kind(device=device, **options)
+        return ESTIMATORS.get(name)(device=device, **options)
     except UserError:
         raise
-    # Whatever its package raises: no such option, weights that cannot be loaded, no such device.
+    # A package may raise anything: for an unknown option, weights it cannot load, a missing device.
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
         raise EstimatorError(
-            f"the estimator '{name}' does not start ({type(error).__name__}: {reason}); "
+            f"the estimator '{name}' does not start ({describe(error)}); "
             "see docs/data/extraction.md"
         ) from error
+
+
+def describe(error: Exception) -> str:
+    """Describe an error of somebody else's code in one line."""
+    text = " ".join(str(error).split())[:300] or "no reason given"
+    return f"{type(error).__name__}: {text}"

@@ -1,4 +1,4 @@
-"""What all estimators share: the signer of several persons, checks, and packages not installed."""
+"""The interface of estimators: choice of the signer, checks, building, missing packages."""
 
 import subprocess
 import sys
@@ -12,16 +12,18 @@ from masa_mm.preparation.extraction.estimators import (
     EstimatorError,
     Persons,
     PoseEstimator,
+    build,
+    describe,
     nobody,
+    require,
 )
-from masa_mm.preparation.extraction.estimators.base import build, need
 from masa_mm.sources import ClipError
 
 from toys.paths import ROOT
 
 
 class Listed(PoseEstimator):
-    """Gives what it was given, frame by frame."""
+    """Returns given persons, frame by frame."""
 
     layout = "coco_wholebody"
 
@@ -44,7 +46,7 @@ def persons(*people):
     return Persons(*(np.array(part) for part in zip(*people)))
 
 
-def test_the_signer_is_followed_and_absent_where_nobody_is():
+def test_the_signer_is_followed_and_has_score_0_in_empty_frames():
     signer, other = person((50, 50), 20), person((150, 50), 8)
     found = [persons(other, signer), nobody("coco_wholebody"), persons(signer, other)]
     estimator = Listed(found)
@@ -56,12 +58,12 @@ def test_the_signer_is_followed_and_absent_where_nobody_is():
     assert estimator.begun == 2
 
 
-def test_a_clip_of_nobody_is_refused():
-    with pytest.raises(ClipError, match="it has nobody in any frame"):
+def test_a_clip_without_persons_is_refused():
+    with pytest.raises(ClipError, match="in any frame"):
         Listed([nobody("coco_wholebody")] * 2).estimate(range(2))
 
 
-def test_scores_stay_within_0_and_1():
+def test_scores_are_clipped_to_0_and_1():
     for given, kept in ((1.3, 1), (-0.2, 0)):
         _, score = Listed([persons(person((5, 5), 3, given))]).estimate(range(1))
         assert (score == kept).all()
@@ -78,9 +80,9 @@ def test_the_three_estimators_have_known_layouts():
     assert all(kind.layout in SOURCE_LAYOUTS for kind in ESTIMATORS.module_dict.values())
 
 
-def test_what_is_not_installed_is_named_with_its_command():
+def test_a_missing_package_is_named_with_its_command():
     with pytest.raises(EstimatorError) as caught:
-        need("no_such_package_at_all.apis", "mmpose", "mmpose mmdet")
+        require("no_such_package_at_all.apis", "mmpose", "mmpose mmdet")
     assert str(caught.value) == (
         "the estimator 'mmpose' needs no_such_package_at_all, which is not installed: "
         "pip install mmpose mmdet"
@@ -109,9 +111,13 @@ class Strict(Listed):
         super().__init__([])
 
 
+def test_an_error_without_a_message_is_described():
+    assert describe(RuntimeError()) == "RuntimeError: no reason given"
+
+
 def test_importing_estimators_imports_none_of_their_packages():
     code = (
-        "import sys, masa_mm.preparation.extraction.estimators; "
+        "import sys, masa_mm.preparation.extraction; "
         "assert not {'rtmlib', 'mmpose', 'mediapipe', 'onnxruntime'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
