@@ -36,6 +36,8 @@ MOVED_MODULES = {
     "masa_mm.datasets.store_writer": "masa_mm.pose.store_writer",
     "masa_mm.extraction": "masa_mm.preparation.extraction",
     "masa_mm.skeleton": "masa_mm.pose.skeleton",
+    "masa_mm.visualization.confusion": "masa_mm.visualization.results",
+    "masa_mm.visualization.curves": "masa_mm.visualization.results",
 }
 
 
