@@ -14,12 +14,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from masa_mm.preparation.audit.clips import AuditClips
 from masa_mm.visualization import plot_clip
-from masa_mm.visualization.style import INK, RUN_COLORS, new_figure, plain
+from masa_mm.visualization.style import RUN_COLORS, new_figure, percent_axis, plain
 
 Record = dict[str, Any]
 
@@ -207,15 +206,7 @@ def clip_picture(clips: AuditClips, number: int, note: str = "") -> Picture:
 def chart(size: tuple[float, float], xlabel: str = "", ylabel: str = "") -> tuple[Figure, Axes]:
     """Return a figure of a size in inches with one empty chart."""
     figure = new_figure(*size)
-    axes = plain(figure.subplots())
-    axes.set_xlabel(xlabel, fontsize=9, color=INK)
-    axes.set_ylabel(ylabel, fontsize=9, color=INK)
-    return figure, axes
-
-
-def percent_axis(axis: Axis) -> None:
-    """Label the ticks of an axis of shares as percentages."""
-    axis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    return figure, plain(figure.subplots(), xlabel, ylabel)
 
 
 def rank_chart(counts: Mapping[str, Sequence[int]], xlabel: str) -> Picture:
@@ -250,9 +241,6 @@ def histogram_chart(
         ylabel (str): Label of the y axis.
         colors (Sequence[str]): Colours of the lines.
         shares (bool): Whether the x axis shows shares.
-
-    Returns:
-        Picture: The chart.
     """
     figure, axes = chart(SMALL, xlabel, ylabel)
     for color, (label, values) in zip(colors or _split_colors(), counts.items()):

@@ -21,10 +21,9 @@ from masa_mm.preparation.audit.check import (
     chart,
     count,
     percent,
-    percent_axis,
 )
 from masa_mm.preparation.audit.clips import AuditClips, AuditError
-from masa_mm.visualization.style import INK, RUN_COLORS
+from masa_mm.visualization.style import INK, RUN_COLORS, percent_axis
 
 _LISTED = 30
 

@@ -196,17 +196,8 @@ def _distance_chart(pairs: Record, threshold: float) -> Picture:
     # The many distant pairs would make the few close ones invisible.
     below = bottom[edges[:-1] < 2 * threshold]
     axes.set_ylim(0, 1.15 * max(below.max(initial=0), 5))
-    axes.annotate(
-        "near-duplicates",
-        (threshold, 1),
-        (-4, -4),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=8,
-        color=INK,
-    )
+    note: dict[str, Any] = dict(transform=axes.get_xaxis_transform(), fontsize=8, color=INK)
+    axes.text(threshold, 0.98, "near-duplicates ", ha="right", va="top", **note)
     if bottom.any():
         axes.legend(frameon=False, fontsize=8, loc="upper left")
     caption = "Pairs of clips at each distance; bars of many distant pairs are cut off at the top"

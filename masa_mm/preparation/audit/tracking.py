@@ -22,11 +22,10 @@ from masa_mm.preparation.audit.check import (
     part_name,
     part_records,
     percent,
-    percent_axis,
     percent_of,
 )
 from masa_mm.preparation.audit.clips import AuditClips, Chunk
-from masa_mm.visualization.style import PART_COLORS
+from masa_mm.visualization.style import PART_COLORS, percent_axis
 
 # 51 crop pixels, a fifth of the side of the crop (of the image for the body). On WLASL-hands one
 # joint in a thousand moves so far in a step. It is less than the distance of two fingers of an open
