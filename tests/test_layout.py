@@ -1,7 +1,9 @@
 """Imports in the package point downwards and in no circle, as CONTRIBUTING.md says."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +65,22 @@ def test_no_import_is_circular():
     graph = {module: imports_of(module) for module in MODULES if module != "masa_mm"}
     order = list(TopologicalSorter(graph).static_order())
     assert len(order) == len(graph)
+
+
+TESTS = {path.relative_to(ROOT / "tests"): path for path in (ROOT / "tests").rglob("test_*.py")}
+
+
+def covered_modules():
+    """Modules that the docstring of a test names, as 'masa_mm.folder.module'."""
+    docstrings = (
+        ast.get_docstring(ast.parse(p.read_text(encoding="utf-8"))) for p in TESTS.values()
+    )
+    return {name for text in docstrings if text for name in re.findall(r"masa_mm(?:\.\w+)+", text)}
+
+
+@pytest.mark.parametrize(
+    "module", [name for name, path in MODULES.items() if path.name != "__init__.py"]
+)
+def test_a_module_has_a_test_or_is_named_by_one(module):
+    *folders, name = module.split(".")[1:]
+    assert Path(*folders, f"test_{name}.py") in TESTS or module in covered_modules()
