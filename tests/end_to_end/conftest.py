@@ -1,4 +1,4 @@
-"""The configs as they are, with small networks, on demo stores where the configs look for them."""
+"""Fixtures that run the shipped configs with small networks on demo stores."""
 
 from __future__ import annotations
 
@@ -32,21 +32,23 @@ _number = itertools.count()
 
 
 def in_this_process(*loaders: str) -> list[str]:
+    """Options that load data in the main process."""
     settings = ("num_workers=0", "persistent_workers=False", "pin_memory=False")
     return [f"{name}_dataloader.{setting}" for name in loaders for setting in settings]
 
 
 def options(**changes) -> list[str]:
-    """``--cfg-options`` of dotted keys, '.' written as '__'."""
+    """Convert keywords to ``--cfg-options``; ``__`` stands for a dot."""
     return [f"{key.replace('__', '.')}={value}" for key, value in changes.items()]
 
 
 def small_encoder(**changes) -> list[str]:
+    """Options of a small encoder, and of ``changes``."""
     return options(**{f"model__backbone__{key}": v for key, v in ENCODER.items()}, **changes)
 
 
 def small_masa(**changes) -> list[str]:
-    """The base configs' MASA, two hundred times smaller, and batches that 32 clips fill."""
+    """Options of a MASA two hundred times smaller than the base configs', with batches of 8."""
     decoder = dict(in_channels=48, depth=1, num_heads=2, feedforward_channels=16)
     alignment = dict(in_channels=48, hidden_channels=16, out_channels=8, queue_len=20)
     return small_encoder(
@@ -59,7 +61,7 @@ def small_masa(**changes) -> list[str]:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory):
-    """A folder with all stores and official lists that the configs name."""
+    """Make a folder with all stores and official lists that the configs name."""
     folder = tmp_path_factory.mktemp("place")
     write_demo_stores(folder / "work_dirs/quickstart/data", DEMO)
     for name in ("wlasl", "msasl", "nmfs_csl", "slr500"):
@@ -81,7 +83,7 @@ def write_benchmark(folder: Path, name: str) -> None:
 
 
 def write_official_list(path: Path, size: int) -> None:
-    """``nslt_*.json`` of the demo clips, and of one that nobody has, of the last class."""
+    """Write an ``nslt_*.json`` of the demo clips and of a missing clip of the last class."""
     clips = {
         clip["frame_dir"]: dict(subset=split, action=[clip["label"], 0, 0])
         for split in ("train", "val", "test")
@@ -93,13 +95,13 @@ def write_official_list(path: Path, size: int) -> None:
 
 @pytest.fixture
 def call(place, monkeypatch):
-    """tools/train.py or test.py in this process and that folder: (tool, config, *argv, changes)."""
+    """Run tools/train.py or tools/test.py in this process, in the folder ``place``."""
     monkeypatch.chdir(place)
     monkeypatch.setenv("LOCAL_RANK", "0")
     monkeypatch.delenv("RANK", raising=False)
 
     def run(tool: str, config: str, *argv: str, changes: list[str] = ()) -> int:
-        # Runs of one second would share a name, and with it mmengine's message hub and logger.
+        # mmengine names runs by the second; runs of one name would share message hub and logger.
         name = f"experiment_name=end_to_end_{next(_number)}"
         tool = dict(train=cli.train, test=cli.test)[tool]
         loaders = ["train"] if "pretrain" in config else ["train", "val", "test"]
@@ -111,7 +113,7 @@ def call(place, monkeypatch):
 
 @pytest.fixture
 def process(place):
-    """A command in a process of its own, on the CPU and in that folder; returns its output."""
+    """Run a command in a subprocess, on the CPU, in the folder ``place``; return its output."""
 
     def run(*command: object, code: int = 0) -> str:
         environment = {
@@ -137,7 +139,7 @@ def process(place):
 
 @pytest.fixture(scope="session")
 def changes():
-    """What makes a config's network small: encoder, masa; and any other options."""
+    """Give the functions that make ``--cfg-options``."""
 
     class Changes:
         encoder = staticmethod(small_encoder)

@@ -1,4 +1,4 @@
-"""What users get wrong is one line, through the real command line."""
+"""User errors print one line and exit with code 2."""
 
 import json
 
@@ -15,7 +15,7 @@ DATASET = "train_dataloader__dataset__"
 
 @pytest.fixture
 def broken(place):
-    """Files with a fault each, beside the stores."""
+    """Write files with one fault each to the folder ``place``."""
     source = place / "work_dirs/quickstart/data/demo_train.safetensors"
     with safe_open(source, framework="np") as file:
         metadata = file.metadata()
@@ -29,7 +29,7 @@ def broken(place):
 
 
 @pytest.mark.parametrize(
-    ("config", "change", "said"),
+    ("config", "change", "message"),
     [
         ("demo", {f"{DATASET}ann_file": "gone.safetensors"}, "gone.safetensors: no such pose"),
         ("demo", {f"{DATASET}ann_file": "cut.safetensors"}, "cut.safetensors: not a complete"),
@@ -45,7 +45,7 @@ def broken(place):
         ("wlasl100", {"model__backbone__init_cfg__checkpoint": "other.pth"}, "other.pth does not"),
     ],
 )
-def test_one_line_and_exit_code_2(call, changes, broken, tmp_path, capfd, config, change, said):
+def test_one_line_and_exit_code_2(call, changes, broken, tmp_path, capfd, config, change, message):
     if config == "demo":
         own = {f"{DATASET}label_ratio": 1.0, "model__backbone__init_cfg": None}
         small = changes.options(**own, **change)
@@ -55,12 +55,12 @@ def test_one_line_and_exit_code_2(call, changes, broken, tmp_path, capfd, config
     assert call("train", *argv, changes=small) == 2
     lines = capfd.readouterr().err.splitlines()
     (line,) = [line for line in lines if line.startswith("error: ")]
-    assert said in line
+    assert message in line
     assert lines[-1] == line
     assert not list(tmp_path.rglob("*.pth"))
 
 
-def test_what_a_worker_finds_is_one_line_too(call, changes, broken, tmp_path, capfd):
+def test_an_error_in_a_worker_process_is_one_line(call, changes, broken, tmp_path, capfd):
     small = changes.options(
         **{f"{DATASET}ann_file": "nan.safetensors", f"{DATASET}label_ratio": 1.0},
         model__backbone__init_cfg=None,
@@ -73,7 +73,7 @@ def test_what_a_worker_finds_is_one_line_too(call, changes, broken, tmp_path, ca
     assert "NaN or infinite" in line
 
 
-def test_the_process_says_it_last_and_ends_with_code_2(process, tmp_path):
+def test_the_error_is_the_last_line_of_the_process(process, tmp_path):
     out = process(
         *(process.python, ROOT / "tools/train.py", ROOT / "configs/masa_pretrain_demo.py"),
         *("--work-dir", tmp_path, "--cfg-options"),

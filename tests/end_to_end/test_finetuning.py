@@ -1,4 +1,4 @@
-"""Finetuning, probing and mixing by the configs, each trained an epoch and tested."""
+"""Finetuning, probing and mixing with the configs: one epoch of training, then testing."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from masa_mm.compat import load_from_local
 
 @pytest.fixture
 def train_and_test(call, tmp_path, capfd):
-    """Train by a config for an epoch and test what came out; returns weights and all output."""
+    """Train a config for one epoch and test the checkpoint; return weights and all output."""
 
     def run(config, changes):
         argv = ["--work-dir", tmp_path]
@@ -45,7 +45,7 @@ def test_masas_encoder_in_mmaction2s_recogniser(train_and_test, changes):
     assert "sign/top5_pc" in out
 
 
-def test_a_linear_probe_leaves_the_pretrained_encoder_as_it_is(
+def test_a_linear_probe_does_not_change_the_pretrained_encoder(
     call, train_and_test, changes, tmp_path
 ):
     pretrained = tmp_path / "pretrained"

@@ -1,4 +1,4 @@
-"""Pretraining by the configs, interrupted, in two processes, on four benchmarks at once."""
+"""Pretraining with the configs: interrupted, in two processes, on four benchmarks at once."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from toys.paths import ROOT
 
 @pytest.fixture
 def interrupt_before(monkeypatch):
-    """Pull the plug before an iteration, once."""
+    """Interrupt training before an iteration, once."""
 
     def arm(iteration):
         run_iter = EpochBasedTrainLoop.run_iter
@@ -28,10 +28,10 @@ def interrupt_before(monkeypatch):
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune"])
-def test_the_demo_interrupted_and_resumed_is_the_demo(
+def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
     call, changes, tmp_path, interrupt_before, stage
 ):
-    """With a worker: its draws, too, are the same again."""
+    """Runs with a worker process, whose random numbers are the same too."""
     config = f"masa_{stage}_demo.py"
     small = changes.options(
         train_cfg__max_epochs=2,
@@ -61,15 +61,15 @@ def test_four_benchmarks_at_once(call, changes, tmp_path):
     assert call("train", *argv, changes=small) == 0
     checkpoint = load_from_local(tmp_path / "epoch_1.pth")
     assert checkpoint["meta"]["iter"] == 4 * 32 // 8
-    # Clips of one name in four benchmarks are four clips.
+    # Clips of the same name in four benchmarks are four clips.
     assert len(checkpoint["state_dict"]["alignment.bank.clip_ids"].unique()) == 20
     assert checkpoint["state_dict"]["key_encoder.steps"] == 16 + 1
 
 
-def test_a_balanced_pool_interrupted_and_resumed_is_the_pool(
+def test_an_interrupted_and_resumed_balanced_pool_equals_an_uninterrupted_one(
     call, changes, tmp_path, interrupt_before
 ):
-    """Three of the four: one is not there, and the config says to go on without it."""
+    """One of the four benchmarks is missing, and the config skips it."""
     small = changes.masa(
         train_cfg__max_epochs=2,
         train_dataloader__sampler__sampling="balanced",
