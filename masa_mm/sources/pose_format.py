@@ -66,7 +66,7 @@ def _load(path: str | os.PathLike) -> Any:
 
 def _naming(names: Sequence[str]) -> str:
     """Return the naming that shares most names with the file."""
-    shared = {naming: len(set(NAMED_LAYOUTS[naming].names) & set(names)) for naming in _NAMINGS}
+    shared = {naming: len(set(NAMED_LAYOUTS[naming]) & set(names)) for naming in _NAMINGS}
     best = max(_NAMINGS, key=lambda naming: shared[naming])
     if not shared[best]:
         components = sorted({name.split("/")[0] for name in names})
