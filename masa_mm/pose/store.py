@@ -1,7 +1,6 @@
 """Pose store: all clips of a split in one memory-mapped ``.safetensors`` file.
 
 :mod:`masa_mm.pose.store_format` defines the format, :mod:`masa_mm.pose.store_writer` writes it.
-Their public names can also be imported from here.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from masa_mm.pose.clip_checks import BadClip, clip_problems
+from masa_mm.pose.clip_checks import clip_problems
 from masa_mm.pose.files import require_file
 from masa_mm.pose.skeleton import NUM_JOINTS
 from masa_mm.pose.store_format import (
@@ -22,28 +21,18 @@ from masa_mm.pose.store_format import (
     LAYOUT,
     NORMALIZATION,
     READABLE,
-    VERSION,
     BadClipsError,
     ClipNames,
     PoseStoreError,
-    clip_hash,
 )
 from masa_mm.pose.store_writer import PoseStoreWriter, WriteReport, write_store
 
 __all__ = [
-    "DTYPES",
-    "FORMAT",
-    "LAYOUT",
-    "NORMALIZATION",
-    "VERSION",
-    "BadClip",
     "BadClipsError",
     "PoseStore",
     "PoseStoreError",
     "PoseStoreWriter",
     "WriteReport",
-    "clip_hash",
-    "clip_problems",
     "write_store",
 ]
 
@@ -150,11 +139,7 @@ class PoseStore:
         )
 
     def check(self) -> None:
-        """Read all keypoints and apply the checks of :func:`write_store`.
-
-        Raises:
-            BadClipsError: If there are bad clips; names them.
-        """
+        """Read all keypoints and apply the checks of :func:`write_store`, with its errors."""
         _, bad = clip_problems(
             self.keypoint,
             self.keypoint_score,
@@ -211,9 +196,8 @@ class PoseStore:
                 self.ids = ClipNames(*arrays)
             except ValueError as error:
                 raise self._error(f"its ids cannot be read ({error})") from None
-        clips, frames = len(self.ids), 0
-        if "keypoint" in names:
-            frames = file.get_slice("keypoint").get_shape()[0]
+        clips = len(self.ids)
+        frames = file.get_slice("keypoint").get_shape()[0] if "keypoint" in names else 0
         shapes = dict(
             keypoint=[frames, NUM_JOINTS, 2],
             keypoint_score=[frames, NUM_JOINTS],

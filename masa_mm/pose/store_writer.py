@@ -135,15 +135,7 @@ class PoseStoreWriter:
         signer: int = -1,
         img_shape: Sequence[int] | None = None,
     ) -> None:
-        """Add a clip.
-
-        Args:
-            clip (str): The clip's id.
-            keypoint (np.ndarray): [T, 49, 2], part coordinates.
-            score (np.ndarray): [T, 49], 0 = absent.
-            label (int): Class, -1 = none.
-            signer (int): Signer, -1 = unknown.
-            img_shape (Sequence[int], optional): (h, w) of the video.
+        """Add a clip of ``keypoint`` [T, 49, 2] and ``score`` [T, 49], see :func:`write_store`.
 
         Raises:
             PoseStoreError: If the arrays have other shapes; names the clip.
@@ -168,13 +160,10 @@ class PoseStoreWriter:
         signer: Sequence[int] | np.ndarray | None = None,
         img_shape: Sequence[Sequence[int]] | np.ndarray | None = None,
     ) -> np.ndarray:
-        """Add several clips, with the arguments of :func:`write_store`.
+        """Add several clips, with the arguments and errors of :func:`write_store`.
 
         Returns:
             np.ndarray: Bool [clips], True = good. :meth:`close` names the bad clips.
-
-        Raises:
-            PoseStoreError: If the arrays do not fit each other.
         """
         clips, num_frames = len(ids), np.asarray(num_frames)
         per_clip = dict(
