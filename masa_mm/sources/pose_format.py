@@ -29,11 +29,10 @@ def _read(path: Path, args: argparse.Namespace) -> RawClip:
     indices = named_joint_indices(_naming(names), names, args.allow_missing)
     data, score = np.ma.filled(pose.body.data, 0), np.asarray(pose.body.confidence)
     joints = take_joints(np.concatenate([data[..., :2], score[..., None]], axis=-1), indices)
-    num_persons = np.full(joints.shape[0], joints.shape[1])
-    joints = joints.reshape(-1, *joints.shape[2:]).astype(np.float32)
+    joints = joints.astype(np.float32)
     size = pose.header.dimensions
     return RawClip(
-        *signer_clip(joints[..., :2], joints[..., 2], num_persons),
+        *signer_clip(joints[..., :2], joints[..., 2]),
         img_shape=(size.height, size.width) if size.height and size.width else None,
     )
 
