@@ -159,7 +159,7 @@ def _problem(annotation: dict[str, Any], layout: str) -> tuple[str, str] | None:
 
 def _is_size(value: Any) -> bool:
     is_pair = isinstance(value, (tuple, list, np.ndarray)) and len(value) == 2
-    return is_pair and all(isinstance(side, Real) and side > 0 for side in value)
+    return is_pair and all(isinstance(side, Real) and float(side) > 0 for side in value)
 
 
 class PosePickle:
@@ -280,17 +280,10 @@ class PosePickleWriter:
         original_shape: Sequence[int] | None = None,
         **extra: Any,
     ) -> None:
-        """Add a clip.
+        """Add a clip of ``keypoint`` [T, 49, 2] and ``score`` [T, 49], in units of ``img_shape``.
 
-        Args:
-            clip (str): The clip's id.
-            keypoint (np.ndarray): [T, 49, 2], in the units of ``img_shape``.
-            score (np.ndarray): [T, 49].
-            img_shape (Sequence[float]): (h, w).
-            label (int): Class, -1 = none.
-            signer (int): Signer, -1 = unknown.
-            original_shape (Sequence[int], optional): (h, w) of the video in pixels, if it differs.
-            **extra (Any): Further keys of the annotation.
+        ``original_shape`` is the (h, w) of the video in pixels, if it differs from ``img_shape``.
+        The annotation also gets the keys ``extra``.
         """
         label = int(label)
         annotation = dict(

@@ -74,7 +74,6 @@ def load_pickle(path: str | os.PathLike, also: Mapping[tuple[str, str], Any] | N
             chooses the arguments of these callables, so they must be safe with any.
 
     Raises:
-        FileNotFoundError: If there is no such file.
         UnsafePickleError: If it contains anything else (which is not executed), is truncated or is
             no pickle.
     """

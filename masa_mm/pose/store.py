@@ -27,15 +27,11 @@ from masa_mm.pose.store_format import (
 )
 from masa_mm.pose.store_writer import PoseStoreWriter, WriteReport, write_store
 
-__all__ = [
-    "BadClipsError",
-    "PoseStore",
-    "PoseStoreError",
-    "PoseStoreWriter",
-    "WriteReport",
-    "write_store",
-]
+__all__ = ["PoseStore", "PoseStoreWriter", "WriteReport", "write_store"]
 
+_TENSOR_DTYPES = dict(
+    keypoint=DTYPES, keypoint_score=DTYPES, img_shape=("int32",), id_text=("uint8",)
+)
 _CONVERT_AGAIN = "make the store again with tools/data/convert.py"
 
 
@@ -218,8 +214,7 @@ class PoseStore:
             raise self._error(f"it has no tensor '{name}'")
         # Through torch the array is a view of the mapped file; safetensors' numpy API copies.
         array = file.get_tensor(name).numpy()
-        dtypes = dict(keypoint=DTYPES, keypoint_score=DTYPES, img_shape=("int32",))
-        allowed = dtypes.get(name, ("uint8",) if name == "id_text" else ("int64",))
+        allowed = _TENSOR_DTYPES.get(name, ("int64",))
         shape = [array.size] if shape is None else shape
         if list(array.shape) != shape or array.dtype.name not in allowed:
             raise self._error(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.files import SourceError, read_class_list
 from masa_mm.pose.pose_pickle import annotation_problem, is_label, read_annotations
 from masa_mm.pose.skeleton import SOURCE_LAYOUTS
@@ -31,7 +30,7 @@ def _open(args: argparse.Namespace) -> PoseSource:
     return PoseSource(
         name=args.source_name or name,
         layout=layout,
-        blocks=_blocks(annotations, layout, cropped),
+        blocks=(annotation_problem(a, layout) or _clip(a, cropped) for a in annotations),
         glosses=glosses,
         split=args.split or "",
         cropped=cropped,
@@ -52,13 +51,6 @@ def _check_classes(
                 f"but class {label} of the class list is '{classes[label]}'; give the class list "
                 "that it was labelled with, in the order of labels"
             )
-
-
-def _blocks(
-    annotations: Sequence[dict[str, Any]], layout: str, cropped: bool
-) -> Iterator[SourceClips | BadClip]:
-    for annotation in annotations:
-        yield annotation_problem(annotation, layout) or _clip(annotation, cropped)
 
 
 def _clip(annotation: dict[str, Any], cropped: bool) -> SourceClips:
