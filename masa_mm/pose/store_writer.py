@@ -123,7 +123,6 @@ class PoseStoreWriter:
         self._ids: list[str] = []
         self._seen: set[str] = set()
         self._per_clip: dict[str, list[np.ndarray]] = {}
-        self._lacks_img_shape = False
         self._bad: list[BadClip] = []
 
     def add(
@@ -199,7 +198,6 @@ class PoseStoreWriter:
             self._keypoint.append(keypoint)
             self._score.append(keypoint_score)
             self._ids += [name for name, kept in zip(ids, keep) if kept]
-            self._lacks_img_shape |= img_shape is None
             for name, array in per_clip.items():
                 self._per_clip.setdefault(name, []).append(array)
         return keep
@@ -221,7 +219,7 @@ class PoseStoreWriter:
             raise PoseStoreError(f"{self.path}: no clips to write")
         per_clip = {name: np.concatenate(arrays) for name, arrays in self._per_clip.items()}
         num_frames = per_clip.pop("num_frames")
-        if self._lacks_img_shape:
+        if len(per_clip.get("img_shape", ())) < len(self._ids):  # not of every clip
             per_clip.pop("img_shape", None)
         ids = ClipNames.of(self._ids)
         tensors = dict(
