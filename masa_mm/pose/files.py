@@ -1,4 +1,7 @@
-"""Readers of untrusted files: text, JSON, tables and arrays. Nothing in them is executed."""
+"""Readers of untrusted files: text, JSON, tables and arrays. Nothing in them is executed.
+
+All of them raise FileNotFoundError if there is no such file.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +28,7 @@ _KINDS = {
 
 
 def require_file(path: str | os.PathLike, missing: str = "no such file") -> None:
-    """Refuse a path that is no file.
-
-    Args:
-        path (str | os.PathLike): Path to check.
-        missing (str): Message if nothing is there.
-
-    Raises:
-        FileNotFoundError: If the path is a folder or does not exist.
-    """
+    """Raise FileNotFoundError for a folder, and with the message ``missing`` for nothing."""
     if Path(path).is_dir():
         raise FileNotFoundError(f"{path}: is a folder; give a file")
     if not Path(path).is_file():
@@ -50,12 +45,7 @@ class SourceError(UserError):
 
 
 def read_text(path: str | os.PathLike) -> str:
-    """Read a text file, with or without a byte order mark.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        SourceError: If it is no text; names what it is, if known.
-    """
+    """Read a text file, with or without a byte order mark; a SourceError if it is no text."""
     with _open_text(path) as file:
         return file.read()
 
@@ -75,12 +65,7 @@ def _open_text(path: str | os.PathLike) -> Iterator[TextIO]:
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        SourceError: If it is no JSON, or is truncated.
-    """
+    """Read a JSON file; a SourceError if it is no JSON, or is truncated."""
     text = read_text(path)
     try:
         return json.loads(text)
@@ -94,7 +79,6 @@ def read_table(path: str | os.PathLike) -> Iterator[dict[str, str]]:
     """Iterate over the rows of a CSV file that starts with a line of column names.
 
     Raises:
-        FileNotFoundError: If there is no such file.
         SourceError: If it is no text, has no rows, or a row has another length; names the line.
     """
     with _open_text(path) as file:
@@ -121,7 +105,6 @@ def read_arrays(path: str | os.PathLike) -> np.ndarray | dict[str, np.ndarray]:
     """Read the array of an ``.npy`` or the arrays of an ``.npz`` file, without unpickling.
 
     Raises:
-        FileNotFoundError: If there is no such file.
         SourceError: If it is neither, is damaged, or holds objects.
     """
     require_file(path)
@@ -151,7 +134,6 @@ def read_npz(path: str | os.PathLike, keys: Iterable[str]) -> dict[str, np.ndarr
     """Read named arrays of an ``.npz`` file, without unpickling.
 
     Raises:
-        FileNotFoundError: If there is no such file.
         SourceError: If it is no npz file, is damaged, or lacks an array.
     """
     arrays = read_arrays(path)
@@ -170,7 +152,6 @@ def read_class_list(path: str | os.PathLike) -> list[str]:
     """Read class names in label order: one name or one "label<TAB>name" per line.
 
     Raises:
-        FileNotFoundError: If there is no such file.
         SourceError: If it is empty or no text, names a class twice, or its labels are not
             0, 1, 2, ... in order.
     """

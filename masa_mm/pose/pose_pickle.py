@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,13 +35,9 @@ _MAX_CLASSES = 100_000
 
 
 class Annotations(NamedTuple):
-    """The annotations of a split and what the file says about all of them.
+    """The annotations of a split, the class names, and the name of the data set.
 
-    Attributes:
-        clips (list[dict]): The annotations.
-        glosses (list[str]): Class names; their index is the label.
-        source (str): Name of the data set.
-        cropped (bool): Whether the keypoints are part coordinates.
+    ``cropped`` tells whether the keypoints are part coordinates.
     """
 
     clips: list[dict[str, Any]]
@@ -53,13 +49,9 @@ class Annotations(NamedTuple):
 def read_annotations(path: str | os.PathLike, split: str | None = None) -> Annotations:
     """Read the annotations of a pickle or of one of its splits, in the file's order.
 
-    Args:
-        path (str | os.PathLike): The ``.pkl``. Nothing in it is executed.
-        split (str, optional): One of the file's splits; None reads all annotations.
+    The arguments are those of :class:`PosePickle`.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        UnsafePickleError: If it holds more than data, or is damaged.
         SourceError: If it holds no pose annotations, lacks the split, or mixes clips in pixels
             with clips in part coordinates.
     """
@@ -115,17 +107,13 @@ def is_label(value: Any) -> bool:
     return isinstance(value, Integral) and 0 <= int(value) < _MAX_CLASSES
 
 
-def annotation_problems(annotations: Sequence[dict[str, Any]], layout: str) -> list[BadClip]:
-    """List the annotations that cannot be read in a layout.
+def annotation_problem(annotation: dict[str, Any], layout: str) -> BadClip | None:
+    """Return why an annotation cannot be read in a layout, or None.
 
     Checks keys, types, shapes and the number of persons, but not the keypoints' values.
-
-    Args:
-        annotations (Sequence[dict]): MMAction2 pose annotations with ``frame_dir``.
-        layout (str): Name of the joint layout.
     """
-    problems = ((clip, _problem(clip, layout)) for clip in annotations)
-    return [BadClip(clip["frame_dir"], *problem) for clip, problem in problems if problem]
+    problem = _problem(annotation, layout)
+    return BadClip(annotation["frame_dir"], *problem) if problem else None
 
 
 def _problem(annotation: dict[str, Any], layout: str) -> tuple[str, str] | None:
@@ -170,13 +158,8 @@ def _problem(annotation: dict[str, Any], layout: str) -> tuple[str, str] | None:
 
 
 def _is_size(value: Any) -> bool:
-    return (
-        isinstance(value, (tuple, list, np.ndarray))
-        and len(value) == 2
-        and all(
-            isinstance(side, (int, float, np.integer, np.floating)) and side > 0 for side in value
-        )
-    )
+    is_pair = isinstance(value, (tuple, list, np.ndarray)) and len(value) == 2
+    return is_pair and all(isinstance(side, Real) and float(side) > 0 for side in value)
 
 
 class PosePickle:
@@ -196,7 +179,6 @@ class PosePickle:
         UnsafePickleError: If it holds more than data, or is damaged.
         SourceError: If it holds no pose annotations, or lacks the split.
         BadClipsError: If clips are unusable; names them.
-        MissingKeyError: If there is no such layout.
     """
 
     def __init__(
@@ -207,8 +189,8 @@ class PosePickle:
         self._clips, self.glosses, self.source, self._cropped = read_annotations(path, split)
         self._layouts = [clip.get("layout", layout) for clip in self._clips]
         self.ids = [clip["frame_dir"] for clip in self._clips]
-        pairs = zip(self._clips, self._layouts)
-        self._refuse([bad for clip, own in pairs for bad in annotation_problems([clip], own)])
+        problems = map(annotation_problem, self._clips, self._layouts)
+        self._refuse([bad for bad in problems if bad])
         self.label = np.array([int(clip.get("label", -1)) for clip in self._clips], np.int64)
         self._refuse(self._joint_problems())
 
@@ -245,7 +227,11 @@ class PosePickle:
             raise BadClipsError(self.path, bad)
 
     def _joint_problems(self) -> list[BadClip]:
-        joints, scores = zip(*map(self._sign_joints, range(len(self))))
+        joints, scores = [], []
+        for clip, layout in zip(self._clips, self._layouts):
+            keypoint, score = select_joints(clip["keypoint"][0], clip["keypoint_score"][0], layout)
+            joints.append(np.where(score[..., None] == 0, 0, keypoint))
+            scores.append(score)
         _, bad = clip_problems(
             np.concatenate(joints),
             np.concatenate(scores),
@@ -257,20 +243,12 @@ class PosePickle:
         )
         return bad
 
-    def _sign_joints(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        clip = self._clips[index]
-        keypoint, score = select_joints(
-            clip["keypoint"][0], clip["keypoint_score"][0], self._layouts[index]
-        )
-        return np.where(score[..., None] == 0, 0, keypoint), score
-
 
 class PosePickleWriter:
     """Collect clips of the 49 joints and write them as MMAction2's pose annotations.
 
-    The pickle is a dict of ``annotations``, ``split`` (one split, 'all' if it has no name),
-    ``classes`` and ``source``. Unlike a store, a pickle is held in memory as a whole, both here
-    and by its readers.
+    The pickle has one split, 'all' if it has no name. Unlike a store, it is held in memory as a
+    whole, both here and by its readers.
 
     Args:
         path (str | os.PathLike): The ``.pkl`` file to make.
@@ -302,17 +280,10 @@ class PosePickleWriter:
         original_shape: Sequence[int] | None = None,
         **extra: Any,
     ) -> None:
-        """Add a clip.
+        """Add a clip of ``keypoint`` [T, 49, 2] and ``score`` [T, 49], in units of ``img_shape``.
 
-        Args:
-            clip (str): The clip's id.
-            keypoint (np.ndarray): [T, 49, 2], in the units of ``img_shape``.
-            score (np.ndarray): [T, 49].
-            img_shape (Sequence[float]): (h, w).
-            label (int): Class, -1 = none.
-            signer (int): Signer, -1 = unknown.
-            original_shape (Sequence[int], optional): (h, w) of the video in pixels, if it differs.
-            **extra (Any): Further keys of the annotation.
+        ``original_shape`` is the (h, w) of the video in pixels, if it differs from ``img_shape``.
+        The annotation also gets the keys ``extra``.
         """
         label = int(label)
         annotation = dict(
@@ -349,23 +320,12 @@ def _plain_numbers(shape: Sequence[float]) -> tuple[int | float, ...]:
 
 
 def store_to_pickle(store: PoseStore, path: str | os.PathLike) -> int:
-    """Write the clips of a store as a pose pickle.
+    """Write the clips of a store as a pose pickle; return their number.
 
     A store does not know where in the image the hands were, so the annotations are in part
     coordinates: ``layout`` 'sign49', ``normalization`` 'part_crop', ``img_shape`` (1, 1) (the unit
     is the side of a crop). This package reads them as they are and can convert them back to the
     same store.
-
-    Args:
-        store (PoseStore): The open store.
-        path (str | os.PathLike): The ``.pkl`` file to make.
-
-    Returns:
-        int: Number of clips.
-
-    Raises:
-        UserError: If the file's name does not end in ``.pkl``.
-        PoseStoreError: If a clip of the store has joints that are not finite.
     """
     writer = PosePickleWriter(path, store.source, store.split, store.glosses)
     for index in range(len(store)):

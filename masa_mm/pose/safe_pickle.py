@@ -11,7 +11,6 @@ import collections
 import io
 import os
 import pickle
-import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,48 +19,35 @@ import numpy as np
 from masa_mm.errors import UserError, in_one_line
 from masa_mm.pose.files import foreign_kind, require_file
 
-_RECONSTRUCT = np.empty(0).__reduce__()[0]
-_SCALAR = np.float64().__reduce__()[0]
-_FROM_BUFFER = np.empty(1).__reduce_ex__(5)[0]
+
+class UnsafePickleError(UserError, pickle.UnpicklingError):
+    """A pickle contains more than arrays and plain containers, or is damaged."""
+
+
+class _ForbiddenError(Exception):
+    """Something in a pickle that is not data; the message says what."""
 
 
 def _latin1(text: str, encoding: str) -> bytes:
     """Decode bytes as pickle protocols up to 2 store them; refuse every other codec."""
     if encoding != "latin1":
-        raise pickle.UnpicklingError(f"the codec '{encoding}'")
+        raise _ForbiddenError(f"the codec '{encoding}'")
     return _codecs.encode(text, "latin1")
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {
-    **{("numpy", name): getattr(np, name) for name in ("ndarray", "dtype")},
-    **{
-        (f"numpy.{core}.{module}", name): function
-        for core in ("core", "_core")  # numpy 1, numpy 2
-        for module, name, function in (
-            ("multiarray", "_reconstruct", _RECONSTRUCT),
-            ("multiarray", "scalar", _SCALAR),
-            ("numeric", "_frombuffer", _FROM_BUFFER),
-        )
-    },
-    **{
-        (module, name): kind
-        for module in ("builtins", "__builtin__")
-        for name, kind in dict(
-            set=set,
-            frozenset=frozenset,
-            bytes=bytes,
-            bytearray=bytearray,
-            complex=complex,
-            range=range,
-        ).items()
-    },
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
     ("collections", "OrderedDict"): collections.OrderedDict,
     ("_codecs", "encode"): _latin1,
 }
-
-
-class UnsafePickleError(UserError, pickle.UnpicklingError):
-    """A pickle contains more than arrays and plain containers, or is damaged."""
+for _core in ("numpy.core", "numpy._core"):  # numpy 1, numpy 2
+    _ALLOWED[f"{_core}.multiarray", "_reconstruct"] = np.empty(0).__reduce__()[0]
+    _ALLOWED[f"{_core}.multiarray", "scalar"] = np.float64().__reduce__()[0]
+    _ALLOWED[f"{_core}.numeric", "_frombuffer"] = np.empty(1).__reduce_ex__(5)[0]
+for _kind in (set, frozenset, bytes, bytearray, complex, range):
+    for _builtins in ("builtins", "__builtin__"):  # Python 3, Python 2
+        _ALLOWED[_builtins, _kind.__name__] = _kind
 
 
 class _DataUnpickler(pickle.Unpickler):
@@ -73,10 +59,10 @@ class _DataUnpickler(pickle.Unpickler):
         try:
             return self._allowed[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f"'{module}.{name}'") from None
+            raise _ForbiddenError(f"'{module}.{name}'") from None
 
     def persistent_load(self, pid: Any) -> Any:
-        raise pickle.UnpicklingError("a reference to another file")
+        raise _ForbiddenError("a reference to another file")
 
 
 def load_pickle(path: str | os.PathLike, also: Mapping[tuple[str, str], Any] | None = None) -> Any:
@@ -88,7 +74,6 @@ def load_pickle(path: str | os.PathLike, also: Mapping[tuple[str, str], Any] | N
             chooses the arguments of these callables, so they must be safe with any.
 
     Raises:
-        FileNotFoundError: If there is no such file.
         UnsafePickleError: If it contains anything else (which is not executed), is truncated or is
             no pickle.
     """
@@ -108,27 +93,12 @@ def loads_pickle(
         raise UnsafePickleError(f"{name}: not a pickle but {kind}")
     try:
         return _DataUnpickler(data, also).load()
-    except pickle.UnpicklingError as error:
-        if str(error).startswith(("'", "the codec", "a reference")):
-            raise UnsafePickleError(
-                f"{name}: holds {error}, which is more than arrays and plain containers, and was "
-                "not read; save it again with plain lists, dicts and numpy arrays"
-            ) from None
-        raise _damaged(name, error) from None
-    except (
-        EOFError,
-        AttributeError,
-        IndexError,
-        KeyError,
-        MemoryError,
-        OverflowError,
-        TypeError,
-        UnicodeDecodeError,
-        ValueError,
-        struct.error,
-    ) as error:
-        raise _damaged(name, error) from None
-
-
-def _damaged(name: str | os.PathLike, error: Exception) -> UnsafePickleError:
-    return UnsafePickleError(f"{name}: not a complete pickle ({in_one_line(error)}); copy it again")
+    except _ForbiddenError as error:
+        raise UnsafePickleError(
+            f"{name}: holds {error}, which is more than arrays and plain containers, and was not "
+            "read; save it again with plain lists, dicts and numpy arrays"
+        ) from None
+    except Exception as error:  # damaged pickles raise a dozen classes
+        raise UnsafePickleError(
+            f"{name}: not a complete pickle ({in_one_line(error)}); copy it again"
+        ) from None

@@ -169,73 +169,48 @@ def source_layout(name: str) -> SourceLayout:
     return SOURCE_LAYOUTS[name]
 
 
-class NamedLayout(NamedTuple):
-    """The names of the 49 joints in a source that names its joints.
-
-    ``right_hand`` and ``left_hand`` are 21 names in :data:`HAND_JOINTS` order, ``body`` 7 in
-    :data:`BODY_JOINTS` order.
-    """
-
-    right_hand: tuple[str, ...]
-    left_hand: tuple[str, ...]
-    body: tuple[str, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The source's name of each of the 49 joints."""
-        return (*self.right_hand, *self.left_hand, *self.body)
+def _hand_names(
+    wrist: str, thumb: str, thumb_joints: str, fingers: str, joints: str
+) -> tuple[str, ...]:
+    """Return 21 names in :data:`HAND_JOINTS` order; the last three arguments are lists in words."""
+    return (
+        wrist,
+        *(thumb + joint for joint in thumb_joints.split()),
+        *(finger + joint for finger in fingers.split() for joint in joints.split()),
+    )
 
 
-def _prefixed(prefix: str, *names: str) -> tuple[str, ...]:
-    return tuple(prefix + name for name in names)
-
-
-_MEDIAPIPE_HAND = (
+_MEDIAPIPE_HAND = _hand_names(
     "WRIST",
-    *(f"THUMB_{joint}" for joint in ("CMC", "MCP", "IP", "TIP")),
-    *(
-        f"{finger}_{joint}"
-        for finger in ("INDEX_FINGER", "MIDDLE_FINGER", "RING_FINGER", "PINKY")
-        for joint in ("MCP", "PIP", "DIP", "TIP")
-    ),
+    "THUMB_",
+    "CMC MCP IP TIP",
+    "INDEX_FINGER_ MIDDLE_FINGER_ RING_FINGER_ PINKY_",
+    "MCP PIP DIP TIP",
 )
-_OPENPOSE_HAND = (
-    "BASE",
-    *(f"T_{joint}" for joint in ("STT", "BCMC", "MCP", "IP")),
-    *(f"{finger}_{joint}" for finger in "IMRP" for joint in ("CMC", "MCP", "PIP", "DIP")),
+_OPENPOSE_HAND = _hand_names("BASE", "T_", "STT BCMC MCP IP", "I_ M_ R_ P_", "CMC MCP PIP DIP")
+_SPOTER_HAND = _hand_names(
+    "wrist", "thumb", "CMC MP IP Tip", "index middle ring little", "MCP PIP DIP Tip"
 )
-_SPOTER_HAND = (
-    "wrist",
-    *(f"thumb{joint}" for joint in ("CMC", "MP", "IP", "Tip")),
-    *(
-        f"{finger}{joint}"
-        for finger in ("index", "middle", "ring", "little")
-        for joint in ("MCP", "PIP", "DIP", "Tip")
-    ),
-)
+_OPENPOSE_BODY = ("Nose", "LShoulder", "LElbow", "LWrist", "RShoulder", "RElbow", "RWrist")
 
-# To add a source, add one entry. A name of the .pose format is "component/point".
-NAMED_LAYOUTS: dict[str, NamedLayout] = {
-    "pose_format_holistic": NamedLayout(
-        _prefixed("RIGHT_HAND_LANDMARKS/", *_MEDIAPIPE_HAND),
-        _prefixed("LEFT_HAND_LANDMARKS/", *_MEDIAPIPE_HAND),
-        _prefixed("POSE_LANDMARKS/", *(name.upper() for name in BODY_JOINTS)),
+# The names of the 49 joints in sources that name their joints. To add a source, add one entry.
+# A name of the .pose format is "component/point".
+NAMED_LAYOUTS: dict[str, tuple[str, ...]] = {
+    "pose_format_holistic": (
+        *(f"RIGHT_HAND_LANDMARKS/{name}" for name in _MEDIAPIPE_HAND),
+        *(f"LEFT_HAND_LANDMARKS/{name}" for name in _MEDIAPIPE_HAND),
+        *(f"POSE_LANDMARKS/{name.upper()}" for name in BODY_JOINTS),
     ),
-    "pose_format_openpose": NamedLayout(
-        _prefixed("hand_right_keypoints_2d/", *_OPENPOSE_HAND),
-        _prefixed("hand_left_keypoints_2d/", *_OPENPOSE_HAND),
-        _prefixed(
-            "pose_keypoints_2d/",
-            *("Nose", "LShoulder", "LElbow", "LWrist", "RShoulder", "RElbow", "RWrist"),
-        ),
+    "pose_format_openpose": (
+        *(f"hand_right_keypoints_2d/{name}" for name in _OPENPOSE_HAND),
+        *(f"hand_left_keypoints_2d/{name}" for name in _OPENPOSE_HAND),
+        *(f"pose_keypoints_2d/{name}" for name in _OPENPOSE_BODY),
     ),
-    "spoter": NamedLayout(
-        tuple(f"{name}_right" for name in _SPOTER_HAND),
-        tuple(f"{name}_left" for name in _SPOTER_HAND),
-        (
-            *("nose", "leftShoulder", "leftElbow", "leftWrist"),
-            *("rightShoulder", "rightElbow", "rightWrist"),
-        ),
+    "spoter": (
+        *(f"{name}_right" for name in _SPOTER_HAND),
+        *(f"{name}_left" for name in _SPOTER_HAND),
+        *("nose", "leftShoulder", "leftElbow", "leftWrist"),
+        *("rightShoulder", "rightElbow", "rightWrist"),
     ),
 }
 

@@ -1,7 +1,6 @@
 """Pose store: all clips of a split in one memory-mapped ``.safetensors`` file.
 
 :mod:`masa_mm.pose.store_format` defines the format, :mod:`masa_mm.pose.store_writer` writes it.
-Their public names can also be imported from here.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from masa_mm.pose.clip_checks import BadClip, clip_problems
+from masa_mm.pose.clip_checks import clip_problems
 from masa_mm.pose.files import require_file
 from masa_mm.pose.skeleton import NUM_JOINTS
 from masa_mm.pose.store_format import (
@@ -22,30 +21,13 @@ from masa_mm.pose.store_format import (
     LAYOUT,
     NORMALIZATION,
     READABLE,
-    VERSION,
     BadClipsError,
     ClipNames,
     PoseStoreError,
-    clip_hash,
 )
 from masa_mm.pose.store_writer import PoseStoreWriter, WriteReport, write_store
 
-__all__ = [
-    "DTYPES",
-    "FORMAT",
-    "LAYOUT",
-    "NORMALIZATION",
-    "VERSION",
-    "BadClip",
-    "BadClipsError",
-    "PoseStore",
-    "PoseStoreError",
-    "PoseStoreWriter",
-    "WriteReport",
-    "clip_hash",
-    "clip_problems",
-    "write_store",
-]
+__all__ = ["PoseStore", "PoseStoreWriter", "WriteReport", "write_store"]
 
 _CONVERT_AGAIN = "make the store again with tools/data/convert.py"
 
@@ -67,18 +49,6 @@ class PoseStore:
         >>> store = PoseStore('wlasl_train.safetensors')
         >>> keypoint, score = store.clip(0)  # [T, 49, 2], [T, 49]
     """
-
-    keypoint: np.ndarray
-    keypoint_score: np.ndarray
-    offset: np.ndarray
-    label: np.ndarray
-    signer: np.ndarray
-    clip_id: np.ndarray
-    img_shape: np.ndarray | None
-    source: str
-    split: str
-    ids: ClipNames
-    glosses: list[str]
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = str(path)
@@ -150,11 +120,7 @@ class PoseStore:
         )
 
     def check(self) -> None:
-        """Read all keypoints and apply the checks of :func:`write_store`.
-
-        Raises:
-            BadClipsError: If there are bad clips; names them.
-        """
+        """Read all keypoints and apply the checks of :func:`write_store`, with its errors."""
         _, bad = clip_problems(
             self.keypoint,
             self.keypoint_score,
@@ -185,8 +151,8 @@ class PoseStore:
                     f"{key} is {values.get(key)!r}, this release of masa_mm reads "
                     f"{' and '.join(map(repr, known))}"
                 )
-        self.source = self._value(values, "source", str)
-        self.split = self._value(values, "split", str)
+        self.source: str = self._value(values, "source", str)
+        self.split: str = self._value(values, "split", str)
         self.glosses = self._strings(values, "glosses")
         return values
 
@@ -202,41 +168,35 @@ class PoseStore:
         return names
 
     def _read_tensors(self, file: Any, values: dict[str, Any]) -> None:
-        names = set(file.keys())
         if values["version"] == 1:
             self.ids = ClipNames.of(self._strings(values, "ids"))
         else:
-            arrays = [self._tensor(file, names, name, None) for name in ("id_text", "id_offset")]
+            text = self._tensor(file, "id_text", [None], "uint8")
+            id_offset = self._tensor(file, "id_offset", [None])
             try:
-                self.ids = ClipNames(*arrays)
+                self.ids = ClipNames(text, id_offset)
             except ValueError as error:
                 raise self._error(f"its ids cannot be read ({error})") from None
-        clips, frames = len(self.ids), 0
-        if "keypoint" in names:
-            frames = file.get_slice("keypoint").get_shape()[0]
-        shapes = dict(
-            keypoint=[frames, NUM_JOINTS, 2],
-            keypoint_score=[frames, NUM_JOINTS],
-            offset=[clips + 1],
-            label=[clips],
-            signer=[clips],
-            clip_id=[clips],
-            img_shape=[clips, 2],
-        )
-        self.img_shape = None
-        for name, shape in shapes.items():
-            if name in names or name != "img_shape":
-                setattr(self, name, self._tensor(file, names, name, shape))
+        clips = len(self.ids)
+        self.keypoint = self._tensor(file, "keypoint", [None, NUM_JOINTS, 2], *DTYPES)
+        frames = len(self.keypoint)
+        self.keypoint_score = self._tensor(file, "keypoint_score", [frames, NUM_JOINTS], *DTYPES)
+        self.offset = self._tensor(file, "offset", [clips + 1])
+        self.label = self._tensor(file, "label", [clips])
+        self.signer = self._tensor(file, "signer", [clips])
+        self.clip_id = self._tensor(file, "clip_id", [clips])
+        self.img_shape: np.ndarray | None = None
+        if "img_shape" in set(file.keys()):
+            self.img_shape = self._tensor(file, "img_shape", [clips, 2], "int32")
 
-    def _tensor(self, file: Any, names: set[str], name: str, shape: list | None) -> np.ndarray:
-        """Read and check a tensor; ``shape`` None allows any length of one axis."""
-        if name not in names:
+    def _tensor(self, file: Any, name: str, shape: list[int | None], *dtypes: str) -> np.ndarray:
+        """Read and check a tensor, int64 without ``dtypes``; a first axis None has any length."""
+        if name not in set(file.keys()):
             raise self._error(f"it has no tensor '{name}'")
         # Through torch the array is a view of the mapped file; safetensors' numpy API copies.
-        array = file.get_tensor(name).numpy()
-        dtypes = dict(keypoint=DTYPES, keypoint_score=DTYPES, img_shape=("int32",))
-        allowed = dtypes.get(name, ("uint8",) if name == "id_text" else ("int64",))
-        shape = [array.size] if shape is None else shape
+        array, allowed = file.get_tensor(name).numpy(), dtypes or ("int64",)
+        if shape[0] is None:
+            shape = [array.shape[0] if array.ndim else 0, *shape[1:]]
         if list(array.shape) != shape or array.dtype.name not in allowed:
             raise self._error(
                 f"'{name}' is {array.dtype.name} {list(array.shape)}, "

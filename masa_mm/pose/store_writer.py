@@ -123,7 +123,6 @@ class PoseStoreWriter:
         self._ids: list[str] = []
         self._seen: set[str] = set()
         self._per_clip: dict[str, list[np.ndarray]] = {}
-        self._lacks_img_shape = False
         self._bad: list[BadClip] = []
 
     def add(
@@ -135,15 +134,7 @@ class PoseStoreWriter:
         signer: int = -1,
         img_shape: Sequence[int] | None = None,
     ) -> None:
-        """Add a clip.
-
-        Args:
-            clip (str): The clip's id.
-            keypoint (np.ndarray): [T, 49, 2], part coordinates.
-            score (np.ndarray): [T, 49], 0 = absent.
-            label (int): Class, -1 = none.
-            signer (int): Signer, -1 = unknown.
-            img_shape (Sequence[int], optional): (h, w) of the video.
+        """Add a clip of ``keypoint`` [T, 49, 2] and ``score`` [T, 49], see :func:`write_store`.
 
         Raises:
             PoseStoreError: If the arrays have other shapes; names the clip.
@@ -168,13 +159,10 @@ class PoseStoreWriter:
         signer: Sequence[int] | np.ndarray | None = None,
         img_shape: Sequence[Sequence[int]] | np.ndarray | None = None,
     ) -> np.ndarray:
-        """Add several clips, with the arguments of :func:`write_store`.
+        """Add several clips, with the arguments and errors of :func:`write_store`.
 
         Returns:
             np.ndarray: Bool [clips], True = good. :meth:`close` names the bad clips.
-
-        Raises:
-            PoseStoreError: If the arrays do not fit each other.
         """
         clips, num_frames = len(ids), np.asarray(num_frames)
         per_clip = dict(
@@ -210,7 +198,6 @@ class PoseStoreWriter:
             self._keypoint.append(keypoint)
             self._score.append(keypoint_score)
             self._ids += [name for name, kept in zip(ids, keep) if kept]
-            self._lacks_img_shape |= img_shape is None
             for name, array in per_clip.items():
                 self._per_clip.setdefault(name, []).append(array)
         return keep
@@ -232,7 +219,7 @@ class PoseStoreWriter:
             raise PoseStoreError(f"{self.path}: no clips to write")
         per_clip = {name: np.concatenate(arrays) for name, arrays in self._per_clip.items()}
         num_frames = per_clip.pop("num_frames")
-        if self._lacks_img_shape:
+        if len(per_clip.get("img_shape", ())) < len(self._ids):  # not of every clip
             per_clip.pop("img_shape", None)
         ids = ClipNames.of(self._ids)
         tensors = dict(

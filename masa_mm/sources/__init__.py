@@ -1,4 +1,4 @@
-"""Readers of the pose files of other tools, one tool per module.
+"""Readers of the pose files of other tools.
 
 To add a source, write a module with a :class:`Source` and add it to :data:`SOURCES`.
 """
@@ -14,7 +14,6 @@ from masa_mm.sources import (
     mmpose,
     openpose,
     pose_format,
-    rtmlib,
     spoter,
     wlasl,
 )
@@ -31,7 +30,7 @@ SOURCES: tuple[Source, ...] = (
     mediapipe.HOLISTIC_SOURCE,
     mediapipe.HANDS_SOURCE,
     pose_format.SOURCE,
-    rtmlib.SOURCE,
+    mmpose.RTMLIB_SOURCE,
     spoter.SOURCE,
     wlasl.HANDS_SOURCE,
     wlasl.UPPER_BODY_SOURCE,

@@ -129,7 +129,7 @@ def named_joint_indices(naming: str, names: Collection[str], allow_missing: bool
         ClipError: If joints are missing; the message names them.
     """
     index_of = {name.lower(): index for index, name in enumerate(names)}
-    indices = np.array([index_of.get(name.lower(), -1) for name in NAMED_LAYOUTS[naming].names])
+    indices = np.array([index_of.get(name.lower(), -1) for name in NAMED_LAYOUTS[naming]])
     if (indices < 0).any() and not allow_missing:
         missing = [joint for joint, index in zip(SIGN49_JOINTS, indices) if index < 0]
         raise ClipError(

@@ -52,7 +52,6 @@ def read_clip_list(
         split (str | None): If given, only the clips of this split are returned.
 
     Raises:
-        FileNotFoundError: If there is no such file.
         SourceError: If the list cannot be read or has a clip twice, or if labels, glosses and class
             list contradict each other; the message names the first such clip.
     """
@@ -167,12 +166,11 @@ def _rows(path: PathLike) -> list[dict[str, str]]:
     rows = list(read_table(path)) if suffix == ".csv" else _json_rows(path)
     if not all("id" in row for row in rows):
         raise SourceError(f"{path}: has rows without 'id'; its columns are {', '.join(COLUMNS)}")
-    texts = [
-        {key: str(row[key]).strip() for key in COLUMNS if row.get(key) is not None} for row in rows
-    ]
-    filled = [{key: text for key, text in row.items() if text} for row in texts]
-    for number, row in enumerate(filled):
-        if "id" not in row:
+    filled = []
+    for number, row in enumerate(rows):
+        texts = {key: str(row[key]).strip() for key in COLUMNS if row.get(key) is not None}
+        filled.append({key: text for key, text in texts.items() if text})
+        if "id" not in filled[-1]:
             raise SourceError(f"{path}: entry {number + 1} has an empty id; name every clip")
     return filled
 

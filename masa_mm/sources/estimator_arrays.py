@@ -21,14 +21,7 @@ _SCORE_KEYS = ("keypoint_scores", "keypoint_score", "scores")
 
 
 def read_estimator_file(path: str | os.PathLike, layout: str) -> RawClip:
-    """Read a clip from an ``.npz``, ``.json`` or pickle file, see :func:`estimator_clip`.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        SourceError: If the ``.npz`` or ``.json`` file is damaged.
-        UnsafePickleError: If the pickle is damaged or holds more than data.
-        ClipError: If the file holds something else than a clip.
-    """
+    """Read a clip from an ``.npz``, ``.json`` or pickle file, see :func:`estimator_clip`."""
     load = {".npz": read_arrays, ".json": read_json}.get(Path(path).suffix, load_pickle)
     return estimator_clip(load(path), layout)
 
@@ -54,12 +47,7 @@ def estimator_clip(content: Any, layout: str) -> RawClip:
         content = dict(keypoints=content)
     keypoint, score = _joints(content, layout)
     if keypoint.ndim == 4:
-        frames, persons = keypoint.shape[:2]
-        keypoint, score = signer_clip(
-            keypoint.reshape(-1, *keypoint.shape[2:]),
-            score.reshape(-1, *score.shape[2:]),
-            np.full(frames, persons),
-        )
+        keypoint, score = signer_clip(keypoint, score)
     return RawClip(keypoint, score, image_shape(content.get("img_shape")))
 
 

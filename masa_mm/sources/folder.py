@@ -104,7 +104,6 @@ def folder_source(
     layout: str | None = None,
     options: Sequence[Option] = (),
     partial: bool = False,
-    glosses: Callable[[argparse.Namespace], Sequence[str]] = lambda args: (),
 ) -> Source:
     """Declare a source with the options ``--labels``, ``--class-list``, ... and ``--img-size``.
 
@@ -115,7 +114,6 @@ def folder_source(
         layout (str | None): Joint layout of all clips. None: the source has an option ``--layout``.
         options (Sequence[Option]): The source's own options.
         partial (bool): See :class:`masa_mm.sources.PoseSource`.
-        glosses (Callable): Class names of the entries' labels, without ``--labels``.
     """
 
     def open_source(args: argparse.Namespace) -> PoseSource:
@@ -129,7 +127,7 @@ def folder_source(
             name=args.source_name or args.source,
             layout=layout or args.layout,
             blocks=clip_blocks(entries(args), img_size, listed, notes),
-            glosses=glosses(args) if listed is None else listed.glosses,
+            glosses=() if listed is None else listed.glosses,
             split=args.split or "",
             partial=partial,
             notes=notes,
@@ -170,10 +168,6 @@ def array_entries(path: str, array_name: str, read: Callable[[Arrays], RawClip])
     An ``.npz`` with ``num_frames`` and ``id`` [clips] packs many clips. All its other arrays are
     then concatenated along time, except ``img_shape`` [clips, 2]. ``read`` makes a clip of its
     arrays; the array of an ``.npy`` file gets the name ``array_name``.
-
-    Raises:
-        FileNotFoundError: If there is no such file or folder.
-        SourceError: If there are no such files, or packed arrays do not fit each other.
     """
     for file in files_below(path, ".npy", ".npz"):
         if has_array(file, "num_frames"):

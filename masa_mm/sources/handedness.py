@@ -17,8 +17,6 @@ two costs were tuned on the clips of WLASL-hands; the accuracy measured there
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 CHANGE_COST = 3.0
@@ -83,21 +81,17 @@ def _cheapest_path(side_costs: np.ndarray, step_costs: np.ndarray) -> np.ndarray
     """
     start = np.repeat(side_costs[:1, None], 2, axis=1)  # either state may come first
     steps = step_costs + side_costs[1:, None]
-    forward = _cumulative(np.concatenate([start, steps]), _min_plus)[:, 0]
+    forward = _min_plus_products(np.concatenate([start, steps]))[:, 0]
     reverse = np.concatenate([np.zeros((1, 2, 2)), steps.transpose(0, 2, 1)[::-1]])
-    total = forward + _cumulative(reverse, _min_plus).min(1)[::-1]
+    total = forward + _min_plus_products(reverse).min(1)[::-1]
     # On ties, up to rounding, the given order stays.
     return total[:, 1] < total[:, 0] - 1e-9
 
 
-def _min_plus(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return (left[:, :, :, None] + right[:, None]).min(2)
-
-
-def _cumulative(matrices: np.ndarray, product: Callable) -> np.ndarray:
+def _min_plus_products(matrices: np.ndarray) -> np.ndarray:
     """Products of the first n matrices for every n, in log2(N) rounds over whole arrays."""
     out, shift = matrices.copy(), 1
     while shift < len(out):
-        out[shift:] = product(out[:-shift], out[shift:])
+        out[shift:] = (out[:-shift, :, :, None] + out[shift:, None]).min(2)
         shift *= 2
     return out

@@ -1,27 +1,33 @@
 """MediaPipe landmarks as arrays: Holistic (pose and both hands) and Hands.
 
-Clips are ``.npy`` or ``.npz`` files (:func:`masa_mm.sources.folder.array_entries`). A landmark is
-(x, y, ...), divided by the image size as MediaPipe gives it. The fourth number of a pose landmark
-is its visibility, which becomes the score; other joints have score 1. A joint is absent if x and y
-are NaN. A part (pose, face, hand) is absent if it is all 0, as undetected parts are often saved.
+Clips are ``.npy`` or ``.npz`` files (:func:`masa_mm.sources.folder.array_entries`) of
+
+- Holistic: ``pose`` [T, 33, C], ``left_hand`` and ``right_hand`` [T, 21, C]; or ``keypoints``
+  [T, V, C], all landmarks of a layout in one array.
+- Hands: ``left_hand`` and ``right_hand`` of the signer; or ``hands`` [T, 1 or 2, 21, C] in any
+  order, whose handedness is then estimated (:mod:`masa_mm.sources.handedness`).
+
+A landmark is (x, y, ...), divided by the image size as MediaPipe gives it. The fourth number of a
+pose landmark is its visibility, which becomes the score; other joints have score 1. A joint is
+absent if x and y are NaN. A part (pose, face, hand) is absent if it is all 0, as undetected parts
+are often saved.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
-from masa_mm.pose.skeleton import BODY, LEFT_HAND, RIGHT_HAND, SOURCE_LAYOUTS, source_layout
+from masa_mm.pose.skeleton import BODY, LEFT_HAND, RIGHT_HAND, source_layout
 from masa_mm.sources.base import ClipError, Option
 from masa_mm.sources.estimator_arrays import image_shape
 from masa_mm.sources.folder import (
     UNITS,
     Arrays,
-    Entry,
     RawClip,
     array_entries,
     folder_source,
@@ -29,58 +35,30 @@ from masa_mm.sources.folder import (
 )
 from masa_mm.sources.handedness import must_swap
 
-HOLISTIC = "mediapipe_holistic"
-HANDS = "mediapipe_hands"
 _HOLISTIC_PARTS = dict(pose=33, left_hand=21, right_hand=21)
 _HAND_PARTS = dict(left_hand=21, right_hand=21)
+# Joints of the pose in each layout of Holistic's landmarks in one array.
+_POSE_JOINTS = dict(
+    mediapipe_holistic_upper=11,
+    mediapipe_holistic=33,
+    mediapipe_holistic_face=33,
+    mediapipe_holistic_face_first=33,
+)
 
 
-def read_holistic(
-    arrays: Arrays, layout: str = HOLISTIC, normalized: bool = True, allow_missing: bool = False
-) -> RawClip:
-    """Make a clip of MediaPipe Holistic's landmarks.
-
-    Args:
-        arrays (Arrays): ``pose`` [T, 33, C], ``left_hand`` and ``right_hand`` [T, 21, C] with
-            C >= 2; or ``keypoints`` [T, V, C], all landmarks in one array.
-        layout (str): Joint layout of ``keypoints``.
-        normalized (bool): Whether x and y are divided by the image size.
-        allow_missing (bool): Whether a part without an array is absent instead of an error.
-
-    Raises:
-        ClipError: If arrays are missing or have other shapes.
-    """
+def _read_holistic(args: argparse.Namespace, arrays: Arrays) -> RawClip:
     if "keypoints" in arrays:
-        keypoint = _landmarks(arrays, "keypoints", source_layout(layout).num_joints)
+        keypoint = _landmarks(arrays, "keypoints", source_layout(args.layout).num_joints)
         # Absence is decided per part: where MediaPipe loses a hand it keeps the pose.
-        parts = [keypoint[:, start:stop] for start, stop in pairwise(_part_bounds(layout))]
+        parts = [keypoint[:, start:stop] for start, stop in pairwise(_part_bounds(args.layout))]
     else:
-        parts = _parts(arrays, _HOLISTIC_PARTS, allow_missing)
-    return _clip(parts, arrays, normalized)
+        parts = _parts(arrays, _HOLISTIC_PARTS, args.allow_missing)
+    return _clip(parts, arrays, args)
 
 
-def read_hands(
-    arrays: Arrays,
-    normalized: bool = True,
-    allow_missing: bool = False,
-    img_size: tuple[int, int] | None = None,
-) -> RawClip:
-    """Make a clip of MediaPipe Hands' landmarks.
-
-    Args:
-        arrays (Arrays): ``left_hand`` and ``right_hand`` [T, 21, C] of the signer; or ``hands``
-            [T, 1 or 2, 21, C] in any order, whose handedness is then estimated
-            (:mod:`masa_mm.sources.handedness`).
-        normalized (bool): Whether x and y are divided by the image size.
-        allow_missing (bool): Whether a hand without an array is absent instead of an error.
-        img_size (tuple[int, int] | None): (h, w) of the image, if ``arrays`` has no ``img_shape``.
-
-    Raises:
-        ClipError: If arrays are missing or have other shapes; or if the image width is not known,
-            which hands in pixels of unknown handedness need.
-    """
+def _read_hands(args: argparse.Namespace, arrays: Arrays) -> RawClip:
     if "hands" not in arrays:
-        return _clip(_parts(arrays, _HAND_PARTS, allow_missing), arrays, normalized)
+        return _clip(_parts(arrays, _HAND_PARTS, args.allow_missing), arrays, args)
     hands = arrays["hands"]
     shape = hands.shape
     if hands.dtype.kind not in "fiu" or len(shape) != 4 or shape[2] != 21 or shape[3] < 2:
@@ -91,13 +69,16 @@ def read_hands(
     if shape[1] == 1:
         hands = np.concatenate([hands, np.full_like(hands, np.nan)], axis=1)
     present = np.isfinite(hands).all((2, 3)) & (hands != 0).any((2, 3))
-    size = image_shape(arrays.get("img_shape")) or img_size
-    if size is None and not normalized:
-        problem = "the handedness of hands in pixels needs the image width"
-        raise ClipError(problem, "give --img-size WIDTH HEIGHT")
-    swap = must_swap(hands, present, 0.5 if normalized or size is None else size[1] / 2)
+    middle = 0.5
+    if args.units == "pixels":
+        size = image_shape(arrays.get("img_shape")) or option_img_size(args)
+        if size is None:
+            problem = "the handedness of hands in pixels needs the image width"
+            raise ClipError(problem, "give --img-size WIDTH HEIGHT")
+        middle = size[1] / 2
+    swap = must_swap(hands, present, middle)
     hands = np.where(swap[:, None, None, None], hands[:, ::-1], hands)
-    return _clip([hands[:, 1], hands[:, 0]], arrays, normalized)
+    return _clip([hands[:, 1], hands[:, 0]], arrays, args)
 
 
 def _parts(arrays: Arrays, parts: Mapping[str, int], allow_missing: bool) -> list[np.ndarray]:
@@ -132,15 +113,16 @@ def _landmarks(arrays: Arrays, name: str, joints: int) -> np.ndarray:
 def _part_bounds(layout: str) -> list[int]:
     """Return where parts start and stop; a face is what lies between the known parts."""
     indices, bounds = source_layout(layout).indices, {0, source_layout(layout).num_joints}
-    for part, length in ((RIGHT_HAND, 21), (LEFT_HAND, 21), (BODY, _HOLISTIC_PARTS["pose"])):
+    for part, length in ((RIGHT_HAND, 21), (LEFT_HAND, 21), (BODY, _POSE_JOINTS[layout])):
         bounds |= {indices[part.start], indices[part.start] + length}
     return sorted(bounds)
 
 
-def _clip(parts: list[np.ndarray], arrays: Arrays, normalized: bool) -> RawClip:
+def _clip(parts: list[np.ndarray], arrays: Arrays, args: argparse.Namespace) -> RawClip:
     keypoint = np.concatenate([part[..., :2] for part in parts], axis=1)
     score = np.concatenate([_score(part) for part in parts], axis=1)
-    return RawClip(keypoint, score, image_shape(arrays.get("img_shape")), normalized)
+    size = image_shape(arrays.get("img_shape"))
+    return RawClip(keypoint, score, size, args.units == "normalized")
 
 
 def _score(part: np.ndarray) -> np.ndarray:
@@ -153,36 +135,22 @@ def _score(part: np.ndarray) -> np.ndarray:
 _LAYOUT: Option = (
     "--layout",
     dict(
-        choices=[name for name in SOURCE_LAYOUTS if name.startswith(HOLISTIC)],
-        default=HOLISTIC,
+        choices=list(_POSE_JOINTS),
+        default="mediapipe_holistic",
         help="joint layout of one-array files",
     ),
 )
-
-
-def _holistic_entries(args: argparse.Namespace) -> Iterator[Entry]:
-    options = dict(normalized=args.units == "normalized", allow_missing=args.allow_missing)
-    read = partial(read_holistic, layout=args.layout, **options)
-    return array_entries(args.input, "keypoints", read)
-
-
-def _hands_entries(args: argparse.Namespace) -> Iterator[Entry]:
-    options = dict(normalized=args.units == "normalized", allow_missing=args.allow_missing)
-    read = partial(read_hands, img_size=option_img_size(args), **options)
-    return array_entries(args.input, "hands", read)
-
-
 HOLISTIC_SOURCE = folder_source(
     "mediapipe-holistic",
     "MediaPipe Holistic's arrays, .npy or .npz",
-    _holistic_entries,
+    lambda args: array_entries(args.input, "keypoints", partial(_read_holistic, args)),
     options=(UNITS, _LAYOUT),
 )
 HANDS_SOURCE = folder_source(
     "mediapipe-hands",
     "MediaPipe Hands' arrays, .npy or .npz, handedness known or not",
-    _hands_entries,
-    layout=HANDS,
+    lambda args: array_entries(args.input, "hands", partial(_read_hands, args)),
+    layout="mediapipe_hands",
     options=(UNITS,),
     partial=True,
 )

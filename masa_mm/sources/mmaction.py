@@ -1,72 +1,44 @@
-"""MMAction2's pose pickles, see :mod:`masa_mm.pose.annotations`."""
+"""MMAction2's pose pickles, see :mod:`masa_mm.pose.pose_pickle`."""
 
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.files import SourceError, read_class_list
-from masa_mm.pose.pose_pickle import annotation_problems, is_label, read_annotations
-from masa_mm.pose.skeleton import SOURCE_LAYOUTS, source_layout
+from masa_mm.pose.pose_pickle import annotation_problem, is_label, read_annotations
+from masa_mm.pose.skeleton import SOURCE_LAYOUTS
 from masa_mm.sources.base import Option, PoseSource, Source, SourceClips
 from masa_mm.sources.clip_list import refuse_off_by_one
 from masa_mm.sources.folder import CLASS_LIST
 
 
-def read_mmaction(
-    path: str | os.PathLike,
-    layout: str | None = None,
-    split: str | None = None,
-    classes: Sequence[str] | None = None,
-    source: str | None = None,
-) -> PoseSource:
-    """Open a pose pickle. Its bad annotations are among the blocks.
-
-    Args:
-        path (str | os.PathLike): The pickle.
-        layout (str | None): A name in :data:`masa_mm.pose.skeleton.SOURCE_LAYOUTS`. None: the first
-            annotation's.
-        split (str | None): One of the file's splits. None: all annotations.
-        classes (Sequence[str] | None): Class names. None: the file's, else the annotations'
-            ``gloss``, else the labels.
-        source (str | None): Name of the dataset. None: the file's, else 'mmaction'.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        UnsafePickleError: If the pickle is damaged or holds more than data.
-        SourceError: If it holds something else than annotations or has no such split, if nothing
-            names its joints, or if ``classes`` contradict its glosses or labels.
-        MissingKeyError: If there is no such layout.
-    """
-    if layout is not None:
-        source_layout(layout)
-    annotations, glosses, name, cropped = read_annotations(path, split)
-    if layout is None:
-        layout = str(annotations[0].get("layout"))
-        if layout not in SOURCE_LAYOUTS:
-            raise SourceError(
-                f"{path}: its annotations do not name their joints ('layout'); give --layout, one "
-                f"of {', '.join(SOURCE_LAYOUTS)}"
-            )
-    if classes is not None:
-        _check_classes(path, annotations, classes)
+def _open(args: argparse.Namespace) -> PoseSource:
+    annotations, glosses, name, cropped = read_annotations(args.input, args.split)
+    layout = args.layout or str(annotations[0].get("layout"))
+    if layout not in SOURCE_LAYOUTS:
+        raise SourceError(
+            f"{args.input}: its annotations do not name their joints ('layout'); give --layout, "
+            f"one of {', '.join(SOURCE_LAYOUTS)}"
+        )
+    if args.class_list:
+        glosses = read_class_list(args.class_list)
+        _check_classes(args.input, annotations, glosses)
     return PoseSource(
-        name=source or name,
+        name=args.source_name or name,
         layout=layout,
-        blocks=_blocks(annotations, layout, cropped),
-        glosses=glosses if classes is None else classes,
-        split=split or "",
+        blocks=(annotation_problem(a, layout) or _clip(a, cropped) for a in annotations),
+        glosses=glosses,
+        split=args.split or "",
         cropped=cropped,
     )
 
 
 def _check_classes(
-    path: str | os.PathLike, annotations: Sequence[dict[str, Any]], classes: Sequence[str]
+    path: str, annotations: Sequence[dict[str, Any]], classes: Sequence[str]
 ) -> None:
     """Refuse a class list that contradicts the glosses, and labels that count from 1."""
     labelled = [a for a in annotations if is_label(a.get("label"))]
@@ -79,14 +51,6 @@ def _check_classes(
                 f"but class {label} of the class list is '{classes[label]}'; give the class list "
                 "that it was labelled with, in the order of labels"
             )
-
-
-def _blocks(
-    annotations: Sequence[dict[str, Any]], layout: str, cropped: bool
-) -> Iterator[SourceClips | BadClip]:
-    for annotation in annotations:
-        problems = annotation_problems([annotation], layout)
-        yield problems[0] if problems else _clip(annotation, cropped)
 
 
 def _clip(annotation: dict[str, Any], cropped: bool) -> SourceClips:
@@ -108,11 +72,6 @@ def _pixels(size: Sequence[float] | None) -> np.ndarray | None:
     if size is None or not all(float(side).is_integer() and side > 1 for side in size):
         return None
     return np.array([size]).astype(np.int64)
-
-
-def _open(args: argparse.Namespace) -> PoseSource:
-    classes = read_class_list(args.class_list) if args.class_list else None
-    return read_mmaction(args.input, args.layout, args.split, classes, args.source_name)
 
 
 _LAYOUT: Option = (

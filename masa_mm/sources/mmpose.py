@@ -1,20 +1,24 @@
-"""Whole-body poses of MMPose: pickles of arrays, and the JSON of the MMPose 1.x inferencer.
+"""Whole-body poses of MMPose and rtmlib: pickles, arrays, and the JSON of MMPose's inferencer.
 
-Pickles: one per video, see :func:`masa_mm.sources.estimator_arrays.estimator_clip`, or one with
-many videos, a dict of such entries by name.
+MMPose pickles: one per video, see :func:`masa_mm.sources.estimator_arrays.estimator_clip`, or one
+with many videos, a dict of such entries by name.
 
-JSON: one file per video. The inferencer writes a list of frames, ``{"frame_id", "instances"}``; the
-demos' ``--save-predictions`` writes ``{"meta_info", "instance_info": [frames]}``. An instance is a
-person: ``keypoints`` [133][2] in pixels, ``keypoint_scores`` [133], with tracking ``track_id``. The
-image size is in neither.
+MMPose JSON: one file per video. The inferencer writes a list of frames, ``{"frame_id",
+"instances"}``; the demos' ``--save-predictions`` writes ``{"meta_info", "instance_info":
+[frames]}``. An instance is a person: ``keypoints`` [133][2] in pixels, ``keypoint_scores`` [133],
+with tracking ``track_id``. The image size is in neither.
+
+rtmlib: one ``.npz``, ``.pkl`` or ``.json`` per video of what ``Wholebody()(frame)`` returns,
+``keypoints`` [N, 133, 2] in pixels and ``scores`` [N, 133] of N persons, with the frames stacked or
+in a list, see :func:`~masa_mm.sources.estimator_arrays.estimator_clip`.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,14 +57,7 @@ def _videos(content: Any) -> Mapping[Any, Any] | None:
     return content if content and several else None
 
 
-def read_mmpose_json(path: str | os.PathLike) -> RawClip:
-    """Read the signer from the predictions of a video.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        SourceError: If it is not JSON.
-        ClipError: If it holds something else, or if there is nobody in any frame.
-    """
+def _read_json(path: Path, args: argparse.Namespace) -> RawClip:
     frames = _frames(read_json(path))
     persons = [person for frame in frames for person in frame]
     num_persons = np.array([len(frame) for frame in frames], int)
@@ -96,9 +93,12 @@ def _tracks(persons: Sequence[Mapping[str, Any]]) -> np.ndarray | None:
 
 SOURCE = folder_source("mmpose", "MMPose's per-video pickles [T, 133, 3]", _pickle_entries, LAYOUT)
 JSON_SOURCE = file_source(
-    "mmpose-json",
-    "the MMPose 1.x inferencer's JSON, one per video",
+    "mmpose-json", "the MMPose 1.x inferencer's JSON, one per video", LAYOUT, _read_json, ".json"
+)
+RTMLIB_SOURCE = file_source(
+    "rtmlib",
+    "rtmlib's whole-body arrays, one file per clip",
     LAYOUT,
-    lambda path, args: read_mmpose_json(path),
-    ".json",
+    lambda path, args: read_estimator_file(path, LAYOUT),
+    *(".npz", ".pkl", ".json"),
 )

@@ -91,9 +91,8 @@ def _entries(args: argparse.Namespace) -> Iterator[Entry]:
 
 def _frame(path: Path) -> _Frame:
     match = _NAME.fullmatch(path.name)
-    return (
-        _Frame(match["video"], int(match["frame"]), path) if match else _Frame(path.name, -1, path)
-    )
+    video, number = match.groups() if match else (path.name, -1)
+    return _Frame(video, int(number), path)
 
 
 SOURCE = folder_source("openpose", "OpenPose's JSON folders, BODY_25 and hands", _entries, LAYOUT)

@@ -6,7 +6,7 @@ of MediaPipe Holistic and OpenPose are known (:data:`masa_mm.pose.skeleton.NAMED
 
 from __future__ import annotations
 
-import os
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,39 +23,28 @@ from masa_mm.sources.signer_selection import signer_clip
 _NAMINGS = tuple(name for name in NAMED_LAYOUTS if name.startswith("pose_format_"))
 
 
-def read_pose_format(path: str | os.PathLike, allow_missing: bool = False) -> RawClip:
-    """Read the signer's 49 joints from a ``.pose`` file.
-
-    Args:
-        path (str | os.PathLike): The file.
-        allow_missing (bool): Whether missing joints are absent instead of an error.
-
-    Raises:
-        SourceError: If ``pose-format`` is not installed or cannot read the file.
-        ClipError: If joints are missing; the message names them.
-    """
+def _read(path: Path, args: argparse.Namespace) -> RawClip:
     pose = _load(path)
     names = [f"{part.name}/{point}" for part in pose.header.components for point in part.points]
-    indices = named_joint_indices(_naming(names), names, allow_missing)
+    indices = named_joint_indices(_naming(names), names, args.allow_missing)
     data, score = np.ma.filled(pose.body.data, 0), np.asarray(pose.body.confidence)
     joints = take_joints(np.concatenate([data[..., :2], score[..., None]], axis=-1), indices)
-    num_persons = np.full(joints.shape[0], joints.shape[1])
-    joints = joints.reshape(-1, *joints.shape[2:]).astype(np.float32)
+    joints = joints.astype(np.float32)
     size = pose.header.dimensions
     return RawClip(
-        *signer_clip(joints[..., :2], joints[..., 2], num_persons),
+        *signer_clip(joints[..., :2], joints[..., 2]),
         img_shape=(size.height, size.width) if size.height and size.width else None,
     )
 
 
-def _load(path: str | os.PathLike) -> Any:
+def _load(path: Path) -> Any:
     try:
         from pose_format import Pose
     except ImportError:
         raise SourceError(
             f"{path}: reading .pose files needs the package pose-format; pip install pose-format"
         ) from None
-    data = Path(path).read_bytes()
+    data = path.read_bytes()
     try:
         return Pose.read(data)
     except Exception as error:  # the library raises many kinds for a damaged file
@@ -66,9 +55,8 @@ def _load(path: str | os.PathLike) -> Any:
 
 def _naming(names: Sequence[str]) -> str:
     """Return the naming that shares most names with the file."""
-    shared = {naming: len(set(NAMED_LAYOUTS[naming].names) & set(names)) for naming in _NAMINGS}
-    best = max(_NAMINGS, key=lambda naming: shared[naming])
-    if not shared[best]:
+    best = max(_NAMINGS, key=lambda naming: len(set(NAMED_LAYOUTS[naming]) & set(names)))
+    if set(names).isdisjoint(NAMED_LAYOUTS[best]):
         components = sorted({name.split("/")[0] for name in names})
         raise ClipError(
             f"its components are {', '.join(components) or 'none'}",
@@ -78,10 +66,4 @@ def _naming(names: Sequence[str]) -> str:
     return best
 
 
-SOURCE = file_source(
-    "pose-format",
-    ".pose files, one per clip",
-    "sign49",
-    lambda path, args: read_pose_format(path, args.allow_missing),
-    ".pose",
-)
+SOURCE = file_source("pose-format", ".pose files, one per clip", "sign49", _read, ".pose")

@@ -32,7 +32,7 @@ class _Persons(NamedTuple):
 def signer_clip(
     keypoint: np.ndarray,
     score: np.ndarray,
-    num_persons: np.ndarray,
+    num_persons: np.ndarray | None = None,
     track: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Keep the signer only.
@@ -40,7 +40,8 @@ def signer_clip(
     Args:
         keypoint (np.ndarray): [M, V, 2], the persons of all frames, concatenated.
         score (np.ndarray): [M, V], 0 = absent.
-        num_persons (np.ndarray): Persons in each frame [T], sum M.
+        num_persons (np.ndarray | None): Persons in each frame [T], sum M. None: the arrays are
+            [T, N, V, 2] and [T, N, V], with N persons in each frame.
         track (np.ndarray | None): Track numbers of the source [M].
 
     Returns:
@@ -49,14 +50,15 @@ def signer_clip(
     Raises:
         ClipError: If there is nobody in any frame.
     """
+    if num_persons is None:
+        num_persons = np.full(*keypoint.shape[:2])
+        keypoint, score = (array.reshape(-1, *array.shape[2:]) for array in (keypoint, score))
     if not len(keypoint):
         raise ClipError("it has nobody in any frame", "leave it out or extract its poses again")
     rows = choose_signer(keypoint, score, num_persons, track)
-    present = rows >= 0
-    return (
-        np.where(present[:, None, None], keypoint[rows], 0),
-        np.where(present[:, None], score[rows], 0),
-    )
+    keypoint, score = keypoint[rows], score[rows]
+    keypoint[rows < 0], score[rows < 0] = 0, 0
+    return keypoint, score
 
 
 def choose_signer(

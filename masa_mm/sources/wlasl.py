@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import partial
 
 import numpy as np
 
@@ -26,17 +27,19 @@ UPPER_BODY = "mediapipe_holistic_upper"
 _PER_CLIP = ("video_id", "label", "signer")
 
 
-def read_wlasl_hands(
+def read_wlasl(
     path: str | os.PathLike,
     class_list: str | os.PathLike | None = None,
     aspect: float = 1.0,
     split: str = "",
-    source: str = "wlasl_hands",
+    source: str | None = None,
+    *,
+    layout: str,
 ) -> PoseSource:
-    """Read ``wlasl_hands_*.npz``: 42 joints of MediaPipe Hands, left hand first.
+    """Read ``wlasl_hands_*.npz`` or ``wlasl50_upper_body_*.npz``.
 
-    There are no confidences: a joint has score 1 unless absent. The body's wrists are copied from
-    the hands (see the layout 'mediapipe_hands'), its other joints are absent.
+    A joint of a hand has score 1 unless absent; the body's scores are ``pose_visibility`` [F, 11].
+    For hands alone see the layout 'mediapipe_hands': the body has only the hands' wrists.
 
     Args:
         path (str | os.PathLike): The ``.npz`` file.
@@ -44,39 +47,13 @@ def read_wlasl_hands(
             ``wlasl_class_list.txt``. None: classes are named by their labels.
         aspect (float): Width over height of the images. With 1 the hands stay distorted.
         split (str): Name of the split.
-        source (str): Name of the dataset.
+        source (str | None): Name of the dataset. None: 'wlasl_hands' or 'wlasl_upper_body'.
+        layout (str): 'mediapipe_hands' or 'mediapipe_holistic_upper'.
 
     Raises:
-        FileNotFoundError: If there is no such file.
         SourceError: If the file is damaged or another source's, or if labels do not fit the list.
         UserError: If ``aspect`` is not positive.
     """
-    return _read(path, HANDS, class_list, aspect, split, source)
-
-
-def read_wlasl_upper_body(
-    path: str | os.PathLike,
-    classes: str | os.PathLike,
-    aspect: float = 1.0,
-    split: str = "",
-    source: str = "wlasl_upper_body",
-) -> PoseSource:
-    """Read ``wlasl50_upper_body_*.npz``: 53 joints of MediaPipe Holistic.
-
-    The scores of the body are ``pose_visibility`` [F, 11]. A hand joint has score 1 unless absent.
-    Arguments and errors are those of :func:`read_wlasl_hands`.
-    """
-    return _read(path, UPPER_BODY, classes, aspect, split, source)
-
-
-def _read(
-    path: str | os.PathLike,
-    layout: str,
-    class_list: str | os.PathLike | None,
-    aspect: float,
-    split: str,
-    source: str,
-) -> PoseSource:
     if not aspect > 0:
         raise UserError(f"--aspect is width over height and above 0, got {aspect}")
     visibility = ("pose_visibility",) if layout == UPPER_BODY else ()
@@ -103,7 +80,12 @@ def _read(
         label=label,
         signer=arrays["signer"].astype(np.int64),
     )
-    return PoseSource(source, layout, [clips], classes, split, partial=layout == HANDS)
+    name = source or ("wlasl_hands" if layout == HANDS else "wlasl_upper_body")
+    return PoseSource(name, layout, [clips], classes, split, partial=layout == HANDS)
+
+
+read_wlasl_hands = partial(read_wlasl, layout=HANDS)
+read_wlasl_upper_body = partial(read_wlasl, layout=UPPER_BODY)
 
 
 def _check_joints(path: str | os.PathLike, arrays: dict[str, np.ndarray], layout: str) -> None:
@@ -119,24 +101,26 @@ def _check_joints(path: str | os.PathLike, arrays: dict[str, np.ndarray], layout
             )
 
 
-def _open_hands(args: argparse.Namespace) -> PoseSource:
-    name = args.source_name or "wlasl_hands"
-    return read_wlasl_hands(args.input, args.class_list, args.aspect, args.split or "", name)
-
-
-def _open_upper_body(args: argparse.Namespace) -> PoseSource:
-    name = args.source_name or "wlasl_upper_body"
-    return read_wlasl_upper_body(args.input, args.classes, args.aspect, args.split or "", name)
+def _open(layout: str, args: argparse.Namespace) -> PoseSource:
+    split, name = args.split or "", args.source_name
+    return read_wlasl(args.input, args.class_list, args.aspect, split, name, layout=layout)
 
 
 _ASPECT: Option = (
     "--aspect",
     dict(type=float, default=1.0, help="width / height of the images, if known"),
 )
-_CLASSES: Option = ("--classes", dict(required=True, help="file of class names, one per line"))
+_CLASSES_HELP = "file of class names, one per line"
+_CLASSES: Option = (
+    "--classes",
+    dict(required=True, dest="class_list", metavar="CLASSES", help=_CLASSES_HELP),
+)
 HANDS_SOURCE = Source(
-    "wlasl-hands", "both hands by MediaPipe, .npz", _open_hands, (CLASS_LIST, _ASPECT)
+    "wlasl-hands", "both hands by MediaPipe, .npz", partial(_open, HANDS), (CLASS_LIST, _ASPECT)
 )
 UPPER_BODY_SOURCE = Source(
-    "wlasl-upper-body", "upper body and hands, .npz", _open_upper_body, (_CLASSES, _ASPECT)
+    "wlasl-upper-body",
+    "upper body and hands, .npz",
+    partial(_open, UPPER_BODY),
+    (_CLASSES, _ASPECT),
 )

@@ -13,7 +13,7 @@ from masa_mm.pose.files import SourceError
 from masa_mm.pose.pose_pickle import (
     PosePickle,
     PosePickleWriter,
-    annotation_problems,
+    annotation_problem,
     read_annotations,
     store_to_pickle,
 )
@@ -88,7 +88,8 @@ def test_bad_clips_are_named_with_their_remedy(tmp_path):
     clips = annotations()
     clips[1]["keypoint"] = clips[1]["keypoint"][:, :, :9]
     clips[2]["keypoint"][0, 0, 0] = np.nan
-    (bad,) = annotation_problems(clips, "coco_wholebody")
+    bad = annotation_problem(clips[1], "coco_wholebody")
+    assert annotation_problem(clips[0], "coco_wholebody") is None
     assert bad.id == "clip1" and "keypoint is [1, 3, 9, 2]" in bad.problem
     with pytest.raises(BadClipsError, match="clip1"):
         PosePickle(dumped(tmp_path / "a.pkl", clips))

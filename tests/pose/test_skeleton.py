@@ -110,7 +110,7 @@ def test_openpose_numbers_the_right_arm_first():
 
 @pytest.mark.parametrize("name", NAMED_LAYOUTS)
 def test_namings_have_a_name_for_each_joint(name):
-    names = dict(zip(SIGN49_JOINTS, NAMED_LAYOUTS[name].names, strict=True))
+    names = dict(zip(SIGN49_JOINTS, NAMED_LAYOUTS[name], strict=True))
     assert len(set(names.values())) == 49
     for joint, called in names.items():
         side = joint.split("_")[0]

@@ -328,6 +328,8 @@ def _metadata(path):
         (dict(keypoint_score=None), "no tensor 'keypoint_score'"),
         (dict(keypoint=np.zeros((15, 48, 2), np.float16)), r"expected .*49"),
         (dict(keypoint=np.zeros((15, 49, 2), np.float64)), "float64"),
+        (dict(keypoint=np.zeros((), np.float16)), r"'keypoint' is float16 \[\], expected"),
+        (dict(id_offset=np.array(3)), r"'id_offset' is int64 \[\], expected"),
         (dict(keypoint_score=np.zeros((14, 49), np.float16)), "keypoint_score"),
         (dict(offset=np.array([0, 5, 4, 12, 15])), "offsets"),
         (dict(offset=np.array([0, 4, 5, 12, 14])), "offsets"),

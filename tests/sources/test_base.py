@@ -10,7 +10,7 @@ from masa_mm.errors import UserError
 from masa_mm.pose.skeleton import NAMED_LAYOUTS
 from masa_mm.sources.base import ClipError, Source, bad_clip, named_joint_indices, take_joints
 
-NAMES = NAMED_LAYOUTS["spoter"].names
+NAMES = NAMED_LAYOUTS["spoter"]
 
 
 def test_clip_errors_keep_problem_and_remedy_through_a_pickle():

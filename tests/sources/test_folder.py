@@ -76,12 +76,11 @@ def test_labels_come_from_the_list(folder, tmp_path):
 def test_entries_may_bring_labels_and_the_source_its_layout_option():
     entries = [Entry("a", lambda: RawClip(FRAMES, FRAMES[..., 0], (4, 5)), label=7)]
     assert [clip.label.tolist() for clip in clip_blocks(entries)] == [[7]]
-    source = folder_source("toy", "", lambda args: entries, glosses=lambda args: ["book"])
+    source = folder_source("toy", "", lambda args: entries)
     args = dict(input="", source="toy", source_name="mine", split="val", layout="sign49")
     args.update(labels=None, class_list=None, img_size=None)
     opened = source.open(argparse.Namespace(**args))
     assert (opened.name, opened.split, opened.layout) == ("mine", "val", "sign49")
-    assert opened.glosses == ["book"]
 
 
 @pytest.mark.parametrize(

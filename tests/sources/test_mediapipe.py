@@ -8,7 +8,12 @@ from toys.source_toys import converted, in_layout, pose, refusal, same_clip
 SIZES = ("--img-size", 640, 480)
 UNIT = np.array([640, 480])
 HOLISTIC = "mediapipe_holistic"
-LAYOUTS = [HOLISTIC, "mediapipe_holistic_face", "mediapipe_holistic_face_first"]
+LAYOUTS = [
+    HOLISTIC,
+    "mediapipe_holistic_upper",
+    "mediapipe_holistic_face",
+    "mediapipe_holistic_face_first",
+]
 
 
 def certain(frames=5, seed=0):
@@ -65,6 +70,22 @@ def test_a_lost_pose_is_absent_whatever_its_visibility(tmp_path):
     store = converted("mediapipe-holistic", tmp_path / "a.npy", tmp_path, *options)
     keypoint, score = certain()
     keypoint[2:4, 42:], score[2:4, 42:] = 0, 0
+    same_clip(store, "a", keypoint, score, tolerance=1e-5)
+
+
+def test_the_upper_body_layout_has_11_joints_of_the_pose(tmp_path):
+    whole = landmarks(layout="mediapipe_holistic_upper")
+    visible = np.concatenate([whole, np.full_like(whole[..., :1], 0.25)], axis=-1)
+    visible[:, 11:, 3] = 0  # MediaPipe leaves the hands' visibility at 0
+    visible[1, 32:] = 0  # the right hand is lost
+    visible[3, :11, :2] = 0  # the pose is lost
+    np.save(tmp_path / "a.npy", visible)
+    options = ("--layout", "mediapipe_holistic_upper", *SIZES)
+    store = converted("mediapipe-holistic", tmp_path / "a.npy", tmp_path, *options)
+    keypoint, score = certain()
+    score[:, 42:] = 0.25
+    keypoint[1, :21], score[1, :21] = 0, 0
+    keypoint[3, 42:], score[3, 42:] = 0, 0
     same_clip(store, "a", keypoint, score, tolerance=1e-5)
 
 

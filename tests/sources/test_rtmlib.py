@@ -1,4 +1,4 @@
-"""rtmlib's arrays in every accepted form."""
+"""rtmlib's arrays in every accepted form. Covers masa_mm.sources.mmpose."""
 
 import json
 

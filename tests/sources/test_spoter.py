@@ -10,7 +10,7 @@ from masa_mm.pose.store import PoseStore
 
 from toys.source_toys import convert, converted, pose, refusal, same_clip
 
-NAMES = NAMED_LAYOUTS["spoter"].names
+NAMES = NAMED_LAYOUTS["spoter"]
 UNIT = np.array([640, 480])
 
 
