@@ -37,6 +37,7 @@ MOVED_MODULES = {
     "masa_mm.datasets.sources.catalog": "masa_mm.sources",
     "masa_mm.datasets.sources.conversion": "masa_mm.preparation.convert",
     "masa_mm.datasets.sources.files": "masa_mm.pose.files",
+    "masa_mm.datasets.sources.rtmlib": "masa_mm.sources.mmpose",
     "masa_mm.datasets.sources.signer": "masa_mm.sources.signer_selection",
     "masa_mm.datasets.sources.wlasl_hands": "masa_mm.sources.wlasl",
     "masa_mm.datasets.sources.wlasl_upper_body": "masa_mm.sources.wlasl",
