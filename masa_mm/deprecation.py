@@ -50,6 +50,7 @@ MOVED_MODULES = {
     "masa_mm.datasets.transforms.mirror": "masa_mm.datasets.transforms.geometry",
     "masa_mm.engine.strict_loading": "masa_mm.engine.checkpoint_io",
     "masa_mm.engine.strict_pretrained": "masa_mm.engine.checkpoint_io",
+    "masa_mm.evaluation.predictions": "masa_mm.evaluation.score_files",
     "masa_mm.extraction": "masa_mm.preparation.extraction",
     "masa_mm.frame_counts": "masa_mm.frame_plan",
     "masa_mm.models.data_preprocessor": "masa_mm.models.recognizers.sign_recognizer",

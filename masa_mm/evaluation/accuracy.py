@@ -62,9 +62,6 @@ def top_k_accuracies(
         labels (np.ndarray): [N] true classes.
         topk (Sequence[int]): Values of k to report.
 
-    Returns:
-        dict: Name -> accuracy.
-
     Raises:
         UserError: If there is no clip.
 
