@@ -48,6 +48,7 @@ MOVED_MODULES = {
     "masa_mm.datasets.transforms.hand_frames": "masa_mm.datasets.transforms.sampling",
     "masa_mm.datasets.transforms.interpolation": "masa_mm.datasets.transforms.detector_errors",
     "masa_mm.datasets.transforms.mirror": "masa_mm.datasets.transforms.geometry",
+    "masa_mm.datasets.transforms.views": "masa_mm.datasets.transforms.sampling",
     "masa_mm.engine.strict_loading": "masa_mm.engine.checkpoint_io",
     "masa_mm.engine.strict_pretrained": "masa_mm.engine.checkpoint_io",
     "masa_mm.evaluation.predictions": "masa_mm.evaluation.score_files",

@@ -46,21 +46,16 @@ def read_json(path: str | os.PathLike) -> Any:
         raise ListError(f"{path}: not a JSON file but {kind}")
     try:
         return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique_keys)
-    except _RepeatedKeyError as error:
-        raise ListError(f"{path}: lists '{error}' twice; download it again") from None
     except (ValueError, RecursionError) as error:
         raise ListError(f"{path}: not a JSON file ({error}); download it again") from None
 
 
-class _RepeatedKeyError(Exception):
-    """An object has a key twice, of which json would silently keep the last."""
-
-
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that has a key twice, of which json would silently keep the last."""
     content = dict(pairs)
     if len(content) < len(pairs):
-        counts = Counter(key for key, _ in pairs)
-        raise _RepeatedKeyError(next(key for key, count in counts.items() if count > 1))
+        (key, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"an object lists '{key}' twice")
     return content
 
 
@@ -80,10 +75,7 @@ def read_wlasl(path: str | os.PathLike) -> OfficialList:
     try:
         if isinstance(content, dict):
             return OfficialList(
-                [
-                    OfficialClip(name, clip["subset"], int(clip["action"][0]))
-                    for name, clip in content.items()
-                ]
+                [OfficialClip(n, c["subset"], int(c["action"][0])) for n, c in content.items()]
             )
         clips = [
             _wlasl_clip(instance, label)
@@ -176,15 +168,11 @@ def youtube_id(url: str) -> str | None:
 
 
 def read_rows(path: str | os.PathLike, classes: Sequence[str] | None = None) -> OfficialList:
-    """Read a text file with a file name and a label or class name per line.
+    """Read a text file with a file name and a label, or one of ``classes``, per line.
 
     They are separated by a comma, a tab or blanks. A header "video_path,class_name" is skipped. The
     clip's id is the file's name without folder and endings ('000/P41_01_00_1._color.mp4' is
     'P41_01_00_1').
-
-    Args:
-        path (str | os.PathLike): The file.
-        classes (Sequence[str], optional): Class names in label order, for lists that name classes.
 
     Raises:
         FileNotFoundError: If there is no such file.

@@ -101,7 +101,7 @@ class RandomPartAffine(SignTransform):
 
 
 def _mirrored_order() -> np.ndarray:
-    """Return for each of the 49 joints its counterpart in the mirror image."""
+    """Each joint's counterpart in the mirror image, int64 [49]."""
     order = np.arange(NUM_JOINTS)
     order[RIGHT_HAND.joints] += LEFT_HAND.start
     order[LEFT_HAND.joints] -= LEFT_HAND.start
