@@ -11,7 +11,7 @@ from mmaction.registry import DATASETS
 
 from masa_mm.datasets.clip_selection import DatasetError, stratified_share
 from masa_mm.datasets.official_clip import OfficialClip, OfficialList
-from masa_mm.datasets.official_lists import file_id, read_json, read_msasl, read_rows, read_wlasl
+from masa_mm.datasets.official_lists import file_id, read_json, read_msasl, read_wlasl
 from masa_mm.datasets.sign_benchmark import OfficialSplit, SignBenchmark
 
 
@@ -68,7 +68,7 @@ class MSASLPose(SignBenchmark):
 
 
 class HeldOutOfTrain(SignBenchmark):
-    """Base class of benchmarks without a val split, whose lists have one line per clip.
+    """Base class of benchmarks without a val split.
 
     'val' is the part of the official train split that a subclass holds out, 'train' the rest, and
     'trainval' the whole official train split.
@@ -80,11 +80,6 @@ class HeldOutOfTrain(SignBenchmark):
     HOLD_OUT = ""
     # Whether it is set.
     holds_out: bool
-
-    @classmethod
-    def read_list(cls, path: str, classes: Sequence[str] | None = None) -> OfficialList:
-        """Read a list of file names and labels."""
-        return read_rows(path, classes)
 
     def _read_official(self, classes: list[str] | None) -> OfficialSplit | None:
         official = super()._read_official(classes)

@@ -9,6 +9,7 @@ import numpy as np
 
 from masa_mm.datasets.clip_selection import DatasetError, check_class_order
 from masa_mm.datasets.official_clip import ClipRangeError, FrameRange, OfficialClip, OfficialList
+from masa_mm.datasets.official_lists import read_rows
 from masa_mm.datasets.sign_pose_dataset import SignPoseDataset
 from masa_mm.pose.files import read_class_list
 from masa_mm.pose.store_format import clip_hash
@@ -90,7 +91,7 @@ class SignBenchmark(SignPoseDataset):
     @classmethod
     def read_list(cls, path: str, classes: Sequence[str] | None = None) -> OfficialList:
         """Read all clips of an official file; ``classes`` is for lists that name classes."""
-        raise NotImplementedError
+        return read_rows(path, classes)
 
     @classmethod
     def read_classes(cls, path: str) -> list[str]:
@@ -110,8 +111,6 @@ class SignBenchmark(SignPoseDataset):
 
         Raises:
             DatasetError: If a file of one split is given for several, or labels are out of range.
-            FileNotFoundError: If a file does not exist.
-            ListError: If a file cannot be read.
         """
         single = tuple(name for name, members in cls.SPLITS.items() if members == (name,))
         members = cls.SPLITS[split] if split else single
@@ -197,11 +196,7 @@ class SignBenchmark(SignPoseDataset):
 
     @property
     def num_frames(self) -> np.ndarray:
-        """Frames of each clip after cutting, int64 [len(self)].
-
-        Raises:
-            DatasetError: If a clip's frames lie beyond its video.
-        """
+        """Frames of each clip after cutting, int64 [len(self)]."""
         frames = super().num_frames
         for index in np.flatnonzero(np.isin(self.data_list, list(self._cuts))).tolist():
             part = self._frames_in_video(int(self.data_list[index]), int(frames[index]))

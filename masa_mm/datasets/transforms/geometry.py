@@ -15,8 +15,6 @@ from masa_mm.pose.skeleton import (
     RIGHT_HAND,
 )
 
-_CROP_CENTER = 0.5
-
 
 @TRANSFORMS.register_module()
 class RandomPartAffine(SignTransform):
@@ -66,7 +64,7 @@ class RandomPartAffine(SignTransform):
             return results
         matrix, shift = self._draw()
         present = score > 0
-        center = np.full((len(PARTS), 2), _CROP_CENTER)
+        center = np.full((len(PARTS), 2), 0.5)  # of the hands' crops
         body = keypoint[:, :, BODY.joints][present[:, :, BODY.joints]]
         if len(body):
             center[PARTS.index(BODY)] = body.mean(axis=0)

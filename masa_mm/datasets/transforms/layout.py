@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mmaction.registry import TRANSFORMS
 
 from masa_mm.datasets.transforms.base import SignTransform
@@ -92,6 +90,8 @@ class CropSignParts(SignTransform):
     """
 
     FALLBACKS: tuple[str, ...] = ("absent", "elbow_wrist")
+    # Options of crop_parts.
+    RULES: tuple[str, ...] = ("box_scale", "min_visible", "visible_thr", "fallback")
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class CropSignParts(SignTransform):
                 keypoint.reshape(-1, *keypoint.shape[2:]),
                 score.reshape(-1, score.shape[2]),
                 results["img_shape"],
-                **self._rules(),
+                **{name: getattr(self, name) for name in self.RULES},
             )
         except ValueError as error:
             raise UserError(f"{self._where(results)}: {error}") from error
@@ -134,12 +134,3 @@ class CropSignParts(SignTransform):
             normalization="part_crop",
         )
         return results
-
-    def _rules(self) -> dict[str, Any]:
-        """Options of :func:`masa_mm.pose.crop.crop_parts`."""
-        return dict(
-            box_scale=self.box_scale,
-            min_visible=self.min_visible,
-            visible_thr=self.visible_thr,
-            fallback=self.fallback,
-        )
