@@ -38,12 +38,6 @@ def check_class_order(
     Names that the list lacks are accepted as other spellings, and so are files whose class names
     are only their numbers.
 
-    Args:
-        path (str): The file.
-        names (Sequence[str]): Its class names.
-        list_path (str, optional): The class list.
-        listed (Sequence[str]): Its class names.
-
     Raises:
         DatasetError: If a name has another label; names the first.
     """

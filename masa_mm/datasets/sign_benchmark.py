@@ -56,7 +56,6 @@ class SignBenchmark(SignPoseDataset):
     Raises:
         DatasetError: If split or subset is unknown, labels contradict the official list, or a
             clip's frames lie beyond the video that it is cut from.
-        FileNotFoundError: If an official file does not exist.
         ListError: If an official file cannot be read.
     """
 

@@ -93,11 +93,7 @@ def save_scores(path: str | os.PathLike, predictions: Predictions) -> None:
 def align_scores(
     files: Sequence[str | os.PathLike], tables: Sequence[Predictions]
 ) -> AlignedScores:
-    """Sort the scores of several systems by the clips of the first one.
-
-    Args:
-        files (Sequence[str | os.PathLike]): Names of the systems for error messages.
-        tables (Sequence[Predictions]): Their scores.
+    """Sort the scores of several systems by the clips of the first; error messages name the files.
 
     Raises:
         ScoreFileError: If systems differ in their clips, their number of classes or a label.

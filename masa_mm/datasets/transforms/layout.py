@@ -59,30 +59,21 @@ class SelectSignJoints(SignTransform):
 
 @TRANSFORMS.register_module()
 @moved_options(
-    TRANSFORMS,
-    "ReferenceCropSignParts",
-    "clamp",
-    "zero_left_above",
-    fallback="elbow_wrist_50px",
+    TRANSFORMS, "ReferenceCropSignParts", "clamp", "zero_left_above", fallback="elbow_wrist_50px"
 )
 class CropSignParts(SignTransform):
     """Convert pixels to part coordinates: each hand in its own crop, the left one mirrored.
 
-    The rules are those of :func:`masa_mm.pose.crop.crop_parts`, which the converters also use.
-    Clips of a store are already converted. Place image flips (MMAction2's ``Flip``) before it and
-    all other transforms of this package, except :class:`SelectSignJoints`, after it.
+    Rules and options are those of :func:`masa_mm.pose.crop.crop_parts`, which the converters also
+    use; ``fallback`` is ``'absent'`` or ``'elbow_wrist'``. Clips of a store are already converted.
+    Place image flips (MMAction2's ``Flip``) before it and all other transforms of this package,
+    except :class:`SelectSignJoints`, after it.
 
     Required keys: keypoint [M, T, 49, 2] in pixels; keypoint_score [M, T, 49] (optional, else all
     present); img_shape (h, w) in pixels.
     Modified keys: keypoint float32, keypoint_score float32, img_shape ((1, 1): the unit is the side
     of a crop).
     Added key: normalization ('part_crop').
-
-    Args:
-        box_scale (float): Side of a hand's box over the larger extent of its visible joints.
-        min_visible (int): A hand with fewer visible joints is handled by ``fallback``.
-        visible_thr (float): Score from which a joint is visible.
-        fallback (str): ``'absent'``, or ``'elbow_wrist'`` to extrapolate the box from the arm.
 
     Raises:
         MissingKeyError: If there is no ``img_shape``.
