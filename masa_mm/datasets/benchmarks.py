@@ -141,15 +141,13 @@ class NMFsCSLPose(HeldOutOfTrain):
             held_out[stratified_share(order, labels, self.val_ratio)] = True
         return held_out
 
-    def _choose_without_list(
-        self, ids: Sequence[str], label: np.ndarray, classes: list[str]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _choose_without_list(self, ids: Sequence[str], label: np.ndarray) -> np.ndarray:
         if self.split in ("val", "trainval") or (self.split == "train" and self.holds_out):
             raise DatasetError(
                 f"{type(self).__name__}: split '{self.split}' is part of the official train split; "
                 "give its list, split_file"
             )
-        return super()._choose_without_list(ids, label, classes)
+        return super()._choose_without_list(ids, label)
 
 
 @DATASETS.register_module()
@@ -207,14 +205,12 @@ class SLR500Pose(HeldOutOfTrain):
     def _split_of_pickle(self) -> str | None:
         return None
 
-    def _choose_without_list(
-        self, ids: Sequence[str], label: np.ndarray, classes: list[str]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _choose_without_list(self, ids: Sequence[str], label: np.ndarray) -> np.ndarray:
         if self.split is None:
-            return super()._choose_without_list(ids, label, classes)
+            return super()._choose_without_list(ids, label)
         chosen = self._by_signer(self.split, ids)
         self._log(f"{self._name()}: {len(chosen)} clips, by signer; no official list was given")
-        return chosen, label
+        return chosen
 
     def _by_signer(self, split: str, names: Sequence[str]) -> np.ndarray:
         """Return the indices of a split's clips, by the signers in their ids."""

@@ -239,7 +239,7 @@ class SignBenchmark(SignPoseDataset):
         self, ids: Sequence[str], label: np.ndarray, classes: list[str]
     ) -> tuple[np.ndarray, np.ndarray]:
         if self._official is None:
-            return self._choose_without_list(ids, label, classes)
+            return self._choose_without_list(ids, label), label
         title = self._title(len(classes))
         if self._official.size < len(classes):
             raise DatasetError(
@@ -260,14 +260,13 @@ class SignBenchmark(SignPoseDataset):
     def _split_title(self) -> str:
         return self.split or "listed"
 
-    def _choose_without_list(
-        self, ids: Sequence[str], label: np.ndarray, classes: list[str]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        chosen, label = super()._choose(ids, label, classes)
+    def _choose_without_list(self, ids: Sequence[str], label: np.ndarray) -> np.ndarray:
+        self._check_split()
+        chosen = np.arange(len(ids))
         if self.subset is not None:
-            chosen = chosen[(label[chosen] >= 0) & (label[chosen] < self.subset)]
+            chosen = np.flatnonzero((label >= 0) & (label < self.subset))
         self._log(f"{self._name()}: {len(chosen)} clips; no official list (split_file) was given")
-        return chosen, label
+        return chosen
 
     def _check_labels(
         self, ids: Sequence[str], label: np.ndarray, listed: np.ndarray, chosen: np.ndarray

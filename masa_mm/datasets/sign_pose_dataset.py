@@ -181,8 +181,7 @@ class SignPoseDataset(BaseActionDataset):
         self, ids: Sequence[str], label: np.ndarray, classes: list[str]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the indices of the chosen clips, and the label of every clip."""
-        for path, poses in zip(self.files, self._poses):
-            self._check_split(path, poses)
+        self._check_split()
         return np.arange(len(ids)), label
 
     # ---- files, ids and classes ----------------------------------------------------------------
@@ -200,14 +199,18 @@ class SignPoseDataset(BaseActionDataset):
     def _split_of_pickle(self) -> str | None:
         return self.split
 
-    def _check_split(self, path: str, poses: PoseStore | PosePickle) -> None:
-        if self.split is None or isinstance(poses, PosePickle):
+    def _check_split(self) -> None:
+        """Refuse stores of another split; pickles were read by split."""
+        if self.split is None:
             return
-        if poses.split not in self.SPLITS.get(self.split, (self.split,)):
-            has = f"split '{poses.split}'" if poses.split else "a split without a name"
-            raise DatasetError(
-                f"{path}: holds {has}, not '{self.split}'; give that split's store, or split=None"
-            )
+        accepted = self.SPLITS.get(self.split, (self.split,))
+        for path, poses in zip(self.files, self._poses):
+            if isinstance(poses, PoseStore) and poses.split not in accepted:
+                has = f"split '{poses.split}'" if poses.split else "a split without a name"
+                raise DatasetError(
+                    f"{path}: holds {has}, not '{self.split}'; give that split's store, or "
+                    "split=None"
+                )
 
     def _all_ids(self) -> Sequence[str]:
         """Return the ids of the files' clips, which must be unique."""
