@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from mmengine.dataset import DefaultSampler
@@ -62,7 +61,15 @@ class LengthBalancedBatches(BatchSampler):
                 f"{type(sampler).__name__}; set one, or remove batch_sampler"
             )
         super().__init__(sampler, batch_size, drop_last)
-        self.cost = clip_costs(sampler.dataset, max_frames)
+        lengths = getattr(sampler.dataset, "num_frames", None)
+        if lengths is None:
+            raise DatasetError(
+                f"LengthBalancedBatches: a {type(sampler.dataset).__name__} does not know the "
+                "lengths of its clips (num_frames), as SignPoseDataset and PooledSigns do; remove "
+                "batch_sampler"
+            )
+        self.cost = np.minimum(lengths, max_frames) if max_frames else np.asarray(lengths)
+        self._clips_per_step = batch_size * sampler.world_size
         if not len(self):
             raise DatasetError(
                 f"LengthBalancedBatches: {len(self.cost)} clips are fewer than the "
@@ -70,16 +77,10 @@ class LengthBalancedBatches(BatchSampler):
                 "batch_size or set drop_last=False"
             )
 
-    @property
-    def _clips_per_step(self) -> int:
-        return self.batch_size * self.sampler.world_size
-
     def __len__(self) -> int:
         """Return the steps of an epoch, the same in all processes."""
-        clips = len(self.cost)
-        return (
-            clips // self._clips_per_step if self.drop_last else -(-clips // self._clips_per_step)
-        )
+        steps, rest = divmod(len(self.cost), self._clips_per_step)
+        return steps if self.drop_last else steps + (rest > 0)
 
     def __iter__(self) -> Iterator[list[int]]:
         """Iterate over this process's batches of the epoch."""
@@ -98,21 +99,6 @@ class LengthBalancedBatches(BatchSampler):
         size, larger = divmod(len(order), steps)
         parts = order[: larger * (size + 1)], order[larger * (size + 1) :]
         yield from (part.reshape(-1, n) for part, n in zip(parts, (size + 1, size)) if len(part))
-
-
-def clip_costs(dataset: Any, max_frames: int | None = None) -> np.ndarray:
-    """Return the cost of each clip: its frames, at most ``max_frames``; int64 [clips].
-
-    Raises:
-        DatasetError: If the dataset has no ``num_frames``.
-    """
-    lengths = getattr(dataset, "num_frames", None)
-    if lengths is None:
-        raise DatasetError(
-            f"LengthBalancedBatches: a {type(dataset).__name__} does not know the lengths of its "
-            "clips (num_frames), as SignPoseDataset and PooledSigns do; remove batch_sampler"
-        )
-    return np.minimum(lengths, max_frames) if max_frames else np.asarray(lengths)
 
 
 def epoch_order(sampler: DefaultSampler) -> np.ndarray:

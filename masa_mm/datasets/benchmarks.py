@@ -11,25 +11,8 @@ from mmaction.registry import DATASETS
 
 from masa_mm.datasets.clip_selection import DatasetError, stratified_share
 from masa_mm.datasets.official_clip import OfficialClip, OfficialList
-from masa_mm.datasets.official_lists import (
-    file_id,
-    read_json,
-    read_msasl,
-    read_rows,
-    read_wlasl,
-)
-from masa_mm.datasets.sign_benchmark import Coverage, OfficialSplit, SignBenchmark
-
-__all__ = [
-    "BENCHMARKS",
-    "Coverage",
-    "MSASLPose",
-    "NMFsCSLPose",
-    "SLR500Pose",
-    "SignBenchmark",
-    "WLASLPose",
-    "slr500_signer",
-]
+from masa_mm.datasets.official_lists import file_id, read_json, read_msasl, read_wlasl
+from masa_mm.datasets.sign_benchmark import OfficialSplit, SignBenchmark
 
 
 @DATASETS.register_module()
@@ -85,7 +68,7 @@ class MSASLPose(SignBenchmark):
 
 
 class HeldOutOfTrain(SignBenchmark):
-    """Base class of benchmarks without a val split, whose lists have one line per clip.
+    """Base class of benchmarks without a val split.
 
     'val' is the part of the official train split that a subclass holds out, 'train' the rest, and
     'trainval' the whole official train split.
@@ -95,11 +78,8 @@ class HeldOutOfTrain(SignBenchmark):
     OUT_OF_TRAIN = ("val", "trainval")
     # The option that holds clips out, for error messages.
     HOLD_OUT = ""
-
-    @classmethod
-    def read_list(cls, path: str, classes: Sequence[str] | None = None) -> OfficialList:
-        """Read a list of file names and labels."""
-        return read_rows(path, classes)
+    # Whether it is set.
+    holds_out: bool
 
     def _read_official(self, classes: list[str] | None) -> OfficialSplit | None:
         official = super()._read_official(classes)
@@ -107,8 +87,8 @@ class HeldOutOfTrain(SignBenchmark):
             return official
         held_out = self._held_out(official.clips)
         self._check_held_out(held_out)
-        chosen = np.flatnonzero(held_out == (self.split == "val"))
-        return official._replace(clips=[official.clips[number] for number in chosen])
+        chosen = held_out == (self.split == "val")
+        return official._replace(clips=[clip for clip, ok in zip(official.clips, chosen) if ok])
 
     def _check_held_out(self, held_out: np.ndarray) -> None:
         if self.split == "val" and not held_out.any():
@@ -120,12 +100,8 @@ class HeldOutOfTrain(SignBenchmark):
         """Return which clips of the official train split are val, bool [clips]."""
         raise NotImplementedError
 
-    def _holds_out(self) -> bool:
-        """Return whether part of the official train split is val."""
-        raise NotImplementedError
-
     def _split_title(self) -> str:
-        train = "train (less held out)" if self._holds_out() else "train"
+        train = "train (less held out)" if self.holds_out else "train"
         titles = dict(train=train, val="train (held out)", trainval="train")
         return titles.get(self.split or "", super()._split_title())
 
@@ -153,29 +129,25 @@ class NMFsCSLPose(HeldOutOfTrain):
         if not 0 <= val_ratio < 1:
             raise DatasetError(f"val_ratio must lie in [0, 1), got {val_ratio}")
         self.val_ratio = val_ratio
+        self.holds_out = val_ratio > 0
         super().__init__(*args, **kwargs)
-
-    def _holds_out(self) -> bool:
-        return self.val_ratio > 0
 
     def _held_out(self, clips: list[OfficialClip]) -> np.ndarray:
         held_out = np.zeros(len(clips), bool)
-        if self.val_ratio:
+        if self.holds_out:
             # Sort by id, so that the result does not depend on the order of the list's lines.
             order = np.array(sorted(range(len(clips)), key=lambda number: clips[number].id))
             labels = np.array([clip.label for clip in clips])
             held_out[stratified_share(order, labels, self.val_ratio)] = True
         return held_out
 
-    def _choose_without_list(
-        self, ids: Sequence[str], label: np.ndarray, classes: list[str]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        if self.split in ("val", "trainval") or (self.split == "train" and self.val_ratio):
+    def _choose_without_list(self, ids: Sequence[str], label: np.ndarray) -> np.ndarray:
+        if self.split in ("val", "trainval") or (self.split == "train" and self.holds_out):
             raise DatasetError(
                 f"{type(self).__name__}: split '{self.split}' is part of the official train split; "
                 "give its list, split_file"
             )
-        return super()._choose_without_list(ids, label, classes)
+        return super()._choose_without_list(ids, label)
 
 
 @DATASETS.register_module()
@@ -210,6 +182,7 @@ class SLR500Pose(HeldOutOfTrain):
     ) -> None:
         self.train_signers = None if train_signers is None else tuple(train_signers)
         self.val_signers = tuple(val_signers)
+        self.holds_out = len(self.val_signers) > 0
         super().__init__(*args, **kwargs)
 
     @classmethod
@@ -223,13 +196,8 @@ class SLR500Pose(HeldOutOfTrain):
         if self.split_file is None or self.split is None or self.train_signers is None:
             return super()._read_official(classes)
         official = self.official_split(self.split_file, None, classes)
-        names = [clip.id for clip in official.clips]
-        return official._replace(
-            clips=[official.clips[n] for n in self._by_signer(self.split, names)]
-        )
-
-    def _holds_out(self) -> bool:
-        return len(self.val_signers) > 0
+        chosen = self._by_signer(self.split, [clip.id for clip in official.clips])
+        return official._replace(clips=[official.clips[number] for number in chosen])
 
     def _held_out(self, clips: list[OfficialClip]) -> np.ndarray:
         return np.isin([clip.signer for clip in clips], self.val_signers)
@@ -237,14 +205,12 @@ class SLR500Pose(HeldOutOfTrain):
     def _split_of_pickle(self) -> str | None:
         return None
 
-    def _choose_without_list(
-        self, ids: Sequence[str], label: np.ndarray, classes: list[str]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _choose_without_list(self, ids: Sequence[str], label: np.ndarray) -> np.ndarray:
         if self.split is None:
-            return super()._choose_without_list(ids, label, classes)
+            return super()._choose_without_list(ids, label)
         chosen = self._by_signer(self.split, ids)
         self._log(f"{self._name()}: {len(chosen)} clips, by signer; no official list was given")
-        return chosen, label
+        return chosen
 
     def _by_signer(self, split: str, names: Sequence[str]) -> np.ndarray:
         """Return the indices of a split's clips, by the signers in their ids."""

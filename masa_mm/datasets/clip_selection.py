@@ -15,11 +15,7 @@ class DatasetError(UserError):
 
 
 def common_class_list(paths: Sequence[str], lists: Sequence[list[str]]) -> list[str]:
-    """Return the longest class list; all others must be its beginning.
-
-    Args:
-        paths (Sequence[str]): The files.
-        lists (Sequence[list[str]]): Their class lists.
+    """Return the longest of the class lists of files; all others must be its beginning.
 
     Raises:
         DatasetError: If a list differs; names its file.
@@ -41,12 +37,6 @@ def check_class_order(
 
     Names that the list lacks are accepted as other spellings, and so are files whose class names
     are only their numbers.
-
-    Args:
-        path (str): The file.
-        names (Sequence[str]): Its class names, in label order.
-        list_path (str, optional): The class list.
-        listed (Sequence[str]): Its names, in label order.
 
     Raises:
         DatasetError: If a name has another label; names the first.
@@ -87,30 +77,20 @@ def stratified_share(
 
 
 def read_ids(path: str) -> list[str]:
-    """Read a text file of clip ids, one per line; it may be empty.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        SourceError: If it is no text.
-    """
+    """Read a text file of ids, one per line; it may be empty."""
     return [line.strip() for line in read_text(path).splitlines() if line.strip()]
 
 
 def leave_out(chosen: np.ndarray, ids: Sequence[str], path: str) -> np.ndarray:
-    """Remove the clips that a file lists.
+    """Remove the clips that a file lists; it may also list other clips.
 
     Args:
         chosen (np.ndarray): Indices of clips, int64 [n].
         ids (Sequence[str]): Ids of all clips of the files.
-        path (str): The file, see :func:`read_ids`. It may also list other clips.
-
-    Returns:
-        np.ndarray: int64 [n or fewer], in the order of ``chosen``.
+        path (str): The file, see :func:`read_ids`.
 
     Raises:
         DatasetError: If the file lists ids, but none of these clips.
-        FileNotFoundError: If there is no such file.
-        SourceError: If it is no text.
     """
     listed = read_ids(path)
     known = np.isin(np.array(ids, dtype=str), np.array(listed, dtype=str))

@@ -14,20 +14,6 @@ from masa_mm.errors import UserError
 from masa_mm.frame_plan import PackedPlan, pack_plan, plan_batch, plan_recognition
 from masa_mm.structures import SignDataSamples
 
-# Axes of a clip's array, split into views, that precede the frames.
-# Flat arrays are [views * T, ...]; keypoints are [views, persons, T, joints, 3] already.
-_AXES_BEFORE_FRAMES = dict(
-    keypoint=2,
-    frame_inds=1,
-    motion=1,
-    motion_weight=1,
-    frame_mask=1,
-    key_keypoint=2,
-    key_frame_inds=1,
-    key_frame_mask=1,
-)
-_PADDING = dict(frame_inds=-1, key_frame_inds=-1)
-
 
 @FUNCTIONS.register_module()
 def pad_clips(
@@ -102,7 +88,8 @@ def _plan(inputs: dict[str, torch.Tensor]) -> PackedPlan:
 
 
 def _pad_and_stack(batch: Sequence[dict], key: str, pad_to_multiple: int) -> torch.Tensor:
-    axis = _AXES_BEFORE_FRAMES[key]
+    # The axis of frames: keypoints are [views, persons, T, joints, 3], all others [views, T, ...].
+    axis = 2 if key.endswith("keypoint") else 1
     arrays = [_in_views(clip["inputs"], key) for clip in batch]
     first = arrays[0]
     rest = first.shape[:axis], first.shape[axis + 1 :], first.dtype
@@ -116,11 +103,9 @@ def _pad_and_stack(batch: Sequence[dict], key: str, pad_to_multiple: int) -> tor
     longest = max(array.shape[axis] for array in arrays)
     frames = -(-longest // pad_to_multiple) * pad_to_multiple
     shape = (len(batch), *first.shape[:axis], frames, *first.shape[axis + 1 :])
-    stacked = (
-        np.full(shape, _PADDING[key], first.dtype)
-        if key in _PADDING
-        else np.zeros(shape, first.dtype)
-    )
+    stacked = np.zeros(shape, first.dtype)
+    if key.endswith("frame_inds"):
+        stacked -= 1
     for row, array in zip(stacked, arrays, strict=True):
         real = (*(slice(None),) * axis, slice(array.shape[axis]))
         row[real] = array
@@ -130,7 +115,7 @@ def _pad_and_stack(batch: Sequence[dict], key: str, pad_to_multiple: int) -> tor
 
 
 def _in_views(inputs: dict, key: str) -> np.ndarray:
-    """Return the array with an axis of views first, as :data:`_AXES_BEFORE_FRAMES` expects."""
+    """Return the array with an axis of views first; only keypoints have one in a packed clip."""
     array = inputs[key]
     if key.endswith("keypoint"):
         return array

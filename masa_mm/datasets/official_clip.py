@@ -17,30 +17,20 @@ class ClipRangeError(UserError):
 class FrameRange(NamedTuple):
     """A clip's frames within a longer video.
 
-    Attributes:
-        start (int): First frame, from 0.
-        stop (int | None): The frame after the last; None: the end of the video.
-        fps (float | None): Frame rate of ``start`` and ``stop``; None: the video's.
-
     Example:
         >>> FrameRange(50, 75, fps=25).within(300, fps=50)  # of a video of 300 frames
         slice(100, 150, None)
     """
 
-    start: int
-    stop: int | None = None
-    fps: float | None = None
+    start: int  # first frame, from 0
+    stop: int | None = None  # the frame after the last; None: the end of the video
+    fps: float | None = None  # frame rate of start and stop; None: the video's
 
     def within(self, num_frames: int, fps: float | None = None) -> slice:
-        """Return the clip's frames in a video.
+        """Return the clip's frames, at least one, in a video of ``num_frames``.
 
-        Args:
-            num_frames (int): Frames of the video.
-            fps (float, optional): Frame rate of the video; None: the list's.
-
-        Returns:
-            slice: At least one frame. Up to a tenth of the clip may lie beyond the video's end and
-            is left out, because downloads end some frames early.
+        Up to a tenth of the clip may lie beyond the video's end and is left out, because downloads
+        end some frames early. ``fps`` is the frame rate of the video, by default the list's.
 
         Raises:
             ClipRangeError: If the range is empty, or more of it lies beyond the video's end.
@@ -96,25 +86,15 @@ class Box(NamedTuple):
 
 
 class OfficialClip(NamedTuple):
-    """A clip of a benchmark.
-
-    Attributes:
-        id (str): The clip's id.
-        split (str | None): Its split; None: the list is of one split and does not name it.
-        label (int): Its class, from 0.
-        signer (int): Its signer, -1 if the list does not say.
-        videos (tuple[str, ...]): Possible names, without ending, of the video that contains it.
-        frames (FrameRange | None): Its frames in that video; None: all.
-        box (Box | None): The signer's place in that video's image; None: anywhere.
-    """
+    """A clip of a benchmark."""
 
     id: str
-    split: str | None
-    label: int
-    signer: int = -1
-    videos: tuple[str, ...] = ()
-    frames: FrameRange | None = None
-    box: Box | None = None
+    split: str | None  # None: the list is of one split and does not name it
+    label: int  # from 0
+    signer: int = -1  # -1: the list does not say
+    videos: tuple[str, ...] = ()  # possible names, without ending, of the video that contains it
+    frames: FrameRange | None = None  # its frames in that video; None: all
+    box: Box | None = None  # the signer's place in that video's image; None: anywhere
 
 
 class OfficialList(NamedTuple):

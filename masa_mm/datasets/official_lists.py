@@ -1,6 +1,8 @@
 """Readers of the official clip lists of the benchmarks, one per format.
 
-Each returns all clips of a file. What a file does not contain, such as the split, is None.
+Each returns all clips of a file. What a file does not contain, such as the split, is None. All
+raise ``FileNotFoundError`` if there is no such file, and :class:`ListError` if it is damaged, has
+another format, or gives a clip two labels.
 """
 
 from __future__ import annotations
@@ -29,12 +31,7 @@ class ListError(UserError):
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """Read a JSON file, gzipped or not.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ListError: If it is no JSON, or an object has a key twice.
-    """
+    """Read a JSON file, gzipped or not; refuse one with an object that has a key twice."""
     require_file(path, _MISSING)
     data = Path(path).read_bytes()
     try:
@@ -46,21 +43,16 @@ def read_json(path: str | os.PathLike) -> Any:
         raise ListError(f"{path}: not a JSON file but {kind}")
     try:
         return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique_keys)
-    except _RepeatedKeyError as error:
-        raise ListError(f"{path}: lists '{error}' twice; download it again") from None
     except (ValueError, RecursionError) as error:
         raise ListError(f"{path}: not a JSON file ({error}); download it again") from None
 
 
-class _RepeatedKeyError(Exception):
-    """An object has a key twice, of which json would silently keep the last."""
-
-
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that has a key twice, of which json would silently keep the last."""
     content = dict(pairs)
     if len(content) < len(pairs):
-        counts = Counter(key for key, _ in pairs)
-        raise _RepeatedKeyError(next(key for key, count in counts.items() if count > 1))
+        (key, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"an object lists '{key}' twice")
     return content
 
 
@@ -71,19 +63,12 @@ def read_wlasl(path: str | os.PathLike) -> OfficialList:
     It also has signers, boxes in pixels, and frames at 25 per second, from 1 to the last one
     included (-1 = the video's last). The frames of ``nslt_*.json`` are not read, because most are
     those of clips that are cut already.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ListError: If it is damaged, has another format, or gives a clip two labels.
     """
     content = read_json(path)
     try:
         if isinstance(content, dict):
             return OfficialList(
-                [
-                    OfficialClip(name, clip["subset"], int(clip["action"][0]))
-                    for name, clip in content.items()
-                ]
+                [OfficialClip(n, c["subset"], int(c["action"][0])) for n, c in content.items()]
             )
         clips = [
             _wlasl_clip(instance, label)
@@ -130,10 +115,6 @@ def read_msasl(path: str | os.PathLike) -> OfficialList:
 
     Frames count from 0 at the entry's frame rate; ``end`` is the frame after the last. Boxes are
     relative to the image: top, left, bottom, right.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ListError: If it is damaged or has another format.
     """
     content = read_json(path)
     try:
@@ -176,20 +157,11 @@ def youtube_id(url: str) -> str | None:
 
 
 def read_rows(path: str | os.PathLike, classes: Sequence[str] | None = None) -> OfficialList:
-    """Read a text file with a file name and a label or class name per line.
+    """Read a text file with a file name and a label, or one of ``classes``, per line.
 
     They are separated by a comma, a tab or blanks. A header "video_path,class_name" is skipped. The
     clip's id is the file's name without folder and endings ('000/P41_01_00_1._color.mp4' is
     'P41_01_00_1').
-
-    Args:
-        path (str | os.PathLike): The file.
-        classes (Sequence[str], optional): Class names in label order, for lists that name classes.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ListError: If a line has no label or an unknown class (names the line), or a clip has two
-            labels.
     """
     require_file(path, _MISSING)
     try:

@@ -16,9 +16,6 @@ from mmengine.registry import DATA_SAMPLERS
 from masa_mm.datasets.clip_selection import DatasetError
 from masa_mm.datasets.sign_pose_dataset import SignPoseDataset
 
-MISSING = ("error", "skip")
-SAMPLINGS = ("natural", "balanced")
-
 
 @DATASETS.register_module()
 class PooledSigns(ConcatDataset):
@@ -36,7 +33,6 @@ class PooledSigns(ConcatDataset):
 
     Raises:
         DatasetError: If files are missing and not skipped, or all are missing; names them.
-        PoseStoreError: If a store cannot be read, and likewise other errors of the datasets.
 
     Example:
         >>> pool = PooledSigns([dict(type='WLASLPose', ann_file='wlasl_train.safetensors'),
@@ -46,7 +42,7 @@ class PooledSigns(ConcatDataset):
     """
 
     def __init__(self, datasets: Sequence[dict], pipeline: list, missing: str = "error") -> None:
-        if missing not in MISSING:
+        if missing not in ("error", "skip"):
             raise DatasetError(f"PooledSigns: missing must be 'error' or 'skip', not '{missing}'")
         members = [DATASETS.build(dict(data, pipeline=[], lazy_init=True)) for data in datasets]
         present = _with_files(members, missing)
@@ -83,11 +79,6 @@ class PooledSigns(ConcatDataset):
     def num_frames(self) -> np.ndarray:
         """Frames of each clip, int64 [len(self)]."""
         return np.concatenate([member.num_frames for member in self.datasets])
-
-    @property
-    def sizes(self) -> list[int]:
-        """Clips of each dataset."""
-        return [len(member) for member in self.datasets]
 
 
 def _with_files(members: list[SignPoseDataset], missing: str) -> list[SignPoseDataset]:
@@ -140,9 +131,9 @@ class PoolSampler(DefaultSampler):
     """
 
     def __init__(self, dataset: PooledSigns, sampling: str = "natural", **kwargs: Any) -> None:
-        if sampling not in SAMPLINGS:
+        if sampling not in ("natural", "balanced"):
             raise DatasetError(
-                f"PoolSampler: sampling must be {' or '.join(SAMPLINGS)}, not '{sampling}'"
+                f"PoolSampler: sampling must be natural or balanced, not '{sampling}'"
             )
         if not isinstance(dataset, PooledSigns):
             raise DatasetError(
@@ -158,7 +149,8 @@ class PoolSampler(DefaultSampler):
         """Iterate over this process's clips of the epoch."""
         if self.sampling == "natural":
             return super().__iter__()
-        indices = balanced_draw(self.dataset.sizes, self.total_size, self.seed, self.epoch)
+        sizes = [len(member) for member in self.dataset.datasets]
+        indices = balanced_draw(sizes, self.total_size, self.seed, self.epoch)
         return iter(indices[self.rank :: self.world_size].tolist())
 
 
@@ -169,10 +161,10 @@ def balanced_draw(sizes: Sequence[int], total: int, seed: int, epoch: int) -> np
     a clip is repeated only after all others of its dataset were drawn as often.
 
     Args:
-        sizes (Sequence[int]): Clips of each dataset; the datasets are concatenated.
+        sizes (Sequence[int]): Clips of each of the concatenated datasets.
         total (int): Clips of an epoch: ``total // len(sizes)`` of each dataset, or one more.
         seed (int): Seed of the permutations.
-        epoch (int): Number of the epoch, from 0.
+        epoch (int): From 0.
 
     Returns:
         np.ndarray: Indices of clips, int64 [total].

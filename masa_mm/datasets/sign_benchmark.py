@@ -8,29 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from masa_mm.datasets.clip_selection import DatasetError, check_class_order
-from masa_mm.datasets.official_clip import (
-    ClipRangeError,
-    FrameRange,
-    OfficialClip,
-    OfficialList,
-    cut_clips,
-)
+from masa_mm.datasets.official_clip import ClipRangeError, FrameRange, OfficialClip, OfficialList
+from masa_mm.datasets.official_lists import read_rows
 from masa_mm.datasets.sign_pose_dataset import SignPoseDataset
 from masa_mm.pose.files import read_class_list
 from masa_mm.pose.store_format import clip_hash
 
 
 class Coverage(NamedTuple):
-    """Share of a split's official clips that the data has.
+    """Number of a split's official clips, and of those that the data has."""
 
-    Attributes:
-        name (str): Name of the benchmark and subset.
-        split (str): The split.
-        found (int): Official clips in the data.
-        official (int): Official clips.
-    """
-
-    name: str
+    name: str  # of the benchmark and subset
     split: str
     found: int
     official: int
@@ -40,11 +28,11 @@ class Coverage(NamedTuple):
 
 
 class OfficialSplit(NamedTuple):
-    """A split by the official lists: its clips, class names if given, and the lists' subset."""
+    """A split by the official lists."""
 
     clips: list[OfficialClip]
-    classes: list[str] | None
-    size: int
+    classes: list[str] | None  # names, if the lists have them
+    size: int  # classes of the smallest subset that contains the lists
 
 
 class SignBenchmark(SignPoseDataset):
@@ -68,13 +56,12 @@ class SignBenchmark(SignPoseDataset):
     Raises:
         DatasetError: If split or subset is unknown, labels contradict the official list, or a
             clip's frames lie beyond the video that it is cut from.
-        FileNotFoundError: If an official file does not exist.
         ListError: If an official file cannot be read.
     """
 
     NAME = ""
     NUM_CLASSES = 0
-    SUBSETS: tuple[int, ...] = ()
+    PATHS = ("exclude", "split_file", "class_file")
     SPLITS: dict[str, tuple[str, ...]] = dict(
         train=("train",), val=("val",), test=("test",), trainval=("train", "val")
     )
@@ -103,7 +90,7 @@ class SignBenchmark(SignPoseDataset):
     @classmethod
     def read_list(cls, path: str, classes: Sequence[str] | None = None) -> OfficialList:
         """Read all clips of an official file; ``classes`` is for lists that name classes."""
-        raise NotImplementedError
+        return read_rows(path, classes)
 
     @classmethod
     def read_classes(cls, path: str) -> list[str]:
@@ -123,14 +110,11 @@ class SignBenchmark(SignPoseDataset):
 
         Raises:
             DatasetError: If a file of one split is given for several, or labels are out of range.
-            FileNotFoundError: If a file does not exist.
-            ListError: If a file cannot be read.
         """
-        members = cls.SPLITS[split] if split else cls._single_splits()
-        if "{split}" in split_file:
-            paths = [split_file.replace("{split}", member) for member in members]
-        else:
-            paths = [split_file]
+        single = tuple(name for name, members in cls.SPLITS.items() if members == (name,))
+        members = cls.SPLITS[split] if split else single
+        # One path for each split, or the same one for all.
+        paths = dict.fromkeys(split_file.replace("{split}", member) for member in members)
         lists = [cls.read_list(path, classes) for path in paths]
         clips = [clip for official in lists for clip in official.clips]
         one_split = any(clip.split is None for clip in clips)
@@ -156,23 +140,11 @@ class SignBenchmark(SignPoseDataset):
             )
         return min(size for size in cls.SUBSETS if size > last)
 
-    @classmethod
-    def _single_splits(cls) -> tuple[str, ...]:
-        return tuple(name for name, members in cls.SPLITS.items() if members == (name,))
-
     # ---- classes -------------------------------------------------------------------------------
-
-    def _check_subset(self) -> None:
-        if self.subset is not None and self.subset not in self.SUBSETS:
-            raise DatasetError(
-                f"{type(self).__name__} has no subset {self.subset!r}; it has "
-                f"{', '.join(map(str, self.SUBSETS))}"
-            )
 
     def _class_list(self) -> list[str]:
         by_file = self.read_classes(self.class_file) if self.class_file is not None else None
-        official = self._read_official(by_file)
-        self._official = official
+        official = self._official = self._read_official(by_file)
         listed = by_file or (official and official.classes)
         names = listed or super()._class_list()
         size = self.subset or (official and official.size) or len(names)
@@ -208,27 +180,35 @@ class SignBenchmark(SignPoseDataset):
         info = super().get_data_info(idx)
         number = int(self.data_list[idx])
         if number in self._cuts:
-            self._cut(info, *self._cuts[number], self._poses[self._file[number]].source)
+            name, _ = self._cuts[number]
+            frames = self._frames_in_video(number, info["total_frames"])
+            info.update(
+                frame_dir=name,
+                clip_id=clip_hash(self._poses[self._file[number]].source, name),
+                keypoint=info["keypoint"][:, frames],
+                keypoint_score=info["keypoint_score"][:, frames],
+                total_frames=frames.stop - frames.start,
+            )
         if info["signer"] < 0:
             info["signer"] = self._signers.get(info["frame_dir"], -1)
         return info
 
     @property
     def num_frames(self) -> np.ndarray:
-        """Frames of each clip after cutting, int64 [len(self)].
-
-        Raises:
-            DatasetError: If a clip's frames lie beyond its video.
-        """
+        """Frames of each clip after cutting, int64 [len(self)]."""
         frames = super().num_frames
         for index in np.flatnonzero(np.isin(self.data_list, list(self._cuts))).tolist():
-            name, frame_range = self._cuts[int(self.data_list[index])]
-            try:
-                part = frame_range.within(int(frames[index]))
-            except ClipRangeError as error:
-                raise DatasetError(f"clip '{name}': {error}") from None
+            part = self._frames_in_video(int(self.data_list[index]), int(frames[index]))
             frames[index] = part.stop - part.start
         return frames
+
+    def _frames_in_video(self, number: int, total_frames: int) -> slice:
+        name, frames = self._cuts[number]
+        try:
+            return frames.within(total_frames)
+        except ClipRangeError as error:
+            video = self._poses[self._file[number]].ids[self._clip[number]]
+            raise DatasetError(f"clip '{name}' of video '{video}': {error}") from None
 
     def _add_cuts(self, ids: Sequence[str]) -> Sequence[str]:
         """Append the official clips that are parts of whole videos in the files."""
@@ -252,20 +232,6 @@ class SignBenchmark(SignPoseDataset):
         self._label = np.concatenate([self._label, np.full(len(cuts), -1)])
         return [*ids, *(clip.id for clip, _ in cuts)] if cuts else ids
 
-    def _cut(self, info: dict[str, Any], name: str, frames: FrameRange, source: str) -> None:
-        try:
-            arrays = (info["keypoint"][0], info["keypoint_score"][0])
-            ((keypoint, score),) = cut_clips(arrays, [frames])
-        except ClipRangeError as error:
-            raise DatasetError(f"clip '{name}' of video '{info['frame_dir']}': {error}") from None
-        info.update(
-            frame_dir=name,
-            clip_id=clip_hash(source, name),
-            keypoint=keypoint[None],
-            keypoint_score=score[None],
-            total_frames=len(keypoint),
-        )
-
     def _split_of_pickle(self) -> str | None:
         return None if self.split_file else self.split
 
@@ -273,7 +239,7 @@ class SignBenchmark(SignPoseDataset):
         self, ids: Sequence[str], label: np.ndarray, classes: list[str]
     ) -> tuple[np.ndarray, np.ndarray]:
         if self._official is None:
-            return self._choose_without_list(ids, label, classes)
+            return self._choose_without_list(ids, label), label
         title = self._title(len(classes))
         if self._official.size < len(classes):
             raise DatasetError(
@@ -294,14 +260,13 @@ class SignBenchmark(SignPoseDataset):
     def _split_title(self) -> str:
         return self.split or "listed"
 
-    def _choose_without_list(
-        self, ids: Sequence[str], label: np.ndarray, classes: list[str]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        chosen, label = super()._choose(ids, label, classes)
+    def _choose_without_list(self, ids: Sequence[str], label: np.ndarray) -> np.ndarray:
+        self._check_split()
+        chosen = np.arange(len(ids))
         if self.subset is not None:
-            chosen = chosen[(label[chosen] >= 0) & (label[chosen] < self.subset)]
+            chosen = np.flatnonzero((label >= 0) & (label < self.subset))
         self._log(f"{self._name()}: {len(chosen)} clips; no official list (split_file) was given")
-        return chosen, label
+        return chosen
 
     def _check_labels(
         self, ids: Sequence[str], label: np.ndarray, listed: np.ndarray, chosen: np.ndarray
@@ -314,10 +279,3 @@ class SignBenchmark(SignPoseDataset):
                 f"{label[number]}, {self.split_file} says {listed[number]} ({other.sum()} of "
                 f"{len(chosen)} clips differ); make the store with {self.NAME}'s class list"
             )
-
-    def _join_prefix(self) -> None:
-        super()._join_prefix()
-        if self.class_file is not None:
-            self.class_file = self._under_root(self.class_file)
-        if self.split_file is not None:
-            self.split_file = self._under_root(self.split_file)

@@ -52,10 +52,8 @@ class SignPoseDataset(BaseActionDataset):
             ``indices``, ``metainfo``, ...). ``metainfo['classes']`` overrides the class names.
 
     Raises:
-        FileNotFoundError: If an ``ann_file`` does not exist.
-        PoseStoreError: If a store cannot be read.
-        UnsafePickleError: If a pickle holds more than data, or is damaged.
-        SourceError: If a pickle holds no pose annotations, or lacks the split.
+        FileNotFoundError: If a file does not exist.
+        PoseStoreError: If a store cannot be read; for pickles see :class:`PosePickle`.
         DatasetError: If split, subset, class list or labels do not fit.
 
     Example:
@@ -65,6 +63,9 @@ class SignPoseDataset(BaseActionDataset):
 
     # The stores' splits that each split accepts, if not its own.
     SPLITS: dict[str, tuple[str, ...]] = dict(trainval=("train", "val"))
+    SUBSETS: tuple[int, ...] = ()
+    # Attributes that are paths, or None, relative to ``data_root``.
+    PATHS: tuple[str, ...] = ("exclude",)
 
     # Attributes of the base classes, which have no types.
     ann_file: str | Sequence[str]
@@ -86,9 +87,11 @@ class SignPoseDataset(BaseActionDataset):
     ) -> None:
         if label_ratio is not None and not 0 < label_ratio <= 1:
             raise DatasetError(f"label_ratio must lie in (0, 1], got {label_ratio}")
+        if subset is not None and subset not in self.SUBSETS:
+            subsets = ", ".join(map(str, self.SUBSETS)) or "none: those of benchmarks (WLASLPose)"
+            raise DatasetError(f"{type(self).__name__} has no subset {subset!r}; it has {subsets}")
         self.split, self.subset, self.layout = split, subset, layout
         self.exclude, self.label_ratio, self.label_seed = exclude, label_ratio, label_seed
-        self._check_subset()
         # Workers share the memory-mapped files, so there is nothing to serialise for them.
         super().__init__(
             ann_file,
@@ -166,13 +169,6 @@ class SignPoseDataset(BaseActionDataset):
 
     # ---- overridden by benchmarks --------------------------------------------------------------
 
-    def _check_subset(self) -> None:
-        if self.subset is not None:
-            raise DatasetError(
-                f"{type(self).__name__} has no subset {self.subset!r}: only benchmarks have them "
-                "(WLASLPose, MSASLPose, NMFsCSLPose, SLR500Pose)"
-            )
-
     def _class_list(self) -> list[str]:
         """Return the files' class names; several files must agree."""
         return common_class_list(self.files, [poses.glosses for poses in self._poses])
@@ -185,8 +181,7 @@ class SignPoseDataset(BaseActionDataset):
         self, ids: Sequence[str], label: np.ndarray, classes: list[str]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the indices of the chosen clips, and the label of every clip."""
-        for path, poses in zip(self.files, self._poses):
-            self._check_split(path, poses)
+        self._check_split()
         return np.arange(len(ids)), label
 
     # ---- files, ids and classes ----------------------------------------------------------------
@@ -204,37 +199,37 @@ class SignPoseDataset(BaseActionDataset):
     def _split_of_pickle(self) -> str | None:
         return self.split
 
-    def _check_split(self, path: str, poses: PoseStore | PosePickle) -> None:
-        if self.split is None or isinstance(poses, PosePickle):
+    def _check_split(self) -> None:
+        """Refuse stores of another split; pickles were read by split."""
+        if self.split is None:
             return
-        if poses.split not in self.SPLITS.get(self.split, (self.split,)):
-            has = f"split '{poses.split}'" if poses.split else "a split without a name"
-            raise DatasetError(
-                f"{path}: holds {has}, not '{self.split}'; give that split's store, or split=None"
-            )
+        accepted = self.SPLITS.get(self.split, (self.split,))
+        for path, poses in zip(self.files, self._poses):
+            if isinstance(poses, PoseStore) and poses.split not in accepted:
+                has = f"split '{poses.split}'" if poses.split else "a split without a name"
+                raise DatasetError(
+                    f"{path}: holds {has}, not '{self.split}'; give that split's store, or "
+                    "split=None"
+                )
 
     def _all_ids(self) -> Sequence[str]:
         """Return the ids of the files' clips, which must be unique."""
         if len(self._poses) == 1:  # unique within a file
             return self._poses[0].ids
-        ids = [name for poses in self._poses for name in poses.ids]
-        self._check_unique(ids)
-        return ids
-
-    def _check_unique(self, ids: list[str]) -> None:
-        if len(set(ids)) < len(ids):
-            seen: dict[str, int] = {}
-            for number, name in enumerate(ids):
-                if name in seen:
-                    first, second = (self.files[self._file[n]] for n in (seen[name], number))
+        file_of: dict[str, str] = {}
+        for path, poses in zip(self.files, self._poses):
+            for name in poses.ids:
+                if name in file_of:
                     raise DatasetError(
-                        f"{second}: clip '{name}' is also in {first}; give each clip once"
+                        f"{path}: clip '{name}' is also in {file_of[name]}; give each clip once"
                     )
-                seen[name] = number
+                file_of[name] = path
+        return list(file_of)
 
     def _set_classes(self, classes: list[str], ids: Sequence[str], chosen: np.ndarray) -> None:
         """Set the number of classes and their names, and check the labels against them."""
-        names = list(self._metainfo.setdefault("classes", classes))
+        names = list(self._metainfo.get("classes", classes))
+        self._metainfo["classes"] = names
         if self.num_classes is None:
             self.num_classes = len(names)
         limit = min(self.num_classes, len(names))
@@ -247,12 +242,6 @@ class SignPoseDataset(BaseActionDataset):
                 "and num_classes that the clips were labelled with"
             )
 
-    def _load_metainfo(self, *args: Any, **kwargs: Any) -> dict:
-        metainfo = super()._load_metainfo(*args, **kwargs)
-        if "classes" in metainfo:
-            metainfo["classes"] = list(metainfo["classes"])
-        return metainfo
-
     def _join_prefix(self) -> None:
         self.ann_file = (
             self._under_root(self.ann_file)
@@ -261,8 +250,9 @@ class SignPoseDataset(BaseActionDataset):
         )
         if not self.files:
             raise DatasetError(f"{type(self).__name__}: ann_file names no file")
-        if self.exclude is not None:
-            self.exclude = self._under_root(self.exclude)
+        for option in self.PATHS:
+            if getattr(self, option) is not None:
+                setattr(self, option, self._under_root(getattr(self, option)))
 
     def _under_root(self, path: str | os.PathLike) -> str:
         return os.path.join(self.data_root or "", os.path.expanduser(path))

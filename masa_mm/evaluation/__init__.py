@@ -2,8 +2,14 @@
 
 from masa_mm.evaluation.accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
 from masa_mm.evaluation.fusion import FusionWeights, fuse_scores, search_weights
-from masa_mm.evaluation.predictions import Predictions, load_predictions
-from masa_mm.evaluation.score_files import AlignedScores, align_scores, load_scores, save_scores
+from masa_mm.evaluation.score_files import (
+    AlignedScores,
+    Predictions,
+    align_scores,
+    load_predictions,
+    load_scores,
+    save_scores,
+)
 from masa_mm.evaluation.sign_accuracy import SignAccuracy
 
 __all__ = [

@@ -55,15 +55,8 @@ def top_k_accuracies(
     """Accuracy per instance (``top{k}_pi``) and per class (``top{k}_pc``) for each k.
 
     Per instance (P-I) is the fraction of clips that are correct. Per class (P-C) is the mean of
-    this fraction over the classes that have clips.
-
-    Args:
-        ranks (np.ndarray): [N] from :func:`true_class_ranks`.
-        labels (np.ndarray): [N] true classes.
-        topk (Sequence[int]): Values of k to report.
-
-    Returns:
-        dict: Name -> accuracy.
+    this fraction over the classes that have clips. ``ranks`` [N] are of :func:`true_class_ranks`,
+    ``labels`` [N] the true classes.
 
     Raises:
         UserError: If there is no clip.

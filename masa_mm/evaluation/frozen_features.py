@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -48,9 +48,9 @@ def pool_segments(frames: Tensor, valid: Tensor, num_segments: int) -> Tensor:
     return pooled.flatten(1)
 
 
-def clip_loader(dataset: BaseDataset, batch_size: int = 128) -> Iterator[tuple[Tensor, Tensor]]:
+def clip_loader(dataset: BaseDataset) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield poses [N, M, T, V, 3] and labels [N] of a dataset that packs one view."""
-    for batch in DataLoader(dataset, batch_size, collate_fn=pad_clips):
+    for batch in DataLoader(dataset, batch_size=128, collate_fn=pad_clips):
         yield batch["inputs"]["keypoint"][:, 0], batch["data_samples"].labels
 
 
@@ -66,16 +66,10 @@ def raw_pose_features(dataset: BaseDataset, num_segments: int = 8) -> ClipFeatur
     """Features without a network: each joint averaged over the frames of a segment that show it.
 
     They are the baseline for a probe. The fractions of frames that show each part are features too.
-
-    Args:
-        dataset (BaseDataset): A dataset that packs one view by ``PackSignInputs``.
-        num_segments (int): See :func:`pool_segments`.
-
-    Returns:
-        ClipFeatures: Features of each clip.
+    The dataset packs one view by ``PackSignInputs``; see :func:`pool_segments` for the segments.
     """
-    features, labels = [], []
-    for clips, label in clip_loader(dataset):
+
+    def encode(clips: Tensor) -> Tensor:
         joints = clips[:, 0]
         shown = (joints[..., 2:] > 0).float()
         frames = torch.cat([joints[..., :2] * shown, shown], -1).flatten(2)
@@ -85,9 +79,9 @@ def raw_pose_features(dataset: BaseDataset, num_segments: int = 8) -> ClipFeatur
         place = pooled[..., :2] / share.clamp(min=1e-6)
         # One fraction a part: 21 copies for a hand would dominate the features of its joints.
         shares = [share[:, :, part.joints].mean(2) for part in PARTS]
-        features.append(torch.cat([place.flatten(1), *(x.flatten(1) for x in shares)], 1))
-        labels.append(label)
-    return ClipFeatures(torch.cat(features).numpy(), torch.cat(labels).numpy())
+        return torch.cat([place.flatten(1), *(x.flatten(1) for x in shares)], 1)
+
+    return _encode_dataset(dataset, encode)
 
 
 @torch.inference_mode()
@@ -106,43 +100,36 @@ def extract_features(
     """
     backbone.eval()
     device = next((parameter.device for parameter in backbone.parameters()), torch.device("cpu"))
-    features, labels = [], []
-    for clips, label in clip_loader(dataset):
+
+    def encode(clips: Tensor) -> Tensor:
         clips = clips.to(device)
         frames = backbone(clips)[:, 0].permute(0, 2, 1, 3).flatten(2)
         valid = (clips[:, 0, ..., 2] > 0).any(-1)
-        features.append(pool_segments(frames, valid, num_segments).float().cpu())
-        labels.append(label)
-    return ClipFeatures(torch.cat(features).numpy(), torch.cat(labels).numpy())
+        return pool_segments(frames, valid, num_segments).float().cpu()
+
+    return _encode_dataset(dataset, encode)
 
 
-def linear_probe_scores(
-    train: ClipFeatures, test: ClipFeatures, strength: float = 1.0
-) -> np.ndarray:
-    """Class probabilities of test clips by logistic regression on standardized features.
+def _encode_dataset(dataset: BaseDataset, encode: Callable[[Tensor], Tensor]) -> ClipFeatures:
+    batches = [(encode(clips), labels) for clips, labels in clip_loader(dataset)]
+    features, labels = (torch.cat(parts).numpy() for parts in zip(*batches))
+    return ClipFeatures(features, labels)
 
-    Args:
-        train (ClipFeatures): Labeled clips of every class.
-        test (ClipFeatures): Clips to score.
-        strength (float): scikit-learn's ``C``, the inverse of the regularization strength.
 
-    Returns:
-        np.ndarray: [clips, classes], in the order of labels 0, 1, ...
+def linear_probe_scores(train: ClipFeatures, test: ClipFeatures) -> np.ndarray:
+    """Class probabilities [clips, classes] of test clips by logistic regression.
+
+    The features are standardized. ``train`` has labeled clips of every class.
     """
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     return classifier.fit(*train).predict_proba(test.features)
 
 
 def nearest_neighbour_scores(train: ClipFeatures, test: ClipFeatures, k: int = 5) -> np.ndarray:
-    """Class scores of test clips by their k nearest training clips, weighted by cosine similarity.
+    """Class scores [clips, classes] of test clips by their k nearest training clips.
 
-    Args:
-        train (ClipFeatures): Labeled clips of every class.
-        test (ClipFeatures): Clips to score.
-        k (int): Number of neighbors.
-
-    Returns:
-        np.ndarray: [clips, classes], in the order of labels 0, 1, ...
+    The features are standardized and the neighbors weighted by cosine similarity. ``train`` has
+    labeled clips of every class.
     """
     neighbors = KNeighborsClassifier(
         k, metric="cosine", weights=lambda distance: np.maximum(2 - distance, 1e-6)

@@ -33,14 +33,13 @@ def fuse_scores(scores: np.ndarray, weights: Sequence[float] | np.ndarray) -> np
 
     Args:
         scores (np.ndarray): [systems, N, C].
-        weights (Sequence[float] or np.ndarray): [systems], not negative.
+        weights (Sequence[float] or np.ndarray): [systems], not negative and not all 0.
 
     Returns:
         np.ndarray: [N, C].
 
     Raises:
-        UserError: If there is not one weight a system, or the weights are negative, not finite or
-            all 0.
+        UserError: If the weights do not fit.
     """
     weights = np.asarray(weights, np.float64)
     if weights.shape != (len(scores),):
@@ -84,9 +83,6 @@ def search_weights(
         steps (int): Number of steps between weights 0 and 1.
         metric (str): ``'top1_pi'`` (per instance) or ``'top1_pc'`` (per class).
 
-    Returns:
-        FusionWeights: The weights and their accuracy.
-
     Raises:
         UserError: If the metric is unknown, there are too many weights to try, or scores and labels
             do not fit.
@@ -94,13 +90,9 @@ def search_weights(
     if metric not in METRICS:
         raise UserError(f"weights are chosen by {' or '.join(METRICS)}, got '{metric}'")
     grid = weight_grid(len(scores), steps)
-    values = np.array([_accuracy(scores, labels, weights, metric) for weights in grid])
+    ranks = (true_class_ranks(fuse_scores(scores, weights), labels) for weights in grid)
+    values = np.array([top_k_accuracies(rank, labels, topk=(1,))[metric] for rank in ranks])
     best = np.flatnonzero(values >= values.max() - 1e-12)
     distance = np.square(grid[best] - 1 / len(scores)).sum(1)
     chosen = best[distance.argmin()]
     return FusionWeights(grid[chosen], float(values[chosen]), len(grid), len(best))
-
-
-def _accuracy(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, metric: str) -> float:
-    ranks = true_class_ranks(fuse_scores(scores, weights), labels)
-    return top_k_accuracies(ranks, labels, topk=(1,))[metric]

@@ -1,4 +1,4 @@
-"""Files of class scores, written by systems of any kind, and their alignment by clip names.
+"""Class scores of clips in files, and the alignment of several systems by clip names.
 
 ``.pkl`` files come from ``tools/test.py --dump``. ``.npz`` files have the arrays ``ids`` [N],
 ``scores`` [N, C] and optionally ``labels`` [N]. ``.csv`` files have the columns ``id``, optionally
@@ -8,22 +8,32 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from masa_mm.atomic_write import atomic_write
 from masa_mm.errors import UserError
-from masa_mm.evaluation.predictions import Predictions, load_predictions
 from masa_mm.pose.files import read_arrays, read_table
+from masa_mm.pose.safe_pickle import UnsafePickleError, load_pickle
 
 
 class ScoreFileError(UserError):
     """A file of scores that cannot be used; the message names the file and the clip."""
+
+
+class Predictions(NamedTuple):
+    """Class scores of clips, in the order of the test."""
+
+    scores: np.ndarray  # float [N, C]
+    labels: np.ndarray  # int64 [N], -1 for unknown
+    names: tuple[str, ...]  # frame_dir, '' for unknown
 
 
 class AlignedScores(NamedTuple):
@@ -35,20 +45,14 @@ class AlignedScores(NamedTuple):
 
 
 def load_scores(path: str | os.PathLike) -> Predictions:
-    """Read a file of scores in the format of its suffix.
-
-    Args:
-        path (str or PathLike): A ``.pkl``, ``.pickle``, ``.npz`` or ``.csv`` file.
-
-    Returns:
-        Predictions: Scores, labels and names of the clips.
+    """Read a ``.pkl``, ``.pickle``, ``.npz`` or ``.csv`` file of scores.
 
     Raises:
         FileNotFoundError: If there is no such file.
         UnsafePickleError: If a pickle is damaged or holds more than data.
-        UserError: If the suffix is another one or the file cannot be read.
-        ScoreFileError: If data are missing, a clip has no name or a repeated one, a score is not
-            finite, or a label is not a class.
+        SourceError: If an ``.npz`` or ``.csv`` file is damaged.
+        ScoreFileError: If the suffix is another one, data are missing, a clip has no name or a
+            repeated one, a score is not finite, or a label is not a class.
     """
     readers = {
         ".pkl": load_predictions,
@@ -59,15 +63,13 @@ def load_scores(path: str | os.PathLike) -> Predictions:
     ending = Path(path).suffix.lower()
     if ending not in readers:
         raise ScoreFileError(f"{path}: scores are read from {', '.join(readers)}")
-    return _checked(path, readers[ending](path))
+    predictions = readers[ending](path)
+    _check(path, predictions)
+    return predictions
 
 
 def save_scores(path: str | os.PathLike, predictions: Predictions) -> None:
     """Write an ``.npz`` or ``.csv`` file that :func:`load_scores` reads.
-
-    Args:
-        path (str or PathLike): The file to write.
-        predictions (Predictions): Scores, labels and names of the clips.
 
     Raises:
         ScoreFileError: If the suffix is another one.
@@ -91,20 +93,12 @@ def save_scores(path: str | os.PathLike, predictions: Predictions) -> None:
 def align_scores(
     files: Sequence[str | os.PathLike], tables: Sequence[Predictions]
 ) -> AlignedScores:
-    """Sort the scores of several systems by the clips of the first one.
-
-    Args:
-        files (Sequence[str or PathLike]): Names of the systems for error messages.
-        tables (Sequence[Predictions]): Their scores.
-
-    Returns:
-        AlignedScores: The scores of all systems for the same clips.
+    """Sort the scores of several systems by the clips of the first; error messages name the files.
 
     Raises:
         ScoreFileError: If systems differ in their clips, their number of classes or a label.
     """
     first, names = tables[0], tables[0].names
-    row_of = {name: row for row, name in enumerate(names)}
     labels, scores = np.full(len(names), -1), []
     for file, table in zip(files, tables, strict=True):
         if table.scores.shape[1] != first.scores.shape[1]:
@@ -112,17 +106,17 @@ def align_scores(
                 f"{file}: scores {table.scores.shape[1]} classes, {files[0]} "
                 f"{first.scores.shape[1]}; fuse systems of one class list"
             )
-        _check_complete(file, set(table.names), files[0], names)
+        row_of = {name: row for row, name in enumerate(table.names)}
+        _check_complete(file, row_of, files[0], names)
         _check_complete(files[0], set(names), file, table.names)
-        rows = np.empty(len(names), np.int64)
-        rows[[row_of[name] for name in table.names]] = np.arange(len(names))
+        rows = [row_of[name] for name in names]
         scores.append(table.scores[rows])
         labels = _merge_labels(labels, table.labels[rows], names, file)
     return AlignedScores(np.stack(scores), labels, names)
 
 
 def _check_complete(
-    file: str | os.PathLike, known: set[str], other: str | os.PathLike, names: Sequence[str]
+    file: str | os.PathLike, known: Container[str], other: str | os.PathLike, names: Sequence[str]
 ) -> None:
     missing = [name for name in names if name not in known]
     if missing:
@@ -145,6 +139,52 @@ def _merge_labels(
             "class list"
         )
     return np.where(labels >= 0, labels, more)
+
+
+def load_predictions(path: str | os.PathLike) -> Predictions:
+    """Read a file written by ``tools/test.py --dump`` (mmengine's ``DumpResults``).
+
+    Such a file is a pickle of dicts of tensors. Unpickling allows only the globals of tensors and
+    numpy arrays, and reads the bytes of tensors by torch's safe loader.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        UnsafePickleError: If the file is damaged or holds more than data.
+        ScoreFileError: If the file holds no predictions with one score for each class.
+    """
+    remedy = "write it with tools/test.py --dump on a recognition config"
+    samples = load_pickle(path, also=_TENSORS)
+    if not isinstance(samples, list) or not samples:
+        raise ScoreFileError(f"{path}: holds no list of predictions; {remedy}")
+    try:
+        scores = np.stack([np.asarray(sample["pred_score"], np.float64) for sample in samples])
+        labels = np.array([_label(sample) for sample in samples], np.int64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ScoreFileError(
+            f"{path}: a prediction lacks 'pred_score', or they differ in length ({error}); {remedy}"
+        ) from None
+    if scores.ndim != 2:
+        raise ScoreFileError(f"{path}: 'pred_score' must be one number for each class; {remedy}")
+    return Predictions(scores, labels, tuple(str(s.get("frame_dir", "")) for s in samples))
+
+
+def _label(sample: dict) -> int:
+    label = sample.get("gt_label")
+    return -1 if label is None else np.asarray(label).reshape(1).item()
+
+
+def _storage(data: bytes) -> torch.storage.TypedStorage:
+    try:
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UnsafePickleError(f"a tensor's bytes were refused: {error}") from None
+
+
+_TENSORS = {
+    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
+    # torch's own function of that name executes any code in the bytes.
+    ("torch.storage", "_load_from_bytes"): _storage,
+}
 
 
 def _read_npz(path: str | os.PathLike) -> Predictions:
@@ -183,7 +223,7 @@ def _read_csv(path: str | os.PathLike) -> Predictions:
     return Predictions(scores, labels, tuple(row["id"] for row in rows))
 
 
-def _checked(path: str | os.PathLike, predictions: Predictions) -> Predictions:
+def _check(path: str | os.PathLike, predictions: Predictions) -> None:
     scores, labels, names = predictions
     if not names or not scores.shape[1]:
         raise ScoreFileError(f"{path}: holds no clip or no class")
@@ -206,4 +246,3 @@ def _checked(path: str | os.PathLike, predictions: Predictions) -> Predictions:
             f"{path}: clip '{names[row]}' has label {labels[row]}, but there are "
             f"{scores.shape[1]} classes, counted from 0"
         )
-    return predictions

@@ -13,9 +13,10 @@ from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from masa_mm.datasets.clip_selection import read_ids
 from masa_mm.errors import UserError
 from masa_mm.evaluation.accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
-from masa_mm.pose.files import read_json, read_text
+from masa_mm.pose.files import read_json
 
 
 @METRICS.register_module()
@@ -68,16 +69,20 @@ class SignAccuracy(BaseMetric):
             raise UserError(
                 f"SignAccuracy: missing_subsets is 'error' or 'skip', not '{missing_subsets}'"
             )
-        if missing_subsets == "skip":
-            subsets = _without_missing(subsets or {})
-        self.subsets = {name: _read_classes(name, given) for name, given in (subsets or {}).items()}
+        self.subsets: dict[str, Sequence[int | str]] = {}
+        for name, classes in (subsets or {}).items():
+            if missing_subsets == "skip" and _is_missing(classes):
+                text = f"SignAccuracy: subset '{name}' is skipped, {classes} does not exist"
+                print_log(text, logger="current", level=logging.WARNING)
+            else:
+                self.subsets[name] = _read_classes(name, classes)
         self._num_classes = 0
         self.num_resamples = num_resamples
         self.confidence = confidence
         self.seed = seed
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Store the rank of the true class and the label of each clip.
+        """Store each clip's label and rank of the true class, by ``gt_label`` and ``pred_score``.
 
         Args:
             data_batch (Any): Not used.
@@ -176,29 +181,19 @@ def _name_of(sample: dict) -> str:
     return repr(sample.get("frame_dir", "without a name"))
 
 
-def _without_missing(subsets: Mapping[str, Any]) -> dict[str, Any]:
-    """The subsets whose files exist; the others are logged."""
-    existing = {}
-    for name, classes in subsets.items():
-        if not isinstance(classes, (str, Path)) or Path(classes).is_file():
-            existing[name] = classes
-        else:
-            text = f"SignAccuracy: subset '{name}' is skipped, {classes} does not exist"
-            print_log(text, logger="current", level=logging.WARNING)
-    return existing
+def _is_missing(classes: str | Path | Sequence[int | str]) -> bool:
+    return isinstance(classes, (str, Path)) and not Path(classes).is_file()
 
 
-def _read_classes(subset: str, classes: str | Path | Sequence[int | str]) -> tuple[int | str, ...]:
+def _read_classes(subset: str, classes: str | Path | Sequence[int | str]) -> Sequence[int | str]:
     """The entries of a subset from a list, a JSON file or a text file with one class a line."""
-    if not isinstance(classes, (str, Path)):
-        entries: Any = classes
-    elif not Path(classes).is_file():
+    if _is_missing(classes):
         raise FileNotFoundError(f"SignAccuracy: no class list of subset '{subset}' at {classes}")
-    elif Path(classes).suffix != ".json":
-        entries = filter(None, map(str.strip, read_text(classes).splitlines()))
-    elif not isinstance(entries := read_json(classes), list):
-        raise UserError(f"SignAccuracy: {classes} must contain a JSON list of classes")
-    entries = tuple(entries)
-    if not entries:
+    if isinstance(classes, (str, Path)):
+        path = str(classes)
+        classes = read_json(path) if path.endswith(".json") else read_ids(path)
+        if not isinstance(classes, list):
+            raise UserError(f"SignAccuracy: {path} must contain a JSON list of classes")
+    if not len(classes):
         raise UserError(f"SignAccuracy: subset '{subset}' lists no class")
-    return entries
+    return classes

@@ -241,7 +241,7 @@ def test_a_clip_beyond_its_videos_end_is_named(tmp_path):
         store, [], split="train", split_file=str(tmp_path / "MSASL_train.json"), subset=100
     )
     refused(lambda: dataset[0], "clip 'aaa_90_99' of video 'aaa': .* the video has 2")
-    refused(lambda: dataset.num_frames, "clip 'aaa_90_99': .* the video has 2")
+    refused(lambda: dataset.num_frames, "clip 'aaa_90_99' of video 'aaa': .* the video has 2")
 
 
 def test_msasl_ids_come_from_every_form_of_url():

@@ -47,7 +47,7 @@ def refused(call, match):
 
 def test_a_pool_keeps_each_sets_classes(files):
     pool = pool_of(files, "a", "b", "c")
-    assert pool.sizes == [10, 3, 2] and len(pool) == 15
+    assert [len(data) for data in pool.datasets] == [10, 3, 2] and len(pool) == 15
     names = [f"{name}/{gloss}" for name in ("WLASL", "MSASL") for gloss in GLOSSES]
     assert pool.metainfo["classes"] == names
     assert [pool[i]["label"] for i in (0, 1, 10, 11, 13)] == [0, 1, 3, 4, -1]
@@ -84,7 +84,7 @@ def test_missing_sets_are_skipped_on_request_and_the_log_says_which(files, monke
         "masa_mm.datasets.pool.print_log", lambda line, *_, **__: lines.append(line)
     )
     pool = pool_of(files, "a", "gone", "b", missing="skip")
-    assert pool.names == ["WLASL", "MSASL"] and pool.sizes == [10, 3]
+    assert pool.names == ["WLASL", "MSASL"] and [len(data) for data in pool.datasets] == [10, 3]
     gone = str(files / "gone.safetensors")
     assert lines == [
         f"PooledSigns: skipped, files do not exist: SLR500 ({gone})",

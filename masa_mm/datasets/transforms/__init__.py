@@ -16,8 +16,12 @@ from masa_mm.datasets.transforms.reference import (
     ReferenceMotionAwareMasking,
     ReferenceMotionResidual,
 )
-from masa_mm.datasets.transforms.sampling import KeepHandFrames, SampleSignFrames
-from masa_mm.datasets.transforms.views import AlignmentViews, RandomFrameView
+from masa_mm.datasets.transforms.sampling import (
+    AlignmentViews,
+    KeepHandFrames,
+    RandomFrameView,
+    SampleSignFrames,
+)
 
 __all__ = [
     "AlignmentViews",

@@ -74,10 +74,6 @@ class SignTransform(BaseTransform):
 
         MMAction2's 3D annotations have no scores and mark missing joints by zeros; their score is
         1 where a coordinate is not zero.
-
-        Raises:
-            MissingKeyError: If there is no ``keypoint``.
-            UserError: If the shapes do not fit each other, or the clip has no frames.
         """
         if "keypoint" not in results:
             raise MissingKeyError(f"{self._where(results)} has no 'keypoint'")

@@ -58,13 +58,19 @@ class DropJoints(SignTransform):
 
     def transform(self, results: dict) -> dict:
         """Drop joints of a clip."""
-        _, score = self._clip(results)
+        keypoint, score = self._clip(results)
         self._must_precede(results, "frame_mask")
-        _drop(results, self._droppable(score > 0), self.prob)
+        present = self._droppable(score > 0)
+        kept = np.random.random_sample(present.shape) >= self.prob
+        if present.any() and not (kept & present).any():
+            kept.flat[np.random.choice(np.flatnonzero(present))] = True
+        results["keypoint"] = keypoint * kept[..., None]
+        if "keypoint_score" in results:
+            results["keypoint_score"] = score * kept
         return results
 
     def _droppable(self, present: np.ndarray) -> np.ndarray:
-        """Entries that are dropped independently, from bool [M, T, V]."""
+        """Entries that are dropped independently, of bool [M, T, V]."""
         return present
 
 
@@ -72,10 +78,7 @@ class DropJoints(SignTransform):
 class DropFrames(DropJoints):
     """Set all joints of a frame to 0 with probability ``prob``; the frame itself remains.
 
-    One frame with a joint always remains. Place it before :class:`MotionAwareMasking`, which
-    counts visible frames.
-
-    Required and modified keys: keypoint [M, T, V, C], keypoint_score [M, T, V].
+    One frame with a joint always remains. See :class:`DropJoints` for place and keys.
 
     Args:
         prob (float): Probability for each frame.
@@ -83,24 +86,6 @@ class DropFrames(DropJoints):
 
     def _droppable(self, present: np.ndarray) -> np.ndarray:
         return np.asarray(present.any(axis=(0, 2), keepdims=True))
-
-
-def _drop(results: dict, present: np.ndarray, prob: float) -> None:
-    """Set joints and scores to 0 with a probability, but keep one random present entry.
-
-    Args:
-        results (dict): The clip.
-        present (np.ndarray): Bool [M, T, V] or broadcastable to it; one draw per entry.
-        prob (float): Probability.
-    """
-    kept = np.random.random_sample(present.shape) >= prob
-    if not (kept & present).any():
-        entries = np.flatnonzero(present)
-        if len(entries):
-            kept.flat[entries[np.random.randint(len(entries))]] = True
-    results["keypoint"] = results["keypoint"] * kept[..., None]
-    if "keypoint_score" in results:
-        results["keypoint_score"] = results["keypoint_score"] * kept
 
 
 @TRANSFORMS.register_module()
@@ -156,11 +141,7 @@ class InterpolateJoints(SignTransform):
 
 
 def _nearest_visible(visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nearest visible frame at or before and at or after each frame, -1 for none.
-
-    Args:
-        visible (np.ndarray): Bool [M, T, V].
-    """
+    """Return the nearest visible frame at or before and after each, -1 for none, of [M, T, V]."""
     num_frames = visible.shape[1]
     frame = np.arange(num_frames)[:, None]
     before = np.maximum.accumulate(np.where(visible, frame, -1), axis=1)

@@ -15,8 +15,6 @@ from masa_mm.pose.skeleton import (
     RIGHT_HAND,
 )
 
-_CROP_CENTER = 0.5
-
 
 @TRANSFORMS.register_module()
 class RandomPartAffine(SignTransform):
@@ -66,7 +64,7 @@ class RandomPartAffine(SignTransform):
             return results
         matrix, shift = self._draw()
         present = score > 0
-        center = np.full((len(PARTS), 2), _CROP_CENTER)
+        center = np.full((len(PARTS), 2), 0.5)  # of the hands' crops
         body = keypoint[:, :, BODY.joints][present[:, :, BODY.joints]]
         if len(body):
             center[PARTS.index(BODY)] = body.mean(axis=0)
@@ -101,7 +99,7 @@ class RandomPartAffine(SignTransform):
 
 
 def _mirrored_order() -> np.ndarray:
-    """Return for each of the 49 joints its counterpart in the mirror image."""
+    """Each joint's counterpart in the mirror image, int64 [49]."""
     order = np.arange(NUM_JOINTS)
     order[RIGHT_HAND.joints] += LEFT_HAND.start
     order[LEFT_HAND.joints] -= LEFT_HAND.start

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mmaction.registry import TRANSFORMS
 
 from masa_mm.datasets.transforms.base import SignTransform
@@ -61,18 +59,15 @@ class SelectSignJoints(SignTransform):
 
 @TRANSFORMS.register_module()
 @moved_options(
-    TRANSFORMS,
-    "ReferenceCropSignParts",
-    "clamp",
-    "zero_left_above",
-    fallback="elbow_wrist_50px",
+    TRANSFORMS, "ReferenceCropSignParts", "clamp", "zero_left_above", fallback="elbow_wrist_50px"
 )
 class CropSignParts(SignTransform):
     """Convert pixels to part coordinates: each hand in its own crop, the left one mirrored.
 
-    The rules are those of :func:`masa_mm.pose.crop.crop_parts`, which the converters also use.
-    Clips of a store are already converted. Place image flips (MMAction2's ``Flip``) before it and
-    all other transforms of this package, except :class:`SelectSignJoints`, after it.
+    Rules and options are those of :func:`masa_mm.pose.crop.crop_parts`, which the converters also
+    use; ``fallback`` is ``'absent'`` or ``'elbow_wrist'``. Clips of a store are already converted.
+    Place image flips (MMAction2's ``Flip``) before it and all other transforms of this package,
+    except :class:`SelectSignJoints`, after it.
 
     Required keys: keypoint [M, T, 49, 2] in pixels; keypoint_score [M, T, 49] (optional, else all
     present); img_shape (h, w) in pixels.
@@ -80,18 +75,14 @@ class CropSignParts(SignTransform):
     of a crop).
     Added key: normalization ('part_crop').
 
-    Args:
-        box_scale (float): Side of a hand's box over the larger extent of its visible joints.
-        min_visible (int): A hand with fewer visible joints is handled by ``fallback``.
-        visible_thr (float): Score from which a joint is visible.
-        fallback (str): ``'absent'``, or ``'elbow_wrist'`` to extrapolate the box from the arm.
-
     Raises:
         MissingKeyError: If there is no ``img_shape``.
         UserError: If an argument or a shape is invalid, or the clip is in part coordinates already.
     """
 
     FALLBACKS: tuple[str, ...] = ("absent", "elbow_wrist")
+    # Options of crop_parts.
+    RULES: tuple[str, ...] = ("box_scale", "min_visible", "visible_thr", "fallback")
 
     def __init__(
         self,
@@ -123,7 +114,7 @@ class CropSignParts(SignTransform):
                 keypoint.reshape(-1, *keypoint.shape[2:]),
                 score.reshape(-1, score.shape[2]),
                 results["img_shape"],
-                **self._rules(),
+                **{name: getattr(self, name) for name in self.RULES},
             )
         except ValueError as error:
             raise UserError(f"{self._where(results)}: {error}") from error
@@ -134,12 +125,3 @@ class CropSignParts(SignTransform):
             normalization="part_crop",
         )
         return results
-
-    def _rules(self) -> dict[str, Any]:
-        """Options of :func:`masa_mm.pose.crop.crop_parts`."""
-        return dict(
-            box_scale=self.box_scale,
-            min_visible=self.min_visible,
-            visible_thr=self.visible_thr,
-            fallback=self.fallback,
-        )

@@ -71,8 +71,7 @@ class MotionAwareMasking(SignTransform):
 
     def transform(self, results: dict) -> dict:
         """Mask a clip."""
-        keypoint, score = self._clip(results)
-        keypoint, score = split_views(keypoint, results), split_views(score, results)
+        keypoint, score = (split_views(array, results) for array in self._clip(results))
         candidates = self._candidates(keypoint, score)
         masked = random_subset(candidates, np.rint(self.mask_ratio * candidates.sum(-1)))
         present = self._count_joints(score > 0) > 0
@@ -85,12 +84,7 @@ class MotionAwareMasking(SignTransform):
         return results
 
     def _candidates(self, keypoint: np.ndarray, score: np.ndarray) -> np.ndarray:
-        """Find candidates, bool [views, groups, T].
-
-        Args:
-            keypoint (np.ndarray): [M, views, T, V, C].
-            score (np.ndarray): [M, views, T, V].
-        """
+        """Find candidates, bool [views, groups, T], of [M, views, T, V, C] and [M, views, T, V]."""
         confident = (score > 0) & (score >= self.score_thr)
         if self.strategy == "random":
             return self._count_joints(confident) > 0
@@ -113,10 +107,7 @@ class MotionAwareMasking(SignTransform):
         return square > (self.motion_thr / self.pixel_scale) ** 2
 
     def _count_joints(self, joints: np.ndarray) -> np.ndarray:
-        """Count the joints that are masked together, [views, groups, T], of bool [M, views, T, V].
-
-        Here all joints of a frame are one group.
-        """
+        """Count joints by groups that are masked together, here one: [views, groups, T]."""
         return joints.sum(-1).sum(0)[:, None]
 
     def _is_visible(self, present: np.ndarray, masked: np.ndarray) -> np.ndarray:

@@ -13,20 +13,11 @@ from masa_mm.errors import UserError
 
 
 def motion_residual(
-    keypoint: np.ndarray, score: np.ndarray, interval: int, pixel_scale: float = 1.0
+    keypoint: np.ndarray, score: np.ndarray, interval: int, pixel_scale: float
 ) -> np.ndarray:
-    """Compute the signed motion m_t = x_{t+k} - x_t of every joint.
+    """Compute the signed motion m_t = x_{t+k} - x_t of every joint, float32 [..., T, V, C], pixels.
 
     It is 0 for the last k frames, and where the joint is absent (score 0) at either end.
-
-    Args:
-        keypoint (np.ndarray): [..., T, V, C].
-        score (np.ndarray): [..., T, V].
-        interval (int): k, in frames of the current clip.
-        pixel_scale (float): Pixels per unit of ``keypoint``.
-
-    Returns:
-        np.ndarray: float32 [..., T, V, C], in pixels.
     """
     motion = np.zeros(keypoint.shape, np.float32)
     start, end = keypoint[..., :-interval, :, :], keypoint[..., interval:, :, :]
@@ -39,15 +30,9 @@ def motion_residual(
 
 
 def motion_weight(score: np.ndarray, interval: int, score_thr: float) -> np.ndarray:
-    """Compute the weight c_t * c_{t+k} of a motion; c is the score, or 0 below ``score_thr``.
+    """Compute the weight c_t * c_{t+k} of every motion, float32 [..., T, V].
 
-    Args:
-        score (np.ndarray): [..., T, V].
-        interval (int): k, in frames.
-        score_thr (float): eps_c.
-
-    Returns:
-        np.ndarray: float32 [..., T, V], 0 for the last k frames.
+    c is the score, or 0 below ``score_thr``. The weight is 0 for the last k frames.
     """
     confidence = np.where(score >= score_thr, score, 0)
     weight = np.zeros(score.shape, np.float32)
@@ -98,8 +83,7 @@ class MotionResidual(SignTransform):
 
     def transform(self, results: dict) -> dict:
         """Add motion and weight to a clip."""
-        keypoint, score = self._clip(results)
-        keypoint, score = split_views(keypoint, results), split_views(score, results)
+        keypoint, score = (split_views(array, results) for array in self._clip(results))
         motions = [motion_residual(keypoint, score, k, self.pixel_scale) for k in self.intervals]
         weights = [motion_weight(score, k, self.score_thr) for k in self.intervals]
         persons, frames, joints, coordinates = results["keypoint"].shape

@@ -33,6 +33,7 @@ class ReferenceCropSignParts(CropSignParts):
     """
 
     FALLBACKS = crop.FALLBACKS
+    RULES = (*CropSignParts.RULES, "clamp", "zero_left_above")
 
     def __init__(
         self,
@@ -46,9 +47,6 @@ class ReferenceCropSignParts(CropSignParts):
         self.zero_left_above = zero_left_above
         if zero_left_above is not None:
             self._at_least("zero_left_above", zero_left_above, 0)
-
-    def _rules(self) -> dict[str, Any]:
-        return dict(super()._rules(), clamp=self.clamp, zero_left_above=self.zero_left_above)
 
 
 @TRANSFORMS.register_module()
