@@ -55,6 +55,8 @@ MOVED_MODULES = {
     "masa_mm.models.data_preprocessor": "masa_mm.models.recognizers.sign_recognizer",
     "masa_mm.models.backbones.mask_token_encoder": "masa_mm.models.reference.encoder",
     "masa_mm.skeleton": "masa_mm.pose.skeleton",
+    "masa_mm.visualization.confusion": "masa_mm.visualization.results",
+    "masa_mm.visualization.curves": "masa_mm.visualization.results",
 }
 
 

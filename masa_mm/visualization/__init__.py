@@ -1,8 +1,13 @@
-"""Pictures of poses, motion reconstruction, training and mistakes; functions return figures."""
+"""Pictures of poses, masked motion, training curves and confusion matrices."""
 
-from masa_mm.visualization.confusion import confusion_counts, most_confused, plot_confusion
-from masa_mm.visualization.curves import plot_curves, read_scalars
 from masa_mm.visualization.motion import plot_masked_motion
+from masa_mm.visualization.results import (
+    confusion_counts,
+    most_confused,
+    plot_confusion,
+    plot_curves,
+    read_scalars,
+)
 from masa_mm.visualization.skeleton import assemble, draw_part, plot_clip
 from masa_mm.visualization.style import save_figure
 

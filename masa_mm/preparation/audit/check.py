@@ -6,7 +6,7 @@ import base64
 import inspect
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
@@ -14,16 +14,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from masa_mm.preparation.audit.clips import AuditClips
 from masa_mm.visualization import plot_clip
-from masa_mm.visualization.style import INK, RUN_COLORS, new_figure, plain
+from masa_mm.visualization.style import INK, RUN_COLORS, new_figure, percent_axis, style_chart
 
 Record = dict[str, Any]
 
-SMALL, WIDE = (5.4, 3.0), (10.8, 3.0)
+_SMALL, WIDE = (5.4, 3.0), (10.8, 3.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +60,7 @@ class Table(Block):
     @property
     def numeric(self) -> list[bool]:
         """Whether a column has numbers only, which are aligned to the right."""
-        rows = self.rows
-        return [
-            bool(rows) and all(_is_number(row[n]) for row in rows) for n in range(len(self.columns))
-        ]
+        return [all(map(_is_number, column)) for column in zip(*self.rows)]
 
 
 def _as_text(cell: object) -> str:
@@ -207,28 +203,33 @@ def clip_picture(clips: AuditClips, number: int, note: str = "") -> Picture:
 def chart(size: tuple[float, float], xlabel: str = "", ylabel: str = "") -> tuple[Figure, Axes]:
     """Return a figure of a size in inches with one empty chart."""
     figure = new_figure(*size)
-    axes = plain(figure.subplots())
-    axes.set_xlabel(xlabel, fontsize=9, color=INK)
-    axes.set_ylabel(ylabel, fontsize=9, color=INK)
-    return figure, axes
+    return figure, style_chart(figure.subplots(), xlabel, ylabel)
 
 
-def percent_axis(axis: Axis) -> None:
-    """Label the ticks of an axis of shares as percentages."""
-    axis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+def bar_chart(bars: Mapping[str, float], xlabel: str, texts: Sequence[str]) -> Picture:
+    """Draw shares as bars from top to bottom, each with its name and a text."""
+    figure, axes = chart((WIDE[0], 0.34 * len(bars) + 0.9), xlabel)
+    names, top = [_escape(name) for name in bars], max(bars.values()) or 1
+    axes.barh(names, list(bars.values()), color=RUN_COLORS[0], height=0.62)
+    for row, (value, text) in enumerate(zip(bars.values(), texts)):
+        axes.text(value + 0.01 * top, row, text, va="center", fontsize=8, color=INK)
+    axes.set_xlim(0, 1.16 * top)
+    axes.invert_yaxis()
+    axes.grid(False, axis="y")
+    percent_axis(axes.xaxis)
+    return Picture(figure)
 
 
 def rank_chart(counts: Mapping[str, Sequence[int]], xlabel: str) -> Picture:
     """Draw the sorted numbers of clips, one line for each split."""
-    figure, axes = chart(SMALL, xlabel, "clips")
+    figure, axes = chart(_SMALL, xlabel, "clips")
     for color, (split, values) in zip(_split_colors(), counts.items()):
         rank = np.arange(1, len(values) + 1)
         axes.step(rank, np.sort(values)[::-1], where="mid", color=color, label=_escape(split))
-    most = max((max(values, default=0) for values in counts.values()), default=0)
-    if most > 50:
+    if max((max(values, default=0) for values in counts.values()), default=0) > 50:
         axes.set_yscale("log")
     else:
-        axes.set_ylim(0, most + 1)
+        axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
     return Picture(figure, small=True)
 
@@ -238,8 +239,7 @@ def histogram_chart(
     counts: Mapping[str, Sequence[int]],
     xlabel: str,
     ylabel: str = "share of clips",
-    colors: Sequence[str] = (),
-    shares: bool = False,
+    colors: Iterable[str] = (),
 ) -> Picture:
     """Draw histograms, each normalised to 1.
 
@@ -248,26 +248,20 @@ def histogram_chart(
         counts (Mapping[str, Sequence[int]]): Bins of each line, by its label.
         xlabel (str): Label of the x axis.
         ylabel (str): Label of the y axis.
-        colors (Sequence[str]): Colours of the lines.
-        shares (bool): Whether the x axis shows shares.
-
-    Returns:
-        Picture: The chart.
+        colors (Iterable[str]): Colours of the lines.
     """
-    figure, axes = chart(SMALL, xlabel, ylabel)
+    figure, axes = chart(_SMALL, xlabel, ylabel)
     for color, (label, values) in zip(colors or _split_colors(), counts.items()):
         heights = np.array(values) / max(sum(values), 1)
         axes.stairs(heights, edges, color=color, linewidth=1.6, label=_escape(label))
         axes.stairs(heights, edges, color=color, alpha=0.12, fill=True)
     percent_axis(axes.yaxis)
-    if shares:
-        percent_axis(axes.xaxis)
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
     return Picture(figure, small=True)
 
 
-def _split_colors() -> chain[str]:
+def _split_colors() -> Iterator[str]:
     return chain(RUN_COLORS, repeat("#7a7f8a"))
 
 

@@ -12,19 +12,15 @@ from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.datasets.official_clip import OfficialClip
 from masa_mm.datasets.sign_benchmark import Coverage, SignBenchmark
 from masa_mm.preparation.audit.check import (
-    WIDE,
     Check,
-    Picture,
     Record,
     Section,
     Table,
-    chart,
+    bar_chart,
     count,
     percent,
-    percent_axis,
 )
 from masa_mm.preparation.audit.clips import AuditClips, AuditError
-from masa_mm.visualization.style import INK, RUN_COLORS
 
 _LISTED = 30
 
@@ -143,9 +139,12 @@ class OfficialLists(Check):
             by_title.setdefault(part["title"], []).append(words)
         summary = "; ".join(f"{title}: {', '.join(words)}" for title, words in by_title.items())
         contradiction = f". {count(wrong, 'clip')} contradict the lists" if wrong else ""
+        texts = [f"{part['found']:,} of {part['official']:,}" for part in result]
+        bars = {_part_title(part): _found_share(part) for part in result}
+        chart = bar_chart(bars, "official clips found", texts)
         return Section(
             f"{summary} clips{contradiction}",
-            [_coverage_chart(result), Table(result, columns), *map(_missing_table, result)],
+            [chart, Table(result, columns), *map(_missing_table, result)],
             alarm=wrong > 0 or any(part["found"] < part["official"] for part in result),
         )
 
@@ -222,20 +221,3 @@ def _missing_table(part: Record) -> Table:
     )
     columns = {"class": "gloss", "found": "found", "official": "official"}
     return Table(missing[:_LISTED], columns, caption=caption, small=True)
-
-
-def _coverage_chart(parts: Sequence[Record]) -> Picture:
-    """Draw the share of official clips that are found, one bar for each list and split."""
-    parts = parts[::-1]
-    figure, axes = chart((WIDE[0], 0.34 * len(parts) + 0.9), "official clips found")
-    names = [_part_title(part) for part in parts]
-    axes.barh(names, 1, color="#e9ecf2", height=0.62)
-    axes.barh(names, [_found_share(part) for part in parts], color=RUN_COLORS[0], height=0.62)
-    for row, part in enumerate(parts):
-        text = f"{part['found']:,} of {part['official']:,}"
-        axes.text(1.01, row, text, va="center", fontsize=8, color=INK)
-    axes.set_xlim(0, 1.16)
-    axes.set_xticks(np.linspace(0, 1, 6))
-    percent_axis(axes.xaxis)
-    axes.grid(False, axis="y")
-    return Picture(figure)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
@@ -26,6 +25,8 @@ from masa_mm.preparation.audit.clips import AuditClips
 
 _LENGTH_PERCENTILES = (0, 5, 50, 95, 100)
 _LENGTH_BINS = 40
+# Shortest and longest clips to name.
+_LISTED = 5
 
 
 class Signers(Check):
@@ -110,13 +111,11 @@ class Signers(Check):
         return Section(summary, blocks, alarm=bool(shared))
 
 
-@dataclass(frozen=True)
 class ClipLengths(Check):
     """Stored frames of the clips, with and without hands."""
 
     name = "lengths"
     title = "Clip lengths"
-    num_listed: int = 5  # of the shortest and of the longest clips
 
     def compute(self, clips: AuditClips, results: Mapping[str, Any]) -> Record:
         """Count frames.
@@ -145,8 +144,8 @@ class ClipLengths(Check):
         return dict(
             splits=splits,
             edges=edges.round(3).tolist(),
-            shortest=clips.describe_all(order[: self.num_listed]),
-            longest=clips.describe_all(order[::-1][: self.num_listed]),
+            shortest=clips.describe_all(order[:_LISTED]),
+            longest=clips.describe_all(order[::-1][:_LISTED]),
         )
 
     def show(self, clips: AuditClips, result: Record) -> Section:
