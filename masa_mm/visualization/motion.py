@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from masa_mm.pose.skeleton import LEFT_HAND, NUM_JOINTS, PARTS
 from masa_mm.visualization.skeleton import draw_panel
 from masa_mm.visualization.style import (
-    FAINT,
     INK,
     MASKED_SHADE,
     PREDICTED_COLOR,
@@ -19,6 +18,9 @@ from masa_mm.visualization.style import (
     new_figure,
     style_chart,
 )
+
+# Arrows are as long as the motion that they show.
+_TO_SCALE: dict[str, Any] = dict(angles="xy", scale_units="xy", scale=1.0, zorder=4)
 
 
 def plot_masked_motion(
@@ -57,15 +59,10 @@ def plot_masked_motion(
     """
     mask = np.asarray(frame_mask, dtype=bool)
     mask = np.repeat(mask[:, None], len(PARTS), axis=1) if mask.ndim == 1 else mask
-    _check_shapes(
-        len(keypoint),
-        [NUM_JOINTS, 2],
-        keypoint=keypoint,
-        motion=motion,
-        prediction=prediction,
-    )
-    _check_shapes(len(keypoint), [NUM_JOINTS], score=score, motion_weight=motion_weight)
-    _check_shapes(len(keypoint), [len(PARTS)], frame_mask=mask)
+    frames_joints = [len(keypoint), NUM_JOINTS]
+    _check_shapes([*frames_joints, 2], keypoint=keypoint, motion=motion, prediction=prediction)
+    _check_shapes(frames_joints, score=score, motion_weight=motion_weight)
+    _check_shapes([len(keypoint), len(PARTS)], frame_mask=mask)
     keypoint, score = np.asarray(keypoint, float) * pixel_scale, np.asarray(score, float)
     known = np.asarray(motion_weight) > 0
     frames = _select_frames(mask, known, score, num_frames)
@@ -81,7 +78,8 @@ def plot_masked_motion(
                 draw_panel(axes, part, *pose, view, color="#9aa0aa", linewidth=1.0, alpha=0.75)
                 start = keypoint[frame, joints][known[frame, joints]]
                 for values, color in ((motion, TRUE_COLOR), (prediction, PREDICTED_COLOR)):
-                    _draw_arrows(axes, start, values[frame, joints][known[frame, joints]], color)
+                    arrows = values[frame, joints][known[frame, joints]]
+                    axes.quiver(*start.T, *arrows.T, color=color, width=0.011, **_TO_SCALE)
             else:
                 draw_panel(axes, part, *pose, view)
             if row == 0:
@@ -90,30 +88,14 @@ def plot_masked_motion(
                 label = part.name.replace("_", " ") + "\n(mirrored)" * (part is LEFT_HAND)
                 axes.set_ylabel(label, fontsize=9, color=INK)
     _draw_lengths(figure.add_subplot(grid[3, :]), known, mask, motion, prediction, frames)
-    _add_legend(figure)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure
 
 
-def _check_shapes(length: int, shape: list[int], **arrays: np.ndarray) -> None:
+def _check_shapes(shape: list[int], **arrays: np.ndarray) -> None:
     for name, array in arrays.items():
-        if list(np.shape(array)) != [length, *shape]:
-            raise ValueError(f"{name} must be {[length, *shape]}, got {list(np.shape(array))}")
-
-
-def _draw_arrows(axes: Axes, start: np.ndarray, motion: np.ndarray, color: str) -> None:
-    axes.quiver(
-        *start.T,
-        *motion.T,
-        color=color,
-        angles="xy",
-        scale_units="xy",
-        scale=1.0,
-        width=0.011,
-        headwidth=3.2,
-        headlength=3.6,
-        headaxislength=3.2,
-        zorder=4,
-    )
+        if list(np.shape(array)) != shape:
+            raise ValueError(f"{name} must be {shape}, got {list(np.shape(array))}")
 
 
 def _draw_lengths(
@@ -133,27 +115,15 @@ def _draw_lengths(
     )
     masked = mask.any(1)
     predicted = np.where(masked, predicted, np.nan)
-    for frame in np.flatnonzero(masked):
-        axes.axvspan(frame - 0.5, frame + 0.5, color=MASKED_SHADE, linewidth=0, zorder=0)
-    axes.plot(time, true, color=TRUE_COLOR, linewidth=1.5)
-    axes.plot(time, predicted, "o-", color=PREDICTED_COLOR, lw=1.3, ms=2.6)
+    axes.plot(time, true, color=TRUE_COLOR, lw=1.5, label="true motion")
+    axes.plot(
+        time, predicted, "o-", color=PREDICTED_COLOR, lw=1.3, ms=2.6, label="predicted motion"
+    )
+    top = axes.get_ylim()[1]
+    axes.bar(time[masked], top, width=1, color=MASKED_SHADE, zorder=0, label="masked")
     axes.plot(frames, np.zeros(len(frames)), "^", color=INK, ms=6, clip_on=False)
     axes.set_xlim(-0.5, len(time) - 0.5)
-    axes.set_ylim(bottom=0)
-
-
-def _add_legend(figure: Figure) -> None:
-    figure.legend(
-        handles=[
-            Line2D([], [], color=TRUE_COLOR, linewidth=2, label="true motion"),
-            Line2D([], [], color=PREDICTED_COLOR, linewidth=2, label="predicted motion"),
-            Patch(facecolor=MASKED_SHADE, edgecolor=FAINT, label="masked"),
-        ],
-        loc="outside lower center",
-        ncols=3,
-        frameon=False,
-        fontsize=9,
-    )
+    axes.set_ylim(0, top)
 
 
 def _select_frames(

@@ -21,6 +21,8 @@ from masa_mm.visualization.style import (
 )
 
 Series = tuple[np.ndarray, np.ndarray]
+# Scalars of each run by their names.
+Runs = Mapping[str, Mapping[str, Series]]
 
 # Most classes with names on the axes, and with counts in the cells.
 _MAX_NAMED, _MAX_WRITTEN = 60, 25
@@ -103,9 +105,7 @@ def plot_curves(
     return figure
 
 
-def _curves_of(
-    scalars: Mapping[str, Mapping[str, Series]], names: Sequence[str]
-) -> list[tuple[str, str, str, str]]:
+def _curves_of(scalars: Runs, names: Sequence[str]) -> list[tuple[str, str, str, str]]:
     """Return the run, scalar, label and colour of each curve of a panel."""
     curves: list[tuple[str, str, str, str]] = []
     for run, series in scalars.items():
@@ -119,12 +119,7 @@ def _curves_of(
     return curves
 
 
-def _draw_accuracies(
-    axes: Axes,
-    scalars: Mapping[str, Mapping[str, Series]],
-    names: Sequence[str],
-    chance: float | None,
-) -> None:
+def _draw_accuracies(axes: Axes, scalars: Runs, names: Sequence[str], chance: float | None) -> None:
     for run, name, label, color in _curves_of(scalars, names):
         series = scalars[run]
         axes.plot(*series[name], "o-", color=color, ms=3, linewidth=1.6, label=label)
@@ -138,12 +133,7 @@ def _draw_accuracies(
     percent_axis(axes.yaxis)
 
 
-def _draw_losses(
-    axes: Axes,
-    scalars: Mapping[str, Mapping[str, Series]],
-    names: Sequence[str],
-    smoothing: int,
-) -> None:
+def _draw_losses(axes: Axes, scalars: Runs, names: Sequence[str], smoothing: int) -> None:
     logged = []
     for run, name, label, color in _curves_of(scalars, names):
         step, value = scalars[run][name]

@@ -111,16 +111,7 @@ def draw_panel(
     view: np.ndarray,
     **style: Any,
 ) -> None:
-    """Draw a part on axes of its own, or the word 'absent'.
-
-    Args:
-        axes (Axes): Empty axes.
-        part (Part): The part.
-        keypoint (np.ndarray): Joints of the part [V, 2].
-        score (np.ndarray): Scores [V]; 0 is absent.
-        view (np.ndarray): Points [N, 2] around which the view is set.
-        **style (Any): Further arguments of :func:`draw_part`.
-    """
+    """Draw a part, or the word 'absent', on axes that show the surroundings of points [N, 2]."""
     draw_part(axes, part, keypoint, score, **style)
     if not (score > 0).any():
         axes.annotate(

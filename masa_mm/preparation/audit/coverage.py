@@ -10,7 +10,7 @@ import numpy as np
 
 from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.datasets.official_clip import OfficialClip
-from masa_mm.datasets.sign_benchmark import Coverage, SignBenchmark
+from masa_mm.datasets.sign_benchmark import Coverage
 from masa_mm.preparation.audit.check import (
     Check,
     Record,
@@ -82,26 +82,18 @@ def official_parts(
     stored = {store.split for store in clips.stores}
     splits = [name for name in known if name in stored] if stored <= set(known) else known
     parts: list[OfficialPart] = []
-    for path in split_files:
-        read = [_read_split(kind, str(path), split, classes, subset) for split in splits]
-        if not any(part.clips for part in read):
+    for path in map(str, split_files):
+        for split in splits:
+            official = kind.official_split(path, split, classes)
+            size = subset or official.size
+            title = f"{kind.NAME}{size}" if len(kind.SUBSETS) > 1 else kind.NAME
+            selected = [clip for clip in official.clips if clip.label < size]
+            names = classes or official.classes
+            if selected:
+                parts.append(OfficialPart(path, title, split, selected, size, names))
+        if not any(part.file == path for part in parts):
             raise AuditError(f"{path}: has no clip of {' or '.join(splits)}; give another list")
-        parts += [part for part in read if part.clips]
     return parts
-
-
-def _read_split(
-    kind: type[SignBenchmark],
-    path: str,
-    split: str,
-    classes: Sequence[str] | None,
-    subset: int | None,
-) -> OfficialPart:
-    official = kind.official_split(path, split, classes)
-    size = subset or official.size
-    selected = [clip for clip in official.clips if clip.label < size]
-    title = f"{kind.NAME}{size}" if len(kind.SUBSETS) > 1 else kind.NAME
-    return OfficialPart(path, title, split, selected, size, classes or official.classes)
 
 
 @dataclass(frozen=True)
@@ -152,10 +144,6 @@ class OfficialLists(Check):
 def official_coverage(clips: AuditClips, part: OfficialPart) -> Record:
     """Compare the clips with one split of an official list.
 
-    Args:
-        clips (AuditClips): All clips.
-        part (OfficialPart): The split.
-
     Returns:
         dict: ``title``, ``split``, ``file``, numbers of ``found`` and ``official`` clips,
         ``coverage`` in words, ``classes`` of the list, ``classes_found`` (with a clip), ``missing``
@@ -164,7 +152,13 @@ def official_coverage(clips: AuditClips, part: OfficialPart) -> Record:
         another label in the store: ``label`` and ``official`` label).
     """
     row = {name: number for number, name in reversed(list(enumerate(clips.ids)))}
-    index = np.array([_find_clip(clip, row) for clip in part.clips], np.int64)
+    index = np.array(
+        [
+            next((row[name] for name in (clip.id, *clip.videos) if name in row), -1)
+            for clip in part.clips
+        ],
+        np.int64,
+    )
     label = np.array([clip.label for clip in part.clips], np.int64)
     official = np.bincount(label, minlength=part.num_classes)
     found = np.bincount(label[index >= 0], minlength=part.num_classes)
@@ -199,10 +193,6 @@ def official_coverage(clips: AuditClips, part: OfficialPart) -> Record:
             for n, expected in zip(stored[relabelled], label[relabelled])
         ],
     )
-
-
-def _find_clip(clip: OfficialClip, row: dict[str, int]) -> int:
-    return next((row[name] for name in (clip.id, *clip.videos) if name in row), -1)
 
 
 def _part_title(part: Record) -> str:

@@ -74,10 +74,8 @@ class TrainTwins(Check):
 def twins_of_train(groups: Sequence[Sequence[Record]], splits: Sequence[str]) -> list[Record]:
     """Collect the clips of other splits that share a group with a clip of the split 'train'.
 
-    Args:
-        groups (Sequence[Sequence[dict]]): Clips of one recording, as ``AuditClips.describe``
-            returns them. A clip may be in several groups.
-        splits (Sequence[str]): Names of all splits.
+    A group has the clips of one recording as ``AuditClips.describe`` returns them; a clip may be in
+    several groups.
 
     Returns:
         list[dict]: For each split but 'train' its ``split``, sorted ``ids`` and ``other_labels``
@@ -109,11 +107,7 @@ def exclude_name(split: str) -> str:
 
 
 def summarize_groups(clips: AuditClips, group: np.ndarray) -> Record:
-    """Summarise the groups of at least two clips.
-
-    Args:
-        clips (AuditClips): All clips.
-        group (np.ndarray): Number of each clip's group, int64 [clips].
+    """Summarise the groups of at least two clips, given the number of each clip's group [clips].
 
     Returns:
         dict: ``num_groups``, ``num_clips`` (in groups), ``num_extra`` (clips beyond the first of
