@@ -8,7 +8,6 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, repeat
 from typing import Any, ClassVar
 
@@ -39,8 +38,8 @@ class Table(Block):
 
     Args:
         records (Sequence[Any]): Data of the rows.
-        columns (Mapping[str, Any]): Heading and content of each column: a key of the records, or a
-            function of a record.
+        columns (Mapping[str, Any]): Heading and content of each column: a key of the records, a
+            format of their keys such as ``'{share:.3f}'``, or a function of a record.
     """
 
     records: Sequence[Any]
@@ -50,11 +49,7 @@ class Table(Block):
     def rows(self) -> list[list[str]]:
         """Text of the cells; integers have separators of thousands."""
         return [
-            [
-                _as_text(record[column] if isinstance(column, str) else column(record))
-                for column in self.columns.values()
-            ]
-            for record in self.records
+            [_cell(record, column) for column in self.columns.values()] for record in self.records
         ]
 
     @property
@@ -63,7 +58,11 @@ class Table(Block):
         return [all(map(_is_number, column)) for column in zip(*self.rows)]
 
 
-def _as_text(cell: object) -> str:
+def _cell(record: Any, column: str | Callable[[Any], object]) -> str:
+    if isinstance(column, str):
+        cell = column.format_map(record) if "{" in column else record[column]
+    else:
+        cell = column(record)
     return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
@@ -154,15 +153,6 @@ def percent(share: float) -> str:
 def percent_of(key: str) -> Callable[[Record], str]:
     """Return a column of the shares under a key."""
     return lambda record: percent(record[key])
-
-
-def entries_of(key: str, headings: Sequence[str], spec: str) -> dict[str, Callable[[Record], str]]:
-    """Return a column for each entry of the lists under a key, in a format."""
-
-    def entry(record: Record, index: int) -> str:
-        return format(record[key][index], spec)
-
-    return {heading: partial(entry, index=index) for index, heading in enumerate(headings)}
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

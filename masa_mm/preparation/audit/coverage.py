@@ -116,11 +116,11 @@ class OfficialLists(Check):
     def show(self, clips: AuditClips, result: list[Record]) -> Section:
         """Show what is found and what is missing by class."""
         columns = {
-            "list": _part_title,
+            "list": "{title} {split}",
             "found": "found",
             "official": "official",
             "share": lambda part: percent(_found_share(part)),
-            "classes with a clip": lambda part: f"{part['classes_found']:,} of {part['classes']:,}",
+            "classes with a clip": "{classes_found:,} of {classes:,}",
             "in the store of another split": lambda part: len(part["other_split"]),
             "with another label": lambda part: len(part["other_label"]),
         }
@@ -131,8 +131,8 @@ class OfficialLists(Check):
             by_title.setdefault(part["title"], []).append(words)
         summary = "; ".join(f"{title}: {', '.join(words)}" for title, words in by_title.items())
         contradiction = f". {count(wrong, 'clip')} contradict the lists" if wrong else ""
-        texts = [f"{part['found']:,} of {part['official']:,}" for part in result]
-        bars = {_part_title(part): _found_share(part) for part in result}
+        texts = ["{found:,} of {official:,}".format_map(part) for part in result]
+        bars = {"{title} {split}".format_map(part): _found_share(part) for part in result}
         chart = bar_chart(bars, "official clips found", texts)
         return Section(
             f"{summary} clips{contradiction}",
@@ -195,10 +195,6 @@ def official_coverage(clips: AuditClips, part: OfficialPart) -> Record:
     )
 
 
-def _part_title(part: Record) -> str:
-    return f"{part['title']} {part['split']}"
-
-
 def _found_share(part: Record) -> float:
     return part["found"] / max(part["official"], 1)
 
@@ -206,8 +202,7 @@ def _found_share(part: Record) -> float:
 def _missing_table(part: Record) -> Table:
     missing = sorted(part["missing"], key=_found_share)
     more = f", the {_LISTED} worst" if len(missing) > _LISTED else ""
-    caption = (
-        f"{_part_title(part)}: {count(len(missing), 'class', 'classes')} with missing clips{more}"
-    )
+    classes = count(len(missing), "class", "classes")
+    caption = f"{part['title']} {part['split']}: {classes} with missing clips{more}"
     columns = {"class": "gloss", "found": "found", "official": "official"}
     return Table(missing[:_LISTED], columns, caption=caption, small=True)

@@ -15,7 +15,6 @@ from masa_mm.preparation.audit.check import (
     Record,
     Section,
     Table,
-    entries_of,
     histogram_chart,
     part_name,
     part_records,
@@ -191,9 +190,11 @@ class Coordinates(Check):
         columns = {
             "part": "part",
             "axis": "axis",
-            "least": lambda span: f"{span['least']:.3f}",
-            **entries_of("percentiles", ("1 %", "median", "99 %"), ".3f"),
-            "most": lambda span: f"{span['most']:.3f}",
+            "least": "{least:.3f}",
+            "1 %": "{percentiles[0]:.3f}",
+            "median": "{percentiles[1]:.3f}",
+            "99 %": "{percentiles[2]:.3f}",
+            "most": "{most:.3f}",
             "outside [0, 1]": percent_of("outside"),
         }
         outside = max((span["outside"] for span in spans), default=0)

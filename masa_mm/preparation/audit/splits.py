@@ -16,7 +16,6 @@ from masa_mm.preparation.audit.check import (
     Section,
     Table,
     count,
-    entries_of,
     histogram_chart,
     percent,
     rank_chart,
@@ -150,19 +149,11 @@ class ClipLengths(Check):
 
     def show(self, clips: AuditClips, result: Record) -> Section:
         """Show percentiles and histograms."""
-        headings = ("shortest", "5 %", "median", "95 %", "longest")
-        columns = {
-            "split": "split",
-            "clips": "clips",
-            "frames": "frames",
-            **entries_of("percentiles", headings, "g"),
-        }
-        summary = "; ".join(
-            "{}: {:g} to {:g} frames, median {:g}".format(
-                split["split"], *(split["percentiles"][n] for n in (0, -1, 2))
-            )
-            for split in result["splits"]
-        )
+        columns = {"split": "split", "clips": "clips", "frames": "frames"}
+        for n, heading in enumerate(("shortest", "5 %", "median", "95 %", "longest")):
+            columns[heading] = f"{{percentiles[{n}]:g}}"
+        text = "{split}: {percentiles[0]:g} to {percentiles[4]:g} frames, median {percentiles[2]:g}"
+        summary = "; ".join(text.format_map(split) for split in result["splits"])
         histograms = {split["split"]: split["histogram"] for split in result["splits"]}
         ends = [*result["shortest"], *result["longest"][::-1]]
         blocks = [
@@ -225,16 +216,11 @@ class ClassBalance(Check):
             "labelled": "labelled",
             "unlabelled": "unlabelled",
             "classes": lambda split: f"{split['present']:,} of {result['classes']:,}",
-            "clips of a class: least / median / most": (
-                lambda split: f"{split['least']} / {split['median']:g} / {split['most']}"
-            ),
+            "clips of a class: least / median / most": "{least} / {median:g} / {most}",
             "classes in no other split": "only_here",
         }
-        summary = "; ".join(
-            f"{split['split']}: {split['least']} to {split['most']} clips of a class, median "
-            f"{split['median']:g}"
-            for split in result["splits"]
-        )
+        text = "{split}: {least} to {most} clips of a class, median {median:g}"
+        summary = "; ".join(text.format_map(split) for split in result["splits"])
         blocks: list[Block] = [Table(result["splits"], columns)]
         if result["classes"]:
             counts = dict(zip(clips.splits, zip(*result["counts"])))
