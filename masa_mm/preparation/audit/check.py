@@ -198,7 +198,7 @@ def chart(size: tuple[float, float], xlabel: str = "", ylabel: str = "") -> tupl
 
 def bar_chart(bars: Mapping[str, float], xlabel: str, texts: Sequence[str]) -> Picture:
     """Draw shares as bars from top to bottom, each with its name and a text."""
-    figure, axes = chart((WIDE[0], 0.34 * len(bars) + 0.9), xlabel)
+    figure, axes = chart((WIDE[0], 0.26 * len(bars) + 0.9), xlabel)
     names, top = [_escape(name) for name in bars], max(bars.values()) or 1
     axes.barh(names, list(bars.values()), color=RUN_COLORS[0], height=0.62)
     for row, (value, text) in enumerate(zip(bars.values(), texts)):

@@ -152,13 +152,9 @@ def official_coverage(clips: AuditClips, part: OfficialPart) -> Record:
         another label in the store: ``label`` and ``official`` label).
     """
     row = {name: number for number, name in reversed(list(enumerate(clips.ids)))}
-    index = np.array(
-        [
-            next((row[name] for name in (clip.id, *clip.videos) if name in row), -1)
-            for clip in part.clips
-        ],
-        np.int64,
-    )
+    names_of_clips = ((clip.id, *clip.videos) for clip in part.clips)
+    rows = [next((row[name] for name in names if name in row), -1) for names in names_of_clips]
+    index = np.array(rows, np.int64)
     label = np.array([clip.label for clip in part.clips], np.int64)
     official = np.bincount(label, minlength=part.num_classes)
     found = np.bincount(label[index >= 0], minlength=part.num_classes)

@@ -107,9 +107,10 @@ class NearDuplicates(Check):
         """Return the component of each clip, and statistics of the pairs."""
         signer = clips.signer[number]
         counts = np.zeros((len(RELATIONS), len(_EDGES) - 1), np.int64)
+        # Distance and clips.
         closest: tuple[float, int, int] | None = None
-        none = np.zeros(0, int)
-        near: list[Pairs] = [(none, none, np.zeros(0))]
+        examples: list[tuple[float, int, int]] = []
+        component = np.arange(len(number))
         for i, j, distance in _close_pairs(descriptor, max(self.threshold, _EDGES[-1])):
             unknown = (signer[i] < 0) | (signer[j] < 0)
             relation = np.where(unknown, 2, signer[i] != signer[j])
@@ -120,19 +121,16 @@ class NearDuplicates(Check):
                 least = two_signers[distance[two_signers].argmin()]
                 pair = (float(distance[least]), int(number[i[least]]), int(number[j[least]]))
                 closest = min(closest or pair, pair)
-            is_near = distance < self.threshold
-            near.append((i[is_near], j[is_near], distance[is_near]))
-        i, j, distance = (np.concatenate(arrays) for arrays in zip(*near))
-        links = coo_matrix((np.ones(len(i), bool), (i, j)), (len(number), len(number)))
-        examples = np.lexsort((j, i, distance))[::-1][:_NUM_EXAMPLES]
-        return connected_components(links, directed=False)[1], dict(
+            near = np.flatnonzero(distance < self.threshold)
+            component = _connect(component, i[near], j[near])
+            top = near[np.argsort(-distance[near])[:_NUM_EXAMPLES]]
+            examples += zip(distance[top].tolist(), *number[[i[top], j[top]]].tolist())
+            examples = sorted(examples, reverse=True)[:_NUM_EXAMPLES]
+        return component, dict(
             pairs=dict(edges=_EDGES.round(6).tolist(), **dict(zip(RELATIONS, counts.tolist()))),
             closest_of_two_signers=closest
             and dict(distance=closest[0], clips=clips.describe_all(closest[1:])),
-            examples=[
-                dict(distance=float(distance[n]), numbers=number[[i[n], j[n]]].tolist())
-                for n in examples
-            ],
+            examples=[dict(distance=distance, numbers=numbers) for distance, *numbers in examples],
         )
 
     def show(self, clips: AuditClips, result: Record) -> Section:
@@ -172,6 +170,13 @@ def _close_pairs(descriptor: np.ndarray, up_to: float) -> Iterator[Pairs]:
         i, j = i[i < j], j[i < j]
         distance = np.sqrt(np.maximum(2 - 2 * cosine[i, j], 0))
         yield i + start, j + start, distance
+
+
+def _connect(component: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """Merge the components that pairs of clips connect."""
+    links = (np.ones(len(i), bool), (component[i], component[j]))
+    graph = coo_matrix(links, (len(component), len(component)))
+    return connected_components(graph, directed=False)[1][component]
 
 
 def _distance_chart(pairs: Record, threshold: float) -> Picture:

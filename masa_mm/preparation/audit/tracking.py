@@ -120,7 +120,7 @@ class Tracking(Check):
             f"{percent(hands)} of frames",
             [
                 Table(part_records(parts), columns),
-                bar_chart(bars, "frames in which a joint jumps", [*map(percent, bars.values())]),
+                bar_chart(bars, "frames with a jump of the joint", [*map(percent, bars.values())]),
                 Table(result["jumping"], jumps, caption="Most jumps"),
                 Table(result["frozen"], repeats, caption="Parts frozen in a clip"),
             ],
