@@ -76,10 +76,11 @@ def plot_masked_motion(
             if mask[frame, row]:
                 axes.set_facecolor(MASKED_SHADE)
                 draw_panel(axes, part, *pose, view, color="#9aa0aa", linewidth=1.0, alpha=0.75)
-                start = keypoint[frame, joints][known[frame, joints]]
+                moved = known[frame, joints]
+                x, y = keypoint[frame, joints][moved].T
                 for values, color in ((motion, TRUE_COLOR), (prediction, PREDICTED_COLOR)):
-                    arrows = values[frame, joints][known[frame, joints]]
-                    axes.quiver(*start.T, *arrows.T, color=color, width=0.011, **_TO_SCALE)
+                    dx, dy = values[frame, joints][moved].T
+                    axes.quiver(x, y, dx, dy, color=color, width=0.011, **_TO_SCALE)
             else:
                 draw_panel(axes, part, *pose, view)
             if row == 0:
