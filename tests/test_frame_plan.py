@@ -167,7 +167,7 @@ def test_recognition_plans_all_views_and_persons():
 
 def test_a_plan_reaches_the_model_as_one_tensor(monkeypatch):
     """Through torch's pinning and mmengine's copying to the device."""
-    monkeypatch.setattr(torch.Tensor, "pin_memory", torch.Tensor.clone)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor, device=None: tensor.clone())
     plan = plan_batch(batch((4, 2), (1, 1), seed=0, key_mask=False))
     moved = BaseDataPreprocessor().cast_data(pin_memory(dict(plan=pack_plan(plan))))["plan"]
     back = moved.unpack()

@@ -1,4 +1,4 @@
-"""Figures of poses, motion reconstruction, training curves and confusions."""
+"""Pictures of poses, masked motion, training curves and confusion matrices."""
 
 from masa_mm.visualization.motion import plot_masked_motion
 from masa_mm.visualization.results import (

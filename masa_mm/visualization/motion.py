@@ -1,4 +1,4 @@
-"""Figure of motion reconstruction: what is masked, the true motion, and the prediction."""
+"""Pictures of masked clips with their true and predicted motion."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
-from masa_mm.pose.skeleton import LEFT_HAND, NUM_JOINTS, PARTS, Part
-from masa_mm.visualization.skeleton import bounding_square, draw_part, note_absence, set_view
+from masa_mm.pose.skeleton import LEFT_HAND, NUM_JOINTS, PARTS
+from masa_mm.visualization.skeleton import draw_panel
 from masa_mm.visualization.style import (
-    FAINT,
     INK,
     MASKED_SHADE,
     PREDICTED_COLOR,
     TRUE_COLOR,
     new_figure,
-    plain,
+    style_chart,
 )
+
+# Arrows are as long as the motion that they show.
+_TO_SCALE: dict[str, Any] = dict(angles="xy", scale_units="xy", scale=1.0, zorder=4)
 
 
 def plot_masked_motion(
@@ -36,114 +36,67 @@ def plot_masked_motion(
 ) -> Figure:
     """Draw a masked clip with its true and predicted motion residuals (MASA, Fig. 2).
 
-    Columns are masked frames and visible frames between them, rows are the parts as the network
-    gets them (the left hand mirrored). Masked frames are shaded and have arrows: the true and the
-    predicted motion of each joint. The chart below shows the mean length of both.
+    Columns are masked frames and visible ones between them; rows are the parts as the network sees
+    them, with the left hand mirrored. Masked frames are shaded and have arrows: the true and the
+    predicted motion of each joint. The chart below shows the mean length of both in every frame.
 
     Args:
         keypoint (np.ndarray): Part coordinates [T, 49, 2].
         score (np.ndarray): Scores [T, 49]; 0 is absent.
-        frame_mask (np.ndarray): Masked frames, bool [T, 3], or [T] for all parts.
-        motion (np.ndarray): True residuals [T, 49, 2] of one interval in crop pixels.
-        motion_weight (np.ndarray): Weights [T, 49]; residuals with weight 0 are not drawn.
+        frame_mask (np.ndarray): True is masked, bool [T, 3], or [T] for all parts.
+        motion (np.ndarray): True residuals of one interval [T, 49, 2] in crop pixels.
+        motion_weight (np.ndarray): Weights [T, 49]; joints with 0 get no arrow.
         prediction (np.ndarray): Predicted residuals [T, 49, 2] in crop pixels.
         title (str): Title, such as the gloss.
         num_frames (int): Number of columns.
-        pixel_scale (float): Crop pixels per side of a crop.
+        pixel_scale (float): Crop pixels to a side of the crop.
+
+    Returns:
+        Figure: Three rows of pictures, and the chart.
 
     Raises:
-        ValueError: The shapes do not belong to one clip, or no joint is present in any frame.
+        ValueError: If the shapes do not belong to one clip, or no frame has a present joint.
     """
-    keypoint, score = np.asarray(keypoint, float) * pixel_scale, np.asarray(score, float)
     mask = np.asarray(frame_mask, dtype=bool)
-    if mask.ndim == 1:
-        mask = np.repeat(mask[:, None], len(PARTS), axis=1)
-    _check_shapes(keypoint, score, mask, motion, motion_weight, prediction)
+    mask = np.repeat(mask[:, None], len(PARTS), axis=1) if mask.ndim == 1 else mask
+    frames_joints = [len(keypoint), NUM_JOINTS]
+    _check_shapes([*frames_joints, 2], keypoint=keypoint, motion=motion, prediction=prediction)
+    _check_shapes(frames_joints, score=score, motion_weight=motion_weight)
+    _check_shapes([len(keypoint), len(PARTS)], frame_mask=mask)
+    keypoint, score = np.asarray(keypoint, float) * pixel_scale, np.asarray(score, float)
     known = np.asarray(motion_weight) > 0
     frames = _select_frames(mask, known, score, num_frames)
     figure = new_figure(1.45 * len(frames) + 0.6, 6.6, title)
     grid = figure.add_gridspec(4, len(frames), height_ratios=(1, 1, 1, 0.75))
     for row, part in enumerate(PARTS):
-        joints, seen = keypoint[:, part.joints], score[:, part.joints]
-        center, radius = bounding_square(joints, seen, pixel_scale)
+        joints, view = part.joints, keypoint[:, part.joints][score[:, part.joints] > 0]
         for column, frame in enumerate(frames):
             axes = figure.add_subplot(grid[row, column])
-            masked = bool(mask[frame, row])
-            _draw_cell(axes, part, joints[frame], seen[frame], masked)
-            set_view(axes, center, radius)
-            if masked:
-                arrows = known[frame, part.joints]
+            pose = keypoint[frame, joints], score[frame, joints]
+            if mask[frame, row]:
+                axes.set_facecolor(MASKED_SHADE)
+                draw_panel(axes, part, *pose, view, color="#9aa0aa", linewidth=1.0, alpha=0.75)
+                moved = known[frame, joints]
+                x, y = keypoint[frame, joints][moved].T
                 for values, color in ((motion, TRUE_COLOR), (prediction, PREDICTED_COLOR)):
-                    residual = values[frame, part.joints][arrows]
-                    _draw_arrows(axes, joints[frame][arrows], residual, color)
+                    dx, dy = values[frame, joints][moved].T
+                    axes.quiver(x, y, dx, dy, color=color, width=0.011, **_TO_SCALE)
+            else:
+                draw_panel(axes, part, *pose, view)
             if row == 0:
                 axes.set_title(f"frame {frame}", fontsize=8, color=INK, pad=3)
             if column == 0:
-                mirrored = "\n(mirrored)" if part is LEFT_HAND else ""
-                axes.set_ylabel(part.name.replace("_", " ") + mirrored, fontsize=9, color=INK)
+                label = part.name.replace("_", " ") + "\n(mirrored)" * (part is LEFT_HAND)
+                axes.set_ylabel(label, fontsize=9, color=INK)
     _draw_lengths(figure.add_subplot(grid[3, :]), known, mask, motion, prediction, frames)
-    _add_legend(figure)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure
 
 
-def _check_shapes(
-    keypoint: np.ndarray,
-    score: np.ndarray,
-    mask: np.ndarray,
-    motion: np.ndarray,
-    motion_weight: np.ndarray,
-    prediction: np.ndarray,
-) -> None:
-    joints = (len(keypoint), NUM_JOINTS)
-    for name, array, shape in (
-        ("keypoint", keypoint, (*joints, 2)),
-        ("score", score, joints),
-        ("frame_mask", mask, (len(keypoint), len(PARTS))),
-        ("motion", motion, (*joints, 2)),
-        ("motion_weight", motion_weight, joints),
-        ("prediction", prediction, (*joints, 2)),
-    ):
-        if np.shape(array) != shape:
-            raise ValueError(f"{name} must be {list(shape)}, got {list(np.shape(array))}")
-
-
-def _select_frames(
-    mask: np.ndarray, known: np.ndarray, score: np.ndarray, count: int
-) -> np.ndarray:
-    """Select two thirds masked frames with known motion, and visible ones near them, in order."""
-    present = np.any(score > 0, axis=1)
-    if not present.any():
-        raise ValueError("the clip has no present joint in any frame; there is nothing to draw")
-    masked = np.flatnonzero(mask.any(1) & known.any(1))
-    visible = np.flatnonzero(present & ~mask.any(1))
-    if len(masked):
-        visible = visible[(visible >= masked[0] - 3) & (visible <= masked[-1] + 3)]
-    num_visible = min(len(visible), max(count // 3, count - len(masked)))
-    selected = [_spread(masked, count - num_visible), _spread(visible, num_visible)]
-    return np.sort(np.concatenate(selected))
-
-
-def _spread(values: np.ndarray, count: int) -> np.ndarray:
-    """Select at most ``count`` evenly spread values."""
-    return values[np.linspace(0, len(values) - 1, min(count, len(values))).round().astype(int)]
-
-
-def _draw_cell(
-    axes: Axes, part: Part, keypoint: np.ndarray, score: np.ndarray, masked: bool
-) -> None:
-    """Draw a part in one frame, in grey on a shade if it is masked."""
-    if masked:
-        axes.set_facecolor(MASKED_SHADE)
-        draw_part(axes, part, keypoint, score, color="#9aa0aa", linewidth=1.0, alpha=0.75)
-    else:
-        draw_part(axes, part, keypoint, score)
-    note_absence(axes, score)
-
-
-def _draw_arrows(axes: Axes, start: np.ndarray, residual: np.ndarray, color: str) -> None:
-    head: dict[str, Any] = dict(headwidth=3.2, headlength=3.6, headaxislength=3.2, width=0.011)
-    units: dict[str, Any] = dict(angles="xy", scale_units="xy", scale=1.0)
-    axes.quiver(*start.T, *residual.T, color=color, zorder=4, **units, **head)
+def _check_shapes(shape: list[int], **arrays: np.ndarray) -> None:
+    for name, array in arrays.items():
+        if list(np.shape(array)) != shape:
+            raise ValueError(f"{name} must be {shape}, got {list(np.shape(array))}")
 
 
 def _draw_lengths(
@@ -154,28 +107,45 @@ def _draw_lengths(
     prediction: np.ndarray,
     frames: np.ndarray,
 ) -> None:
-    """Plot the mean length of true and predicted motion over the known joints of each frame."""
-    plain(axes, "frame (triangles: drawn above)", "mean motion\n(crop pixels)", fontsize=8)
+    """Draw the mean length of true and predicted motion over the known joints of each frame."""
+    style_chart(axes, "frame (triangles: drawn above)", "mean motion\n(crop pixels)")
     time = np.arange(len(known))
     weight = known / np.maximum(known.sum(1, keepdims=True), 1)
     true, predicted = (
         (np.linalg.norm(values, axis=-1) * weight).sum(1) for values in (motion, prediction)
     )
     masked = mask.any(1)
-    for frame in np.flatnonzero(masked):
-        axes.axvspan(frame - 0.5, frame + 0.5, color=MASKED_SHADE, linewidth=0, zorder=0)
     predicted = np.where(masked, predicted, np.nan)
-    axes.plot(time, true, color=TRUE_COLOR, linewidth=1.5)
-    axes.plot(time, predicted, "o-", color=PREDICTED_COLOR, lw=1.3, ms=2.6)
+    axes.plot(time, true, color=TRUE_COLOR, lw=1.5, label="true motion")
+    axes.plot(
+        time, predicted, "o-", color=PREDICTED_COLOR, lw=1.3, ms=2.6, label="predicted motion"
+    )
+    top = axes.get_ylim()[1]
+    axes.bar(time[masked], top, width=1, color=MASKED_SHADE, zorder=0, label="masked")
     axes.plot(frames, np.zeros(len(frames)), "^", color=INK, ms=6, clip_on=False)
     axes.set_xlim(-0.5, len(time) - 0.5)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, top)
 
 
-def _add_legend(figure: Figure) -> None:
-    handles = [
-        Line2D([], [], color=TRUE_COLOR, linewidth=2, label="true motion"),
-        Line2D([], [], color=PREDICTED_COLOR, linewidth=2, label="predicted motion"),
-        Patch(facecolor=MASKED_SHADE, edgecolor=FAINT, label="masked"),
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+def _select_frames(
+    mask: np.ndarray, known: np.ndarray, score: np.ndarray, count: int
+) -> np.ndarray:
+    """Return the frames to draw: two thirds masked with known motion, the rest visible near them.
+
+    Each kind is spread evenly.
+    """
+    present = (score > 0).any(1)
+    if not present.any():
+        raise ValueError("the clip has no present joint in any frame; there is nothing to draw")
+    masked = np.flatnonzero(mask.any(1) & known.any(1))
+    visible = np.flatnonzero(present & ~mask.any(1))
+    if len(masked):
+        visible = visible[(visible >= masked[0] - 3) & (visible <= masked[-1] + 3)]
+    num_visible = min(len(visible), max(count // 3, count - len(masked)))
+    return np.sort([*_spread(masked, count - num_visible), *_spread(visible, num_visible)])
+
+
+def _spread(values: np.ndarray, count: int) -> np.ndarray:
+    """Return at most ``count`` of the values, evenly spread."""
+    index = np.linspace(0, len(values) - 1, min(count, len(values)))
+    return values[index.round().astype(int)]

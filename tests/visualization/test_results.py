@@ -1,4 +1,4 @@
-"""Curves hold what mmengine logged; confusion counts equal a loop and the matrix shows them."""
+"""Curves show what mmengine logged; confusion counts equal a loop."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_wide_losses_are_logarithmic_and_negative_ones_are_not(tmp_path):
         assert figure.axes[0].get_yscale() == scale
 
 
-def test_curves_refuse_bad_runs(tmp_path):
+def test_bad_scalars_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"scalars\.json"):
         read_scalars(tmp_path)
     (tmp_path / "bad.json").write_text('{"loss": 1, "step": 1}\n[]\n')
@@ -130,7 +130,7 @@ def test_many_classes_are_drawn_without_names():
     figure.canvas.draw()
 
 
-def test_confusions_refuse_bad_classes():
+def test_bad_counts_are_refused():
     with pytest.raises(ValueError, match="label 3 is not one of 3"):
         confusion_counts(np.array([0]), np.array([3]), 3)
     with pytest.raises(ValueError, match="prediction -1"):

@@ -6,9 +6,8 @@ import base64
 import inspect
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, repeat
 from typing import Any, ClassVar
 
@@ -18,11 +17,11 @@ from matplotlib.figure import Figure
 
 from masa_mm.preparation.audit.clips import AuditClips
 from masa_mm.visualization import plot_clip
-from masa_mm.visualization.style import RUN_COLORS, new_figure, percent_axis, plain
+from masa_mm.visualization.style import INK, RUN_COLORS, new_figure, percent_axis, style_chart
 
 Record = dict[str, Any]
 
-SMALL, WIDE = (5.4, 3.0), (10.8, 3.0)
+_SMALL, WIDE = (5.4, 3.0), (10.8, 3.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +38,8 @@ class Table(Block):
 
     Args:
         records (Sequence[Any]): Data of the rows.
-        columns (Mapping[str, Any]): Heading and content of each column: a key of the records, or a
-            function of a record.
+        columns (Mapping[str, Any]): Heading and content of each column: a key of the records, a
+            format of their keys such as ``'{share:.3f}'``, or a function of a record.
     """
 
     records: Sequence[Any]
@@ -50,23 +49,20 @@ class Table(Block):
     def rows(self) -> list[list[str]]:
         """Text of the cells; integers have separators of thousands."""
         return [
-            [
-                _as_text(record[column] if isinstance(column, str) else column(record))
-                for column in self.columns.values()
-            ]
-            for record in self.records
+            [_cell(record, column) for column in self.columns.values()] for record in self.records
         ]
 
     @property
     def numeric(self) -> list[bool]:
         """Whether a column has numbers only, which are aligned to the right."""
-        rows = self.rows
-        return [
-            bool(rows) and all(_is_number(row[n]) for row in rows) for n in range(len(self.columns))
-        ]
+        return [all(map(_is_number, column)) for column in zip(*self.rows)]
 
 
-def _as_text(cell: object) -> str:
+def _cell(record: Any, column: str | Callable[[Any], object]) -> str:
+    if isinstance(column, str):
+        cell = column.format_map(record) if "{" in column else record[column]
+    else:
+        cell = column(record)
     return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
@@ -159,15 +155,6 @@ def percent_of(key: str) -> Callable[[Record], str]:
     return lambda record: percent(record[key])
 
 
-def entries_of(key: str, headings: Sequence[str], spec: str) -> dict[str, Callable[[Record], str]]:
-    """Return a column for each entry of the lists under a key, in a format."""
-
-    def entry(record: Record, index: int) -> str:
-        return format(record[key][index], spec)
-
-    return {heading: partial(entry, index=index) for index, heading in enumerate(headings)}
-
-
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun: '1 clip', '2,000 clips', 'no clip'."""
     noun = noun if number in (0, 1) else plural or f"{noun}s"
@@ -206,20 +193,33 @@ def clip_picture(clips: AuditClips, number: int, note: str = "") -> Picture:
 def chart(size: tuple[float, float], xlabel: str = "", ylabel: str = "") -> tuple[Figure, Axes]:
     """Return a figure of a size in inches with one empty chart."""
     figure = new_figure(*size)
-    return figure, plain(figure.subplots(), xlabel, ylabel)
+    return figure, style_chart(figure.subplots(), xlabel, ylabel)
+
+
+def bar_chart(bars: Mapping[str, float], xlabel: str, texts: Sequence[str]) -> Picture:
+    """Draw shares as bars from top to bottom, each with its name and a text."""
+    figure, axes = chart((WIDE[0], 0.26 * len(bars) + 0.9), xlabel)
+    names, top = [_escape(name) for name in bars], max(bars.values()) or 1
+    axes.barh(names, list(bars.values()), color=RUN_COLORS[0], height=0.62)
+    for row, (value, text) in enumerate(zip(bars.values(), texts)):
+        axes.text(value + 0.01 * top, row, text, va="center", fontsize=8, color=INK)
+    axes.set_xlim(0, 1.16 * top)
+    axes.invert_yaxis()
+    axes.grid(False, axis="y")
+    percent_axis(axes.xaxis)
+    return Picture(figure)
 
 
 def rank_chart(counts: Mapping[str, Sequence[int]], xlabel: str) -> Picture:
     """Draw the sorted numbers of clips, one line for each split."""
-    figure, axes = chart(SMALL, xlabel, "clips")
+    figure, axes = chart(_SMALL, xlabel, "clips")
     for color, (split, values) in zip(_split_colors(), counts.items()):
         rank = np.arange(1, len(values) + 1)
         axes.step(rank, np.sort(values)[::-1], where="mid", color=color, label=_escape(split))
-    most = max((max(values, default=0) for values in counts.values()), default=0)
-    if most > 50:
+    if max((max(values, default=0) for values in counts.values()), default=0) > 50:
         axes.set_yscale("log")
     else:
-        axes.set_ylim(0, most + 1)
+        axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
     return Picture(figure, small=True)
 
@@ -229,8 +229,7 @@ def histogram_chart(
     counts: Mapping[str, Sequence[int]],
     xlabel: str,
     ylabel: str = "share of clips",
-    colors: Sequence[str] = (),
-    shares: bool = False,
+    colors: Iterable[str] = (),
 ) -> Picture:
     """Draw histograms, each normalised to 1.
 
@@ -239,23 +238,20 @@ def histogram_chart(
         counts (Mapping[str, Sequence[int]]): Bins of each line, by its label.
         xlabel (str): Label of the x axis.
         ylabel (str): Label of the y axis.
-        colors (Sequence[str]): Colours of the lines.
-        shares (bool): Whether the x axis shows shares.
+        colors (Iterable[str]): Colours of the lines.
     """
-    figure, axes = chart(SMALL, xlabel, ylabel)
+    figure, axes = chart(_SMALL, xlabel, ylabel)
     for color, (label, values) in zip(colors or _split_colors(), counts.items()):
         heights = np.array(values) / max(sum(values), 1)
         axes.stairs(heights, edges, color=color, linewidth=1.6, label=_escape(label))
         axes.stairs(heights, edges, color=color, alpha=0.12, fill=True)
     percent_axis(axes.yaxis)
-    if shares:
-        percent_axis(axes.xaxis)
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
     return Picture(figure, small=True)
 
 
-def _split_colors() -> chain[str]:
+def _split_colors() -> Iterator[str]:
     return chain(RUN_COLORS, repeat("#7a7f8a"))
 
 

@@ -106,20 +106,6 @@ class AuditClips:
         """Describe several clips."""
         return [self.describe(int(number)) for number in numbers]
 
-    def describe_stores(self) -> list[dict[str, Any]]:
-        """Describe the stores as plain data."""
-        return [
-            dict(
-                split=split,
-                path=store.path,
-                source=store.source,
-                clips=len(store),
-                frames=len(store.keypoint),
-                dtype=store.keypoint.dtype.name,
-            )
-            for split, store in zip(self.splits, self.stores)
-        ]
-
     def split_masks(self) -> list[tuple[str, np.ndarray]]:
         """Return each split's name and which clips belong to it, bool [clips]."""
         return [(split, self.store == number) for number, split in enumerate(self.splits)]
@@ -160,13 +146,7 @@ class AuditClips:
 
 
 def open_clips(paths: Sequence[str | os.PathLike]) -> AuditClips:
-    """Open stores to audit them together.
-
-    Args:
-        paths (Sequence[str | os.PathLike]): Pose stores, such as the splits of one benchmark.
-
-    Returns:
-        AuditClips: Their clips.
+    """Open pose stores, such as the splits of one benchmark, to audit them together.
 
     Raises:
         FileNotFoundError: A store does not exist.
@@ -207,16 +187,12 @@ def _split_names(stores: Sequence[PoseStore]) -> tuple[str, ...]:
 
 
 def _signers(stores: Sequence[PoseStore]) -> np.ndarray:
-    """Number the signers of all stores; sources get disjoint ranges."""
-    first: dict[str, int] = {}
-    total = 0
-    for store in stores:
-        if store.source not in first:
-            first[store.source] = total
-            total += 1 + max(int(s.signer.max()) for s in stores if s.source == store.source)
-    return np.concatenate(
-        [np.where(store.signer >= 0, store.signer + first[store.source], -1) for store in stores]
-    )
+    """Number the signers of all stores; those of different sources are different people."""
+    sources = [store.source for store in stores]
+    source = np.concatenate([np.full(len(s), sources.index(s.source)) for s in stores])
+    signer = np.concatenate([store.signer for store in stores])
+    number = np.unique(np.stack([source, signer], 1), axis=0, return_inverse=True)[1].ravel()
+    return np.where(signer >= 0, number, -1)
 
 
 def _digest(keypoint: np.ndarray, score: np.ndarray) -> bytes:

@@ -10,20 +10,17 @@ import numpy as np
 
 from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.datasets.official_clip import OfficialClip
-from masa_mm.datasets.sign_benchmark import Coverage, SignBenchmark
+from masa_mm.datasets.sign_benchmark import Coverage
 from masa_mm.preparation.audit.check import (
-    WIDE,
     Check,
-    Picture,
     Record,
     Section,
     Table,
-    chart,
+    bar_chart,
     count,
     percent,
 )
 from masa_mm.preparation.audit.clips import AuditClips, AuditError
-from masa_mm.visualization.style import INK, RUN_COLORS, percent_axis
 
 _LISTED = 30
 
@@ -85,26 +82,18 @@ def official_parts(
     stored = {store.split for store in clips.stores}
     splits = [name for name in known if name in stored] if stored <= set(known) else known
     parts: list[OfficialPart] = []
-    for path in split_files:
-        read = [_read_split(kind, str(path), split, classes, subset) for split in splits]
-        if not any(part.clips for part in read):
+    for path in map(str, split_files):
+        for split in splits:
+            official = kind.official_split(path, split, classes)
+            size = subset or official.size
+            title = f"{kind.NAME}{size}" if len(kind.SUBSETS) > 1 else kind.NAME
+            selected = [clip for clip in official.clips if clip.label < size]
+            names = classes or official.classes
+            if selected:
+                parts.append(OfficialPart(path, title, split, selected, size, names))
+        if not any(part.file == path for part in parts):
             raise AuditError(f"{path}: has no clip of {' or '.join(splits)}; give another list")
-        parts += [part for part in read if part.clips]
     return parts
-
-
-def _read_split(
-    kind: type[SignBenchmark],
-    path: str,
-    split: str,
-    classes: Sequence[str] | None,
-    subset: int | None,
-) -> OfficialPart:
-    official = kind.official_split(path, split, classes)
-    size = subset or official.size
-    selected = [clip for clip in official.clips if clip.label < size]
-    title = f"{kind.NAME}{size}" if len(kind.SUBSETS) > 1 else kind.NAME
-    return OfficialPart(path, title, split, selected, size, classes or official.classes)
 
 
 @dataclass(frozen=True)
@@ -127,11 +116,11 @@ class OfficialLists(Check):
     def show(self, clips: AuditClips, result: list[Record]) -> Section:
         """Show what is found and what is missing by class."""
         columns = {
-            "list": _part_title,
+            "list": "{title} {split}",
             "found": "found",
             "official": "official",
             "share": lambda part: percent(_found_share(part)),
-            "classes with a clip": lambda part: f"{part['classes_found']:,} of {part['classes']:,}",
+            "classes with a clip": "{classes_found:,} of {classes:,}",
             "in the store of another split": lambda part: len(part["other_split"]),
             "with another label": lambda part: len(part["other_label"]),
         }
@@ -142,19 +131,18 @@ class OfficialLists(Check):
             by_title.setdefault(part["title"], []).append(words)
         summary = "; ".join(f"{title}: {', '.join(words)}" for title, words in by_title.items())
         contradiction = f". {count(wrong, 'clip')} contradict the lists" if wrong else ""
+        texts = ["{found:,} of {official:,}".format_map(part) for part in result]
+        bars = {"{title} {split}".format_map(part): _found_share(part) for part in result}
+        chart = bar_chart(bars, "official clips found", texts)
         return Section(
             f"{summary} clips{contradiction}",
-            [_coverage_chart(result), Table(result, columns), *map(_missing_table, result)],
+            [chart, Table(result, columns), *map(_missing_table, result)],
             alarm=wrong > 0 or any(part["found"] < part["official"] for part in result),
         )
 
 
 def official_coverage(clips: AuditClips, part: OfficialPart) -> Record:
     """Compare the clips with one split of an official list.
-
-    Args:
-        clips (AuditClips): All clips.
-        part (OfficialPart): The split.
 
     Returns:
         dict: ``title``, ``split``, ``file``, numbers of ``found`` and ``official`` clips,
@@ -164,7 +152,9 @@ def official_coverage(clips: AuditClips, part: OfficialPart) -> Record:
         another label in the store: ``label`` and ``official`` label).
     """
     row = {name: number for number, name in reversed(list(enumerate(clips.ids)))}
-    index = np.array([_find_clip(clip, row) for clip in part.clips], np.int64)
+    names_of_clips = ((clip.id, *clip.videos) for clip in part.clips)
+    rows = [next((row[name] for name in names if name in row), -1) for names in names_of_clips]
+    index = np.array(rows, np.int64)
     label = np.array([clip.label for clip in part.clips], np.int64)
     official = np.bincount(label, minlength=part.num_classes)
     found = np.bincount(label[index >= 0], minlength=part.num_classes)
@@ -201,14 +191,6 @@ def official_coverage(clips: AuditClips, part: OfficialPart) -> Record:
     )
 
 
-def _find_clip(clip: OfficialClip, row: dict[str, int]) -> int:
-    return next((row[name] for name in (clip.id, *clip.videos) if name in row), -1)
-
-
-def _part_title(part: Record) -> str:
-    return f"{part['title']} {part['split']}"
-
-
 def _found_share(part: Record) -> float:
     return part["found"] / max(part["official"], 1)
 
@@ -216,25 +198,7 @@ def _found_share(part: Record) -> float:
 def _missing_table(part: Record) -> Table:
     missing = sorted(part["missing"], key=_found_share)
     more = f", the {_LISTED} worst" if len(missing) > _LISTED else ""
-    caption = (
-        f"{_part_title(part)}: {count(len(missing), 'class', 'classes')} with missing clips{more}"
-    )
+    classes = count(len(missing), "class", "classes")
+    caption = f"{part['title']} {part['split']}: {classes} with missing clips{more}"
     columns = {"class": "gloss", "found": "found", "official": "official"}
     return Table(missing[:_LISTED], columns, caption=caption, small=True)
-
-
-def _coverage_chart(parts: Sequence[Record]) -> Picture:
-    """Draw the share of official clips that are found, one bar for each list and split."""
-    parts = parts[::-1]
-    figure, axes = chart((WIDE[0], 0.34 * len(parts) + 0.9), "official clips found")
-    names = [_part_title(part) for part in parts]
-    axes.barh(names, 1, color="#e9ecf2", height=0.62)
-    axes.barh(names, [_found_share(part) for part in parts], color=RUN_COLORS[0], height=0.62)
-    for row, part in enumerate(parts):
-        text = f"{part['found']:,} of {part['official']:,}"
-        axes.text(1.01, row, text, va="center", fontsize=8, color=INK)
-    axes.set_xlim(0, 1.16)
-    axes.set_xticks(np.linspace(0, 1, 6))
-    percent_axis(axes.xaxis)
-    axes.grid(False, axis="y")
-    return Picture(figure)

@@ -74,10 +74,8 @@ class TrainTwins(Check):
 def twins_of_train(groups: Sequence[Sequence[Record]], splits: Sequence[str]) -> list[Record]:
     """Collect the clips of other splits that share a group with a clip of the split 'train'.
 
-    Args:
-        groups (Sequence[Sequence[dict]]): Clips of one recording, as ``AuditClips.describe``
-            returns them. A clip may be in several groups.
-        splits (Sequence[str]): Names of all splits.
+    A group has the clips of one recording as ``AuditClips.describe`` returns them; a clip may be in
+    several groups.
 
     Returns:
         list[dict]: For each split but 'train' its ``split``, sorted ``ids`` and ``other_labels``
@@ -109,79 +107,49 @@ def exclude_name(split: str) -> str:
 
 
 def summarize_groups(clips: AuditClips, group: np.ndarray) -> Record:
-    """Summarise the groups of at least two clips.
-
-    Args:
-        clips (AuditClips): All clips.
-        group (np.ndarray): Number of each clip's group, int64 [clips].
+    """Summarise the groups of at least two clips, given the number of each clip's group [clips].
 
     Returns:
         dict: ``num_groups``, ``num_clips`` (in groups), ``num_extra`` (clips beyond the first of
         each), ``across_labels`` and ``across_splits`` (groups with several labels or splits),
-        ``twins`` (see :func:`twins_between`) and ``groups``, a list of clips each.
+        ``twins`` (how many ``clips`` of ``split`` have a twin in the split ``other``, how many of
+        them one of the ``same_label``, and ``total``, the clips of ``split``) and ``groups``, a
+        list of clips each.
     """
-    group, size = _renumber(group)
-    shared = size[group] > 1
-    members = np.flatnonzero(shared)
-    members = members[np.argsort(group[members], kind="stable")]
-    lists = np.split(members, np.flatnonzero(np.diff(group[members])) + 1) if len(members) else []
-    labelled = shared & (clips.label >= 0)
+    members: dict[int, list[int]] = {}
+    for number, key in enumerate(group.tolist()):
+        members.setdefault(key, []).append(number)
+    groups = [numbers for numbers in members.values() if len(numbers) > 1]
+    num_clips = sum(map(len, groups))
     return dict(
-        num_groups=len(lists),
-        num_clips=len(members),
-        num_extra=len(members) - len(lists),
-        across_labels=_count_mixed(group[labelled], clips.label[labelled]),
-        across_splits=_count_mixed(group[shared], clips.store[shared]),
-        twins=twins_between(clips, group),
-        groups=[clips.describe_all(numbers) for numbers in lists],
+        num_groups=len(groups),
+        num_clips=num_clips,
+        num_extra=num_clips - len(groups),
+        across_labels=sum(len({*clips.label[numbers]} - {-1}) > 1 for numbers in groups),
+        across_splits=sum(len({*clips.store[numbers]}) > 1 for numbers in groups),
+        twins=_twins_between_splits(clips, group),
+        groups=[clips.describe_all(numbers) for numbers in groups],
     )
 
 
-def twins_between(clips: AuditClips, group: np.ndarray) -> list[Record]:
-    """Count the clips of each split that have a twin in each split.
-
-    Args:
-        clips (AuditClips): All clips.
-        group (np.ndarray): Number of each clip's group, int64 [clips].
-
-    Returns:
-        list[dict]: ``split``, ``other``, ``clips`` (clips of ``split`` with a twin in ``other``),
-        ``same_label`` (those with a twin of the same label) and ``total`` (clips of ``split``).
-    """
-    group, _ = _renumber(group)
-    with_label, _ = _renumber(group * (1 + int(clips.label.max(initial=0))) + clips.label)
-    with_label[clips.label < 0] = -1
+def _twins_between_splits(clips: AuditClips, group: np.ndarray) -> list[Record]:
+    labelled = clips.label >= 0
     rows = []
     for (split, mine), (other, theirs) in product(clips.split_masks(), repeat=2):
-        twin = _has_twin(group, mine, theirs)
-        same = _has_twin(with_label, mine, theirs) & (with_label[mine] >= 0)
-        numbers = dict(clips=twin, same_label=same, total=mine)
+        twin = _has_twin([group], mine, theirs)
+        same_label = _has_twin([group, clips.label], mine, theirs & labelled)
+        numbers = dict(clips=twin, same_label=same_label, total=mine)
         rows.append(
             dict(split=split, other=other) | {key: int(n.sum()) for key, n in numbers.items()}
         )
     return rows
 
 
-def _has_twin(group: np.ndarray, mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Whether another clip among ``theirs`` has the same group, for each clip of ``mine``."""
-    theirs = theirs & (group >= 0)
-    size = np.bincount(group[theirs], minlength=group.max(initial=0) + 1)
+def _has_twin(keys: Sequence[np.ndarray], mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Whether another clip among ``theirs`` has the same keys, for each clip of ``mine``."""
+    group = np.unique(np.stack(keys, 1), axis=0, return_inverse=True)[1].ravel()
+    size = np.bincount(group[theirs], minlength=len(group))
     return size[group[mine]] - theirs[mine] > 0
-
-
-def _renumber(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number groups 0, 1, ... by their first clips; return the numbers and the groups' sizes."""
-    _, first, inverse, size = np.unique(
-        group, return_index=True, return_inverse=True, return_counts=True
-    )
-    order = np.argsort(first)
-    return np.argsort(order)[inverse], size[order]
-
-
-def _count_mixed(group: np.ndarray, value: np.ndarray) -> int:
-    """Count the groups with more than one value."""
-    pairs = np.unique(np.stack([group, value], 1), axis=0)
-    return int((np.unique(pairs[:, 0], return_counts=True)[1] > 1).sum())
 
 
 def group_summary(result: Record, kind: str, further: str = "") -> str:

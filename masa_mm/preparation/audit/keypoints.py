@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,10 @@ from masa_mm.pose.crop import VISIBLE_THR
 from masa_mm.pose.skeleton import LEFT_HAND, PARTS, RIGHT_HAND
 from masa_mm.preparation.audit.check import (
     CLIP_COLUMNS,
-    WIDE,
     Check,
-    Picture,
     Record,
     Section,
     Table,
-    entries_of,
     histogram_chart,
     part_name,
     part_records,
@@ -26,7 +22,7 @@ from masa_mm.preparation.audit.check import (
     percent_of,
 )
 from masa_mm.preparation.audit.clips import AuditClips
-from masa_mm.visualization.style import INK, PART_COLORS, new_figure, plain
+from masa_mm.visualization.style import PART_COLORS
 
 # Of scores, and of shares of frames.
 _UNIT_EDGES = np.linspace(0, 1, 21)
@@ -34,9 +30,9 @@ _COORDINATE_EDGES = np.linspace(-0.5, 1.5, 81)
 # Bins of a thousandth, from which percentiles are read.
 _FINE_EDGES = np.linspace(-2, 3, 5001)
 _PERCENTILES = (1, 50, 99)
+_NUM_WORST = 20
 
 
-@dataclass(frozen=True)
 class Presence(Check):
     """Frames with hands, and scores of joints.
 
@@ -46,20 +42,18 @@ class Presence(Check):
 
     name = "presence"
     title = "Hands and confidence"
-    num_worst: int = 20  # clips to name
 
     def compute(self, clips: AuditClips, results: Mapping[str, Any]) -> Record:
         """Count frames with hands and sum up scores.
 
         Returns:
-            dict: ``splits``, for each ``split`` the shares of frames with the ``right_hand``, the
+            dict: ``splits``: for each ``split`` the shares of frames with the ``right_hand``, the
             ``left_hand``, ``both`` and ``none``, ``clip_shares`` (histogram over clips of the share
-            of frames with a hand, with ``share_edges``) and ``below_half`` (clips with a hand in
-            less than half of their frames). ``parts``, for each the share of joints that are
-            ``present``, and of these the ``mean`` score, the share that is ``sure`` (at least 0.4)
-            and a ``histogram`` of scores (with ``score_edges``; higher scores count as 1).
-            ``binary``: whether all scores are 0 or 1. ``worst``: clips with the least frames with
-            a hand.
+            of frames with a hand) and ``below_half`` (clips with a hand in less than half of their
+            frames). ``parts``: for each the share of joints that are ``present``, and of these the
+            ``mean`` score, the share that is ``sure`` (at least 0.4) and a ``histogram`` of scores
+            (higher ones count as 1). ``binary``: whether all scores are 0 or 1. ``worst``: clips
+            with the least frames with a hand.
         """
         share = np.empty(len(clips))
         frames = np.zeros((len(clips.splits), 2, 2), np.int64)
@@ -76,15 +70,14 @@ class Presence(Check):
                 score = chunk.score[:, part.joints]
                 totals[n] += _score_totals(score)
                 histograms[n] += np.histogram(np.minimum(score[score > 0], 1), _UNIT_EDGES)[0]
-        worst = np.argsort(share, kind="stable")[: self.num_worst]
+        worst = np.argsort(share, kind="stable")[:_NUM_WORST]
         joints, present, sure, ones, sums = totals.T
-        part_shares = zip(
-            (present / np.maximum(joints, 1)).tolist(),
-            (sums / np.maximum(present, 1)).tolist(),
-            (sure / np.maximum(present, 1)).tolist(),
-            histograms.tolist(),
+        part_shares = dict(
+            present=present / np.maximum(joints, 1),
+            mean=sums / np.maximum(present, 1),
+            sure=sure / np.maximum(present, 1),
+            histogram=histograms,
         )
-        keys = ("present", "mean", "sure", "histogram")
         return dict(
             splits=[
                 dict(
@@ -99,7 +92,10 @@ class Presence(Check):
                 for (split, mask), table in zip(clips.split_masks(), frames)
             ],
             share_edges=_UNIT_EDGES.round(6).tolist(),
-            parts={part.name: dict(zip(keys, row)) for part, row in zip(PARTS, part_shares)},
+            parts={
+                part.name: {key: values[n].tolist() for key, values in part_shares.items()}
+                for n, part in enumerate(PARTS)
+            },
             score_edges=_UNIT_EDGES.round(6).tolist(),
             binary=bool((ones == present).all()),
             worst=[clips.describe(n) | dict(share=float(share[n])) for n in worst.tolist()],
@@ -117,19 +113,12 @@ class Presence(Check):
             "clips with a hand in < half": "below_half",
         }
         histograms = {split["split"]: split["clip_shares"] for split in splits}
-        charts = [
-            histogram_chart(result["share_edges"], histograms, "frames with a hand", shares=True)
-        ]
+        charts = [histogram_chart(result["share_edges"], histograms, "share of frames with a hand")]
         if not result["binary"]:
-            charts.append(
-                histogram_chart(
-                    result["score_edges"],
-                    {part_name(name): part["histogram"] for name, part in parts.items()},
-                    "score of present joints",
-                    "share of joints",
-                    [PART_COLORS[name] for name in parts],
-                )
-            )
+            scores = {part_name(name): part["histogram"] for name, part in parts.items()}
+            colors = [PART_COLORS[name] for name in parts]
+            edges, xlabel = result["score_edges"], "score of present joints"
+            charts.append(histogram_chart(edges, scores, xlabel, "share of joints", colors))
         confidence = {
             "part": "part",
             "joints present": percent_of("present"),
@@ -176,45 +165,54 @@ class Coordinates(Check):
             50 and 99 (to a thousandth), the share ``outside`` [0, 1] and a ``histogram`` (values
             beyond the ``edges`` count in the outer bins); None for a part that no frame has.
         """
-        ranges = {part.name: {axis: _Range() for axis in "xy"} for part in PARTS}
+        ranges = {(part, axis): _Range() for part in PARTS for axis in "xy"}
         for chunk in clips.chunks():
             for part in PARTS:
                 joints = chunk.keypoint[:, part.joints][chunk.score[:, part.joints] > 0]
-                for values, axis in zip(joints.T, "xy"):
-                    ranges[part.name][axis].add(values)
+                for values, axis in zip(joints.T if len(joints) else (), "xy"):
+                    ranges[part, axis].add(values)
         return dict(
             parts={
-                name: {axis: values.result() for axis, values in axes.items()}
-                for name, axes in ranges.items()
+                part.name: {axis: ranges[part, axis].result() for axis in "xy"} for part in PARTS
             },
             edges=_COORDINATE_EDGES.round(6).tolist(),
         )
 
     def show(self, clips: AuditClips, result: Record) -> Section:
         """Show ranges and histograms."""
+        absent = [name for name, axes in result["parts"].items() if axes["x"] is None]
         spans = [
             {"part": part_name(name), "axis": axis, **span}
             for name, axes in result["parts"].items()
             for axis, span in axes.items()
-            if span is not None
+            if name not in absent
         ]
         columns = {
             "part": "part",
             "axis": "axis",
-            "least": lambda span: f"{span['least']:.3f}",
-            **entries_of("percentiles", ("1 %", "median", "99 %"), ".3f"),
-            "most": lambda span: f"{span['most']:.3f}",
+            "least": "{least:.3f}",
+            "1 %": "{percentiles[0]:.3f}",
+            "median": "{percentiles[1]:.3f}",
+            "99 %": "{percentiles[2]:.3f}",
+            "most": "{most:.3f}",
             "outside [0, 1]": percent_of("outside"),
         }
-        absent = [part_name(name) for name, axes in result["parts"].items() if axes["x"] is None]
         outside = max((span["outside"] for span in spans), default=0)
         summary = f"At most {percent(outside)} of a part's joints lie outside [0, 1]"
         if absent:
-            summary += f"; no frame has a {' or a '.join(absent)}"
+            summary += f"; no frame has a {' or a '.join(map(part_name, absent))}"
+        charts = [
+            histogram_chart(
+                result["edges"],
+                {axis: span["histogram"] for axis, span in axes.items()},
+                f"coordinates of the {part_name(name)}",
+                "share of joints",
+            )
+            for name, axes in result["parts"].items()
+            if name not in absent
+        ]
         return Section(
-            summary,
-            [_coordinate_chart(result["edges"], result["parts"]), Table(spans, columns)],
-            alarm=bool(absent) or outside > 0.05,
+            summary, [*charts, Table(spans, columns)], alarm=bool(absent) or outside > 0.05
         )
 
 
@@ -227,8 +225,6 @@ class _Range:
         self.outside = 0
 
     def add(self, values: np.ndarray) -> None:
-        if not len(values):
-            return
         self.least = min(self.least, float(values.min()))
         self.most = max(self.most, float(values.max()))
         self.outside += int(((values < 0) | (values > 1)).sum())
@@ -244,30 +240,12 @@ class _Range:
         center = (_FINE_EDGES[1:] + _FINE_EDGES[:-1]) / 2
         share = self.histogram.cumsum() / total
         percentiles = center[np.searchsorted(share, np.array(_PERCENTILES) / 100)]
-        edges = _COORDINATE_EDGES
-        clipped = np.clip(center, edges[0], edges[-1])
+        clipped = np.clip(center, _COORDINATE_EDGES[0], _COORDINATE_EDGES[-1])
+        histogram = np.histogram(clipped, _COORDINATE_EDGES, weights=self.histogram)[0]
         return dict(
             least=self.least,
             most=self.most,
             percentiles=percentiles.round(4).tolist(),
             outside=self.outside / total,
-            histogram=np.histogram(clipped, edges, weights=self.histogram)[0].astype(int).tolist(),
+            histogram=histogram.astype(int).tolist(),
         )
-
-
-def _coordinate_chart(edges: Sequence[float], parts: Mapping[str, Record]) -> Picture:
-    """Draw the distribution along x and y, one panel for each part."""
-    figure = new_figure(WIDE[0], 2.7)
-    for panel, (name, axes) in zip(figure.subplots(1, len(parts)), parts.items()):
-        plain(panel)
-        panel.set_title(part_name(name), fontsize=10, color=INK, loc="left")
-        panel.axvspan(0, 1, color="#f3f5f9", zorder=0)
-        for axis, style in (("x", "-"), ("y", "--")):
-            if axes[axis] is not None:
-                values = np.array(axes[axis]["histogram"]) / max(sum(axes[axis]["histogram"]), 1)
-                panel.stairs(values, edges, color=PART_COLORS[name], ls=style, lw=1.5, label=axis)
-        panel.set_yticks([])
-        panel.set_xlim(edges[0], edges[-1])
-        if axes["x"] is not None:
-            panel.legend(frameon=False, fontsize=8)
-    return Picture(figure)

@@ -79,7 +79,18 @@ def audit(
         >>> results = audit(open_clips(['wlasl_train.safetensors', 'wlasl_val.safetensors']))
         >>> results['identical']['across_splits']
     """
-    results: dict[str, Any] = dict(stores=clips.describe_stores())
+    stores = [
+        dict(
+            split=split,
+            path=store.path,
+            source=store.source,
+            clips=len(store),
+            frames=len(store.keypoint),
+            dtype=store.keypoint.dtype.name,
+        )
+        for split, store in zip(clips.splits, clips.stores)
+    ]
+    results: dict[str, Any] = dict(stores=stores)
     for check in all_checks(official, near, num_samples, seed):
         progress(check.name)
         results[check.name] = check.compute(clips, results)
@@ -104,10 +115,7 @@ def write_report(clips: AuditClips, results: dict[str, Any], out: str | os.PathL
     Args:
         clips (AuditClips): The audited clips.
         results (dict[str, Any]): Result of :func:`audit`.
-        out (str | os.PathLike): Folder, made if it is missing.
-
-    Returns:
-        Report: The files and the sections.
+        out (str | os.PathLike): Folder; it is created if it is missing.
     """
     out = Path(out)
     # An empty list means that there is no official list or no split 'train'.

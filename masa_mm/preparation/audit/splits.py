@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
@@ -17,7 +16,6 @@ from masa_mm.preparation.audit.check import (
     Section,
     Table,
     count,
-    entries_of,
     histogram_chart,
     percent,
     rank_chart,
@@ -26,6 +24,8 @@ from masa_mm.preparation.audit.clips import AuditClips
 
 _LENGTH_PERCENTILES = (0, 5, 50, 95, 100)
 _LENGTH_BINS = 40
+# Shortest and longest clips to name.
+_LISTED = 5
 
 
 class Signers(Check):
@@ -110,13 +110,11 @@ class Signers(Check):
         return Section(summary, blocks, alarm=bool(shared))
 
 
-@dataclass(frozen=True)
 class ClipLengths(Check):
     """Stored frames of the clips, with and without hands."""
 
     name = "lengths"
     title = "Clip lengths"
-    num_listed: int = 5  # of the shortest and of the longest clips
 
     def compute(self, clips: AuditClips, results: Mapping[str, Any]) -> Record:
         """Count frames.
@@ -145,25 +143,17 @@ class ClipLengths(Check):
         return dict(
             splits=splits,
             edges=edges.round(3).tolist(),
-            shortest=clips.describe_all(order[: self.num_listed]),
-            longest=clips.describe_all(order[::-1][: self.num_listed]),
+            shortest=clips.describe_all(order[:_LISTED]),
+            longest=clips.describe_all(order[::-1][:_LISTED]),
         )
 
     def show(self, clips: AuditClips, result: Record) -> Section:
         """Show percentiles and histograms."""
-        headings = ("shortest", "5 %", "median", "95 %", "longest")
-        columns = {
-            "split": "split",
-            "clips": "clips",
-            "frames": "frames",
-            **entries_of("percentiles", headings, "g"),
-        }
-        summary = "; ".join(
-            "{}: {:g} to {:g} frames, median {:g}".format(
-                split["split"], *(split["percentiles"][n] for n in (0, -1, 2))
-            )
-            for split in result["splits"]
-        )
+        columns = {"split": "split", "clips": "clips", "frames": "frames"}
+        for n, heading in enumerate(("shortest", "5 %", "median", "95 %", "longest")):
+            columns[heading] = f"{{percentiles[{n}]:g}}"
+        text = "{split}: {percentiles[0]:g} to {percentiles[4]:g} frames, median {percentiles[2]:g}"
+        summary = "; ".join(text.format_map(split) for split in result["splits"])
         histograms = {split["split"]: split["histogram"] for split in result["splits"]}
         ends = [*result["shortest"], *result["longest"][::-1]]
         blocks = [
@@ -226,16 +216,11 @@ class ClassBalance(Check):
             "labelled": "labelled",
             "unlabelled": "unlabelled",
             "classes": lambda split: f"{split['present']:,} of {result['classes']:,}",
-            "clips of a class: least / median / most": (
-                lambda split: f"{split['least']} / {split['median']:g} / {split['most']}"
-            ),
+            "clips of a class: least / median / most": "{least} / {median:g} / {most}",
             "classes in no other split": "only_here",
         }
-        summary = "; ".join(
-            f"{split['split']}: {split['least']} to {split['most']} clips of a class, median "
-            f"{split['median']:g}"
-            for split in result["splits"]
-        )
+        text = "{split}: {least} to {most} clips of a class, median {median:g}"
+        summary = "; ".join(text.format_map(split) for split in result["splits"])
         blocks: list[Block] = [Table(result["splits"], columns)]
         if result["classes"]:
             counts = dict(zip(clips.splits, zip(*result["counts"])))

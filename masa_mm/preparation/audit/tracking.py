@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,11 @@ import numpy as np
 from masa_mm.pose.skeleton import PARTS, SIGN49_JOINTS
 from masa_mm.preparation.audit.check import (
     CLIP_COLUMNS,
-    WIDE,
     Check,
-    Picture,
     Record,
     Section,
     Table,
-    chart,
+    bar_chart,
     count,
     part_name,
     part_records,
@@ -25,7 +22,6 @@ from masa_mm.preparation.audit.check import (
     percent_of,
 )
 from masa_mm.preparation.audit.clips import AuditClips, Chunk
-from masa_mm.visualization.style import PART_COLORS, percent_axis
 
 # 51 crop pixels, a fifth of the side of the crop (of the image for the body). On WLASL-hands one
 # joint in a thousand moves so far in a step. It is less than the distance of two fingers of an open
@@ -34,9 +30,10 @@ JUMP = 0.2
 # A part is frozen in a clip if at least this share of at least so many steps repeats.
 FROZEN_SHARE = 0.5
 MIN_STEPS = 8
+# Clips and joints on the page.
+_LISTED = 20
 
 
-@dataclass(frozen=True)
 class Tracking(Check):
     """Parts that stand still, and joints that jump.
 
@@ -50,7 +47,6 @@ class Tracking(Check):
 
     name = "tracking"
     title = "Frozen and jumping joints"
-    num_worst: int = 20  # clips to name
 
     def compute(self, clips: AuditClips, results: Mapping[str, Any]) -> Record:
         """Count steps that repeat and frames with jumps.
@@ -75,7 +71,7 @@ class Tracking(Check):
                 counts[n, :, chunk.clips] = _count_frames(chunk, *marked)
         joint_shares = (jumps / np.maximum(inner, 1)).tolist()
         clip_jumps = counts[:, 3].sum(0)
-        most = np.argsort(-clip_jumps, kind="stable")[: self.num_worst]
+        most = np.argsort(-clip_jumps, kind="stable")[:_LISTED]
         part_steps, part_repeats, part_inner, part_jumps = counts.sum(2).T
         repeat_share = counts[:, 1] / np.maximum(counts[:, 0], 1)
         is_frozen = (counts[:, 0] >= MIN_STEPS) & (repeat_share >= FROZEN_SHARE)
@@ -95,7 +91,7 @@ class Tracking(Check):
                 for n, part in enumerate(PARTS)
             },
             joints=dict(zip(SIGN49_JOINTS, joint_shares)),
-            frozen=frozen[: self.num_worst],
+            frozen=frozen[:_LISTED],
             jumping=[
                 clips.describe(clip) | dict(jumps=int(clip_jumps[clip]))
                 for clip in most.tolist()
@@ -113,6 +109,8 @@ class Tracking(Check):
             "frames with a jump": percent_of("jumps"),
         }
         parts = result["parts"]
+        joints = sorted(result["joints"].items(), key=lambda joint: -joint[1])[:_LISTED]
+        bars = {part_name(name): share for name, share in joints}
         jumps = CLIP_COLUMNS | {"jumps": "jumps"}
         repeats = CLIP_COLUMNS | {"part": "part", "repeating steps": percent_of("share")}
         frozen = sum(part["frozen"] for part in parts.values())
@@ -122,7 +120,7 @@ class Tracking(Check):
             f"{percent(hands)} of frames",
             [
                 Table(part_records(parts), columns),
-                _jump_chart(result),
+                bar_chart(bars, "frames with a jump of the joint", [*map(percent, bars.values())]),
                 Table(result["jumping"], jumps, caption="Most jumps"),
                 Table(result["frozen"], repeats, caption="Parts frozen in a clip"),
             ],
@@ -162,22 +160,3 @@ def _count_frames(
     return np.stack(
         [chunk.sum(np.pad(frames, (0, len(chunk.keypoint) - len(frames)))) for frames in marked]
     )
-
-
-def _jump_chart(result: Record) -> Picture:
-    """Draw how often each joint jumps."""
-    figure, axes = chart((WIDE[0], 3.4), ylabel="frames with a jump")
-    joints = list(result["joints"].items())
-    labels: list[str] = []
-    for part in PARTS:
-        names, values = zip(*joints[part.joints])
-        position = np.arange(part.start, part.start + part.num_joints)
-        color, label = PART_COLORS[part.name], part_name(part.name)
-        axes.bar(position, values, color=color, label=label, width=0.75)
-        labels += [part_name(name.removeprefix(f"{part.name}_")) for name in names]
-    axes.set_xticks(np.arange(len(labels)), labels, rotation=90, fontsize=7)
-    axes.set_xlim(-0.8, len(labels) - 0.2)
-    axes.grid(False, axis="x")
-    percent_axis(axes.yaxis)
-    axes.legend(frameon=False, fontsize=8)
-    return Picture(figure, caption="How often each joint jumps")

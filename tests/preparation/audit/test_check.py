@@ -28,7 +28,6 @@ def test_a_table_formats_cells_and_aligns_numbers():
     table = Table(records, columns, caption="Two")
     assert table.rows == [["a", "1,234", "50.0 %"], ["7", "0", ""]]
     assert table.numeric == [False, True, True]
-    assert Table([], columns).numeric == [False] * 3
 
 
 def test_pictures_are_embedded_and_labels_are_no_formulas():

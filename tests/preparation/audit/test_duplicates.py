@@ -67,7 +67,7 @@ def test_groups_against_loops(rows):
         label=label,
         store=store,
         split_masks=lambda: [("a", store == 0), ("b", store == 1)],
-        describe_all=np.ndarray.tolist,
+        describe_all=list,
     )
     found = summarize_groups(clips, group * 7)
     members = {}

@@ -32,14 +32,14 @@ def test_lengths(tmp_path):
         dict(clips=[smooth_clip(0, frames) for frames in (4, 9, 5)]),
         dict(clips=[smooth_clip(0, 7)]),
     )
-    found = ClipLengths(num_listed=2).compute(clips, {})
+    found = ClipLengths().compute(clips, {})
     train, val = found["splits"]
     assert (train["clips"], train["frames"], val["frames"]) == (3, 18, 7)
     assert train["percentiles"][0] == 4 and train["percentiles"][2] == 5
     assert train["percentiles"][-1] == 9
     assert sum(train["histogram"]) == 3 and len(train["histogram"]) == len(found["edges"]) - 1
-    assert [clip["num_frames"] for clip in found["shortest"]] == [4, 5]
-    assert [clip["num_frames"] for clip in found["longest"]] == [9, 7]
+    assert [clip["num_frames"] for clip in found["shortest"]] == [4, 5, 7, 9]
+    assert [clip["num_frames"] for clip in found["longest"]] == [9, 7, 5, 4]
 
 
 def test_class_balance(tmp_path):
