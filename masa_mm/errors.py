@@ -24,5 +24,6 @@ def in_one_line(error: Exception, limit: int = 100) -> str:
         error (Exception): The error.
         limit (int): Longest text in characters; the rest is cut off.
     """
-    text = f"{type(error).__name__}: {error}".encode("unicode_escape").decode()
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     return text if len(text) <= limit else f"{text[:limit]}..."
