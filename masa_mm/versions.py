@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import NamedTuple
 
-PYTHON = (3, 10)
 # Distribution -> (oldest release that works, first newer one that does not), as in setup.cfg.
 SUPPORTED = {
     "torch": ("2.4", None),
@@ -67,11 +66,9 @@ def problems() -> list[Problem]:
 
 
 def _python_problems() -> Iterator[Problem]:
-    if sys.version_info[:2] < PYTHON:
+    if sys.version_info < (3, 10):
         yield Problem(
-            "Python {}.{} is too old, {}.{} or later is needed".format(
-                *sys.version_info[:2], *PYTHON
-            ),
+            f"Python {sys.version.split()[0]} is too old, 3.10 or later is needed",
             "python3.11 -m venv .venv && . .venv/bin/activate && bash tools/run_tests.sh",
         )
 

@@ -82,10 +82,7 @@ class StrictPretrained:
         self.except_for = tuple(except_for)
 
     def __call__(self, module: nn.Module) -> None:
-        """Load the weights.
-
-        Args:
-            module (nn.Module): The module to initialize.
+        """Load the weights into a module.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -229,11 +226,11 @@ def weights_by_name(checkpoint: Any, filename: str) -> dict[str, Tensor]:
         CheckpointMismatchError: If it holds anything else, or weights of the authors' release under
             their original names.
     """
-    weights = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, dict) else None
+    is_dict = isinstance(checkpoint, dict)
+    weights = checkpoint.get("state_dict", checkpoint) if is_dict else checkpoint
     if not isinstance(weights, dict):
-        held = checkpoint if weights is None else weights
         raise CheckpointMismatchError(
-            f"{filename} holds {type(held).__name__}, not weights by name"
+            f"{filename} holds {type(weights).__name__}, not weights by name"
         )
     for name, value in weights.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
@@ -250,20 +247,15 @@ def weights_by_name(checkpoint: Any, filename: str) -> dict[str, Tensor]:
 
 def describe_mismatch(weights: dict[str, Tensor], expected: dict[str, Tensor]) -> str:
     """Describe in a few words how names and shapes of weights differ; '' if they do not."""
-    problems = [
-        _count("missing", [name for name in expected if name not in weights]),
-        _count("unexpected", [name for name in weights if name not in expected]),
-        _count(
-            "of another shape",
-            [
-                f"{name} {tuple(weights[name].shape)} for {tuple(value.shape)}"
-                for name, value in expected.items()
-                if name in weights and weights[name].shape != value.shape
-            ],
-        ),
-    ]
-    return "; ".join(filter(None, problems))
-
-
-def _count(what: str, names: list[str]) -> str:
-    return f"{len(names)} {what} (first: {names[0]})" if names else ""
+    problems = {
+        "missing": [name for name in expected if name not in weights],
+        "unexpected": [name for name in weights if name not in expected],
+        "of another shape": [
+            f"{name} {tuple(weights[name].shape)} for {tuple(value.shape)}"
+            for name, value in expected.items()
+            if name in weights and weights[name].shape != value.shape
+        ],
+    }
+    return "; ".join(
+        f"{len(names)} {what} (first: {names[0]})" for what, names in problems.items() if names
+    )

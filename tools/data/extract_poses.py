@@ -25,22 +25,16 @@ from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.errors import UserError
 from masa_mm.pose.store_format import DTYPES
 from masa_mm.preparation.convert import add_crop_options, crop_rules
-from masa_mm.preparation.extraction import (
-    ESTIMATORS,
-    ClipFiles,
-    Plan,
-    PoseEstimator,
-    extract_share,
-    plan_benchmark,
-    plan_videos,
-)
-from masa_mm.preparation.extraction.estimators import build
+from masa_mm.preparation.extraction.clip_files import ClipFiles
+from masa_mm.preparation.extraction.estimators import ESTIMATORS, PoseEstimator, build
 from masa_mm.preparation.extraction.extract import (
     BOX_MARGIN,
+    extract_share,
     find_failures,
     write_clips,
     write_failures,
 )
+from masa_mm.preparation.extraction.plan import Plan, plan_benchmark, plan_videos
 from masa_mm.preparation.extraction.workers import Worker, join, leave, wait_for_all
 
 
@@ -138,7 +132,14 @@ def finish(
         )
         return 1
     report = write_clips(
-        plan, files, failures, args.out, layout, args.dtype, args.skip_bad, crop_rules(args)
+        plan,
+        files,
+        failures,
+        args.out,
+        layout,
+        crop_rules(args),
+        dtype=args.dtype,
+        skip_bad=args.skip_bad,
     )
     for clip in report.skipped:
         print(f"skipped: {clip}")

@@ -60,13 +60,13 @@ class ClipFiles:
 
     def is_done(self, clip: str) -> bool:
         """Whether the clip has been extracted."""
-        return self._poses_path(clip).is_file()
+        return self._path(clip, "npz").is_file()
 
     def save(self, clip: str, poses: ExtractedClip) -> None:
         """Save the poses of a clip and remove an earlier failure."""
-        with atomic_write(self._poses_path(clip)) as temporary, open(temporary, "wb") as file:
+        with atomic_write(self._path(clip, "npz")) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **poses._asdict())
-        self._failure_path(clip).unlink(missing_ok=True)
+        self._path(clip, "failed").unlink(missing_ok=True)
 
     def load(self, clip: str) -> ExtractedClip:
         """Load the poses of a clip.
@@ -74,7 +74,7 @@ class ClipFiles:
         Raises:
             ClipFilesError: If the file is damaged.
         """
-        path = self._poses_path(clip)
+        path = self._path(clip, "npz")
         try:
             with np.load(path, allow_pickle=False) as file:
                 return ExtractedClip(*(file[name] for name in ExtractedClip._fields))
@@ -83,21 +83,18 @@ class ClipFiles:
 
     def fail(self, clip: str, reason: str, run: str) -> None:
         """Record that the extraction of a clip failed in a run."""
-        _write_text(self._failure_path(clip), json.dumps(dict(reason=reason, run=run)))
+        _write_text(self._path(clip, "failed"), json.dumps(dict(reason=reason, run=run)))
 
     def failure(self, clip: str, run: str) -> str | None:
         """The reason why a clip failed in a run; None if it has not failed."""
         try:
-            content = json.loads(self._failure_path(clip).read_text())
+            content = json.loads(self._path(clip, "failed").read_text())
         except FileNotFoundError:
             return None
         return content["reason"] if content["run"] == run else None
 
-    def _poses_path(self, clip: str) -> Path:
-        return self.folder / f"{clip}.npz"
-
-    def _failure_path(self, clip: str) -> Path:
-        return self.folder / f"{clip}.failed"
+    def _path(self, clip: str, extension: str) -> Path:
+        return self.folder / f"{clip}.{extension}"
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

@@ -45,11 +45,13 @@ def join(environment: Mapping[str, str] = os.environ) -> Worker:
             "start the command with torchrun"
         )
     task, num_tasks, run = _array_task(environment)
-    run = run or uuid.uuid4().hex
+    names = [run or uuid.uuid4().hex]
     if world_size > 1:
-        run = _broadcast(run)
+        # One process may work for days while the others wait.
+        dist.init_process_group("gloo", timeout=timedelta(days=30))
+        dist.broadcast_object_list(names)
     local_rank = int(environment.get("LOCAL_RANK", rank))
-    return Worker(task * world_size + rank, num_tasks * world_size, local_rank, run, rank == 0)
+    return Worker(task * world_size + rank, num_tasks * world_size, local_rank, names[0], rank == 0)
 
 
 def wait_for_all() -> None:
@@ -60,8 +62,8 @@ def wait_for_all() -> None:
 
 def leave() -> None:
     """End all processes of this torchrun together: torchrun stops all of them when one fails."""
+    wait_for_all()
     if dist.is_initialized():
-        dist.barrier()
         dist.destroy_process_group()
 
 
@@ -78,11 +80,3 @@ def _array_task(environment: Mapping[str, str]) -> tuple[int, int, str]:
     if num_tasks != (last - first) // step + 1 or not 0 <= task < num_tasks:
         raise UserError("the Slurm array has gaps; submit it as --array=0-N")
     return task, num_tasks, environment.get("SLURM_ARRAY_JOB_ID", "array")
-
-
-def _broadcast(run: str) -> str:
-    # One process may work for days while the others wait.
-    dist.init_process_group("gloo", timeout=timedelta(days=30))
-    names = [run]
-    dist.broadcast_object_list(names)
-    return names[0]
