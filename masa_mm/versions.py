@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import NamedTuple
 
+PYTHON = "3.10"
 # Distribution -> (oldest release that works, first newer one that does not), as in setup.cfg.
 SUPPORTED = {
     "torch": ("2.4", None),
@@ -66,9 +67,9 @@ def problems() -> list[Problem]:
 
 
 def _python_problems() -> Iterator[Problem]:
-    if sys.version_info < (3, 10):
+    if sys.version_info[:2] < release(PYTHON):
         yield Problem(
-            f"Python {sys.version.split()[0]} is too old, 3.10 or later is needed",
+            f"Python {sys.version.split()[0]} is too old, {PYTHON} or later is needed",
             "python3.11 -m venv .venv && . .venv/bin/activate && bash tools/run_tests.sh",
         )
 

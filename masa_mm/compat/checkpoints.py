@@ -111,7 +111,7 @@ def _safe_globals() -> list[Any]:
     import numpy as np
     from mmengine.logging import HistoryBuffer
 
-    numpy_functions = (np.empty(0).__reduce__()[0], np.float64().__reduce__()[0])
+    numpy_functions: list[Any] = [np.empty(0).__reduce__()[0], np.float64().__reduce__()[0]]
     return [
         HistoryBuffer,
         np.ndarray,

@@ -95,9 +95,6 @@ def write_demo_stores(
         folder (str | os.PathLike): Receives ``demo_{train,val,test}.safetensors``; it is created
             if missing.
         config (DemoConfig | None): Size and seed; None takes the defaults.
-
-    Returns:
-        dict[str, WriteReport]: Number of clips and frames written, for each split.
     """
     config = config or DemoConfig()
     return {split: _write_store(folder, split, config) for split in SPLITS}
@@ -105,13 +102,12 @@ def write_demo_stores(
 
 def _write_store(folder: str | os.PathLike, split: str, config: DemoConfig) -> WriteReport:
     path = store_path(folder, split)
-    with PoseStoreWriter(path, source=SOURCE, split=split, glosses=glosses(config)) as writer:
-        for clip in demo_annotations(split, config):
-            img_shape = clip["img_shape"]
-            parts = crop_parts(clip["keypoint"][0], clip["keypoint_score"][0], img_shape)
-            writer.add(clip["frame_dir"], *parts, clip["label"], clip["signer"], img_shape)
-    assert writer.report is not None
-    return writer.report
+    writer = PoseStoreWriter(path, source=SOURCE, split=split, glosses=glosses(config))
+    for clip in demo_annotations(split, config):
+        img_shape = clip["img_shape"]
+        parts = crop_parts(clip["keypoint"][0], clip["keypoint_score"][0], img_shape)
+        writer.add(clip["frame_dir"], *parts, clip["label"], clip["signer"], img_shape)
+    return writer.close()
 
 
 def _annotation(signs: Sequence[Sign], label: int, signer: int, repetition: int, seed: int) -> dict:
