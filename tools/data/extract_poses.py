@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from mmengine.config import DictAction
+from mmengine.dist import barrier
 
 from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.errors import UserError
@@ -35,7 +36,7 @@ from masa_mm.preparation.extraction.extract import (
     write_failures,
 )
 from masa_mm.preparation.extraction.plan import Plan, plan_benchmark, plan_videos
-from masa_mm.preparation.extraction.workers import Worker, join, leave, wait_for_all
+from masa_mm.preparation.extraction.workers import Worker, join, leave
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -108,7 +109,7 @@ def extract(args: argparse.Namespace, worker: Worker) -> int:
         if plan.missing:
             print(f"{len(plan.missing)} more of the list have no video, '{plan.missing[0]}' first")
     extract_share(plan, files, estimator, worker, args.box_margin, args.fps)
-    wait_for_all()
+    barrier()  # of torchrun's processes; the tasks of a Slurm array do not wait
     return finish(args, plan, files, worker, estimator.layout) if worker.is_leader else 0
 
 

@@ -36,9 +36,6 @@ class RTMLibEstimator(PoseEstimator):
         mode (str): RTMLib's choice of networks: 'performance', 'balanced' or 'lightweight'.
         backend (str): 'onnxruntime', 'opencv' or 'openvino'.
         **options (Any): Further arguments of ``rtmlib.Wholebody``: ``det``, ``pose``, ...
-
-    Raises:
-        EstimatorError: If rtmlib is not installed.
     """
 
     layout = "coco_wholebody"
@@ -71,9 +68,6 @@ class MMPoseEstimator(PoseEstimator):
         device (str): 'cpu', 'cuda' or 'cuda:N'.
         pose2d (str): 'wholebody', or the name or file of the config of another whole-body model.
         **options (Any): Further arguments of the inferencer: ``pose2d_weights``, ``det_model``, ...
-
-    Raises:
-        EstimatorError: If mmpose is not installed.
     """
 
     layout = "coco_wholebody"
@@ -106,7 +100,7 @@ class MediaPipeEstimator(PoseEstimator):
         **options (Any): Further ``HolisticLandmarkerOptions``: ``min_pose_detection_confidence``...
 
     Raises:
-        EstimatorError: If mediapipe is not installed, the model is missing, or the device is a GPU.
+        EstimatorError: If the model is missing, or the device is a GPU.
     """
 
     layout = "mediapipe_holistic"

@@ -35,7 +35,7 @@ class ClipFiles:
     """The extracted clips of a folder.
 
     Args:
-        folder (str | os.PathLike): The folder; it is created if missing.
+        folder (str | os.PathLike): It is created if missing.
         settings (dict): Settings of the extraction as JSON values, the same for all clips.
 
     Raises:
@@ -49,7 +49,12 @@ class ClipFiles:
         settings = json.loads(json.dumps(settings, sort_keys=True))
         if not path.exists():
             _write_text(path, json.dumps(settings, indent=1))
-        saved = _read_settings(path)
+        try:
+            saved = json.loads(path.read_text())
+        except ValueError:
+            saved = None
+        if not isinstance(saved, dict):
+            raise ClipFilesError(f"{path}: damaged; give another folder (--poses)")
         different = [k for k in sorted({*saved, *settings}) if saved.get(k) != settings.get(k)]
         if different:
             values = ", ".join(f"{key} {saved.get(key)!r}" for key in different)
@@ -69,11 +74,7 @@ class ClipFiles:
         self._path(clip, "failed").unlink(missing_ok=True)
 
     def load(self, clip: str) -> ExtractedClip:
-        """Load the poses of a clip.
-
-        Raises:
-            ClipFilesError: If the file is damaged.
-        """
+        """Load the poses of a clip; a damaged file raises a :class:`ClipFilesError`."""
         path = self._path(clip, "npz")
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -95,16 +96,6 @@ class ClipFiles:
 
     def _path(self, clip: str, extension: str) -> Path:
         return self.folder / f"{clip}.{extension}"
-
-
-def _read_settings(path: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        settings = None
-    if not isinstance(settings, dict):
-        raise ClipFilesError(f"{path}: damaged; give another folder (--poses)")
-    return settings
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -9,27 +9,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import torch.distributed as dist
+from mmengine.dist import barrier, is_distributed
 
 from masa_mm.errors import UserError
 
 
 @dataclass(frozen=True)
 class Worker:
-    """The rank of this process among those that share the work.
+    """The rank of this process among those that share the work."""
 
-    Args:
-        index (int): It takes every ``count``-th clip, starting at ``index``.
-        count (int): Number of processes.
-        local_rank (int): Its number on its machine, which selects the GPU.
-        run (str): Name of the run, the same in all processes.
-        is_leader (bool): Whether it reports for the processes of its torchrun.
-    """
-
-    index: int = 0
-    count: int = 1
-    local_rank: int = 0
-    run: str = ""
-    is_leader: bool = True
+    index: int  # the first clip of this process, which takes every `count`-th
+    count: int
+    local_rank: int  # among the processes of its machine; selects the GPU
+    run: str  # name of the run, the same in all processes
+    is_leader: bool  # whether it reports for the processes of its torchrun
 
 
 def join(environment: Mapping[str, str] = os.environ) -> Worker:
@@ -54,16 +47,10 @@ def join(environment: Mapping[str, str] = os.environ) -> Worker:
     return Worker(task * world_size + rank, num_tasks * world_size, local_rank, names[0], rank == 0)
 
 
-def wait_for_all() -> None:
-    """Wait for all processes of this torchrun. The tasks of a Slurm array do not wait."""
-    if dist.is_initialized():
-        dist.barrier()
-
-
 def leave() -> None:
     """End all processes of this torchrun together: torchrun stops all of them when one fails."""
-    wait_for_all()
-    if dist.is_initialized():
+    if is_distributed():
+        barrier()
         dist.destroy_process_group()
 
 
@@ -71,12 +58,13 @@ def _array_task(environment: Mapping[str, str]) -> tuple[int, int, str]:
     """Number of the task in its Slurm array, number of tasks, and name of the run."""
     if "SLURM_ARRAY_TASK_ID" not in environment:
         return 0, 1, ""
+    number = int(environment["SLURM_ARRAY_TASK_ID"])
     first = int(environment.get("SLURM_ARRAY_TASK_MIN", 0))
-    last = int(environment.get("SLURM_ARRAY_TASK_MAX", environment["SLURM_ARRAY_TASK_ID"]))
+    last = int(environment.get("SLURM_ARRAY_TASK_MAX", number))
     step = int(environment.get("SLURM_ARRAY_TASK_STEP", 1))
-    num_tasks = int(environment.get("SLURM_ARRAY_TASK_COUNT", (last - first) // step + 1))
-    task = (int(environment["SLURM_ARRAY_TASK_ID"]) - first) // step
+    num_tasks, task = (last - first) // step + 1, (number - first) // step
     # The tasks of an array such as --array=1,5,7 cannot know their position in it.
-    if num_tasks != (last - first) // step + 1 or not 0 <= task < num_tasks:
+    count = int(environment.get("SLURM_ARRAY_TASK_COUNT", num_tasks))
+    if count != num_tasks or not 0 <= task < num_tasks:
         raise UserError("the Slurm array has gaps; submit it as --array=0-N")
     return task, num_tasks, environment.get("SLURM_ARRAY_JOB_ID", "array")
