@@ -94,10 +94,7 @@ class StrictPretrained:
             raise FileNotFoundError(
                 f"{self.checkpoint}: no such checkpoint; pretrain first or set init_cfg.checkpoint"
             )
-        checkpoint = CheckpointLoader.load_checkpoint(
-            self.checkpoint, map_location=self.map_location
-        )
-        weights = self._select(weights_by_name(checkpoint, self.checkpoint)) | kept
+        weights = self._select(_load_weights(self.checkpoint, self.map_location)) | kept
         problem = describe_mismatch(weights, module.state_dict())
         if problem:
             raise CheckpointMismatchError(
@@ -172,18 +169,17 @@ def load_strictly(runner: Runner, *, resume: bool = False, partly: bool | None =
 
 
 def _raise_mismatch(runner: Runner, filename: str, advice: str) -> None:
-    model = unwrap_model(runner)
-    problem = describe_mismatch(_load_weights(filename), model.state_dict())
-    if problem:
+    weights, expected, name = _weights_and_expected(runner, filename)
+    mismatch = describe_mismatch(weights, expected)
+    if mismatch:
         raise CheckpointMismatchError(
-            f"{filename}: does not fit the config's {type(model).__name__}: {problem}. Use the "
-            f"config it was trained with, or another checkpoint{advice}"
+            f"{filename}: does not fit the config's {name}: {mismatch}. Use the config it was "
+            f"trained with, or another checkpoint{advice}"
         ) from None
 
 
 def _check_some_fit(runner: Runner, filename: str) -> None:
-    model = unwrap_model(runner)
-    name, expected, weights = type(model).__name__, model.state_dict(), _load_weights(filename)
+    weights, expected, name = _weights_and_expected(runner, filename)
     fitting = [n for n in expected if n in weights and weights[n].shape == expected[n].shape]
     mismatch = describe_mismatch(weights, expected)
     if not fitting:
@@ -209,23 +205,18 @@ def _check_run_state(checkpoint: dict, filename: str, scheduled: bool) -> None:
         )
 
 
-def _load_weights(filename: str) -> dict[str, Tensor]:
-    checkpoint = CheckpointLoader.load_checkpoint(filename, map_location="cpu")
-    weights = weights_by_name(checkpoint, filename)
-    return {name.removeprefix("module."): value for name, value in weights.items()}
+def _weights_and_expected(
+    runner: Runner, filename: str
+) -> tuple[dict[str, Tensor], dict[str, Tensor], str]:
+    """Weights of a checkpoint, those of the runner's model, and the name of its class."""
+    model = unwrap_model(runner)
+    weights = {name.removeprefix("module."): w for name, w in _load_weights(filename).items()}
+    return weights, model.state_dict(), type(model).__name__
 
 
-def weights_by_name(checkpoint: Any, filename: str) -> dict[str, Tensor]:
-    """The weights of a loaded checkpoint: its 'state_dict', or the checkpoint itself.
-
-    Args:
-        checkpoint (Any): Content of the file.
-        filename (str): Name of the file, for error messages.
-
-    Raises:
-        CheckpointMismatchError: If it holds anything else, or weights of the authors' release under
-            their original names.
-    """
+def _load_weights(filename: str, map_location: str = "cpu") -> dict[str, Tensor]:
+    """Load a checkpoint's 'state_dict', or all of it; raise CheckpointMismatchError for others."""
+    checkpoint = CheckpointLoader.load_checkpoint(filename, map_location=map_location)
     is_dict = isinstance(checkpoint, dict)
     weights = checkpoint.get("state_dict", checkpoint) if is_dict else checkpoint
     if not isinstance(weights, dict):
