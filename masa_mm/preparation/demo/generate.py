@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ class DemoConfig:
         num_classes (int): Number of signs.
         signers (tuple[int, int, int]): Signers of train, val and test. No signer is in two splits.
         repetitions (tuple[int, int, int]): Clips of each sign by each signer, in each split.
-        seed (int): Seed of everything random.
+        seed (int): Random seed.
 
     Raises:
         UserError: If a split has no signer or no repetition.
@@ -74,11 +75,10 @@ def demo_annotations(split: str, config: DemoConfig | None = None) -> Iterator[d
         raise UserError(f"demo data has the splits {', '.join(SPLITS)}, not '{split}'")
     index = SPLITS.index(split)
     first = sum(config.signers[:index])
+    signers = range(first, first + config.signers[index])
     signs = make_signs(config.num_classes, config.seed)
-    for signer in range(first, first + config.signers[index]):
-        for label in range(len(signs)):
-            for repetition in range(config.repetitions[index]):
-                yield _annotation(signs, label, signer, repetition, config.seed)
+    for clip in product(signers, enumerate(signs), range(config.repetitions[index])):
+        yield _annotation(*clip, config.seed)
 
 
 def store_path(folder: str | os.PathLike, split: str) -> Path:
@@ -110,10 +110,11 @@ def _write_store(folder: str | os.PathLike, split: str, config: DemoConfig) -> W
     return writer.close()
 
 
-def _annotation(signs: Sequence[Sign], label: int, signer: int, repetition: int, seed: int) -> dict:
+def _annotation(signer: int, label_sign: tuple[int, Sign], repetition: int, seed: int) -> dict:
+    label, sign = label_sign
     rng = np.random.default_rng([seed, 4, signer, label, repetition])
     camera = make_camera(signer, seed)
-    joints = perform(signs[label], make_signer(signer, seed), rng)
+    joints = perform(sign, make_signer(signer, seed), rng)
     keypoint, score = detect(joints, camera, rng)
     return dict(
         frame_dir=f"signer{signer:02d}_sign{label:02d}_{repetition}",
@@ -123,6 +124,6 @@ def _annotation(signs: Sequence[Sign], label: int, signer: int, repetition: int,
         keypoint=keypoint[None],
         keypoint_score=score[None],
         signer=signer,
-        gloss=signs[label].gloss,
+        gloss=sign.gloss,
         layout="sign49",
     )

@@ -1,4 +1,4 @@
-"""One file a clip, so that an interrupted extraction resumes where it stopped.
+"""One file per clip, so that an interrupted extraction resumes where it stopped.
 
 ``ID.npz`` holds ``keypoint`` float32 [T, V, 2] in pixels of the whole image, ``score`` float32
 [T, V] and ``img_shape`` (h, w). ``ID.failed`` holds the reason of a failure. ``extraction.json``

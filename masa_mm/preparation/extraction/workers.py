@@ -1,4 +1,4 @@
-"""Processes that share the work: one alone, or those of torchrun, of a Slurm array, or of both."""
+"""Division of the clips among the processes of torchrun, of a Slurm array, or of both."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def join(environment: Mapping[str, str] = os.environ) -> Worker:
 
 
 def leave() -> None:
-    """End all processes of this torchrun together: torchrun stops all of them when one fails."""
+    """Wait for the processes of this torchrun: it stops the others when one of them fails."""
     if is_distributed():
         barrier()
         dist.destroy_process_group()
