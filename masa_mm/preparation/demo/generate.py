@@ -77,8 +77,10 @@ def demo_annotations(split: str, config: DemoConfig | None = None) -> Iterator[d
     first = sum(config.signers[:index])
     signers = range(first, first + config.signers[index])
     signs = make_signs(config.num_classes, config.seed)
-    for clip in product(signers, enumerate(signs), range(config.repetitions[index])):
-        yield _annotation(*clip, config.seed)
+    for signer, label, repetition in product(
+        signers, range(len(signs)), range(config.repetitions[index])
+    ):
+        yield _annotation(signs[label], label, signer, repetition, config.seed)
 
 
 def store_path(folder: str | os.PathLike, split: str) -> Path:
@@ -110,8 +112,7 @@ def _write_store(folder: str | os.PathLike, split: str, config: DemoConfig) -> W
     return writer.close()
 
 
-def _annotation(signer: int, label_sign: tuple[int, Sign], repetition: int, seed: int) -> dict:
-    label, sign = label_sign
+def _annotation(sign: Sign, label: int, signer: int, repetition: int, seed: int) -> dict:
     rng = np.random.default_rng([seed, 4, signer, label, repetition])
     camera = make_camera(signer, seed)
     joints = perform(sign, make_signer(signer, seed), rng)
