@@ -108,18 +108,13 @@ def current_name(module: str) -> str | None:
 
 def install_moved_modules() -> None:
     """Let old module names be imported. Comes first: a moved package's path holds its modules."""
-    if not any(isinstance(finder, MovedModuleFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, MovedModuleFinder())
+    sys.meta_path.insert(0, MovedModuleFinder())
 
 
 def renamed_options(**names: str) -> Callable[[Class], Class]:
-    """Let a class take options under their old names.
+    """Let a class take options under their old names, such as ``bank_length="queue_len"``.
 
-    Args:
-        **names (str): New name of each old one, ``bank_length="queue_len"``.
-
-    Returns:
-        Callable: A class decorator; put it below ``register_module``.
+    Put this class decorator below ``register_module``.
     """
 
     def decorate(cls: Class) -> Class:
@@ -144,15 +139,14 @@ def moved_options(
 ) -> Callable[[Class], Class]:
     """Let a class take options that a registered subclass has now, by building that one.
 
+    Put this class decorator below ``register_module``.
+
     Args:
         registry (Registry): Where the subclass is registered.
         target (str): Its registered name.
         *options (str): The options it has and the class has no longer.
         **values (Any): Options of which the class no longer takes this value,
             ``fallback="elbow_wrist_50px"``.
-
-    Returns:
-        Callable: A class decorator; put it below ``register_module``.
     """
 
     def decorate(cls: Class) -> Class:

@@ -18,11 +18,7 @@ class MissingKeyError(UserError, KeyError):
 
 
 def in_one_line(error: Exception, limit: int = 100) -> str:
-    """Format a library's error as its class and message, with line breaks escaped.
-
-    Args:
-        error (Exception): The error.
-        limit (int): Longest text in characters; the rest is cut off.
-    """
-    text = f"{type(error).__name__}: {error}".encode("unicode_escape").decode()
+    """Format a library's error as its class and message, up to ``limit`` characters."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     return text if len(text) <= limit else f"{text[:limit]}..."

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import NamedTuple
 
-PYTHON = (3, 10)
+PYTHON = "3.10"
 # Distribution -> (oldest release that works, first newer one that does not), as in setup.cfg.
 SUPPORTED = {
     "torch": ("2.4", None),
@@ -52,8 +52,7 @@ def installed(distribution: str) -> str | None:
 
 def installed_mmcv() -> dict[str, str]:
     """The installed distributions that provide ``mmcv``, name -> version."""
-    found = {name: installed(name) for name in MMCV_DISTRIBUTIONS}
-    return {name: version for name, version in found.items() if version}
+    return {name: version for name in MMCV_DISTRIBUTIONS if (version := installed(name))}
 
 
 def release(version: str) -> tuple[int, ...]:
@@ -68,10 +67,9 @@ def problems() -> list[Problem]:
 
 
 def _python_problems() -> Iterator[Problem]:
-    if sys.version_info[:2] < PYTHON:
+    if sys.version_info[:2] < release(PYTHON):
         yield Problem(
-            f"Python {sys.version_info[0]}.{sys.version_info[1]} is too old, {_dotted(PYTHON)} or "
-            "later is needed",
+            f"Python {sys.version.split()[0]} is too old, {PYTHON} or later is needed",
             "python3.11 -m venv .venv && . .venv/bin/activate && bash tools/run_tests.sh",
         )
 
@@ -106,25 +104,16 @@ def _mmcv_problems() -> Iterator[Problem]:
         )
 
 
-def _within(version: str, oldest: str | None, too_new: str | None) -> bool:
+def _within(version: str, oldest: str, too_new: str | None) -> bool:
     numbers = release(version)
-    return (oldest is None or numbers >= release(oldest)) and (
-        too_new is None or numbers < release(too_new)
-    )
+    return numbers >= release(oldest) and (too_new is None or numbers < release(too_new))
 
 
-def _requirement(name: str, oldest: str | None, too_new: str | None) -> str:
+def _requirement(name: str, oldest: str, too_new: str | None) -> str:
     if name == "torch":
         return f"torch=={TESTED_TORCH}"
-    bounds = ",".join(f"{op}{v}" for op, v in ((">=", oldest), ("<", too_new)) if v)
-    return f'"{name}{bounds}"' if bounds else name
+    return f'"{name}>={oldest}{f",<{too_new}" if too_new else ""}"'
 
 
-def _range(oldest: str | None, too_new: str | None) -> str:
-    return " and ".join(
-        f"{word} {v}" for word, v in (("from", oldest), ("below", too_new)) if v is not None
-    )
-
-
-def _dotted(numbers: tuple[int, ...]) -> str:
-    return ".".join(map(str, numbers))
+def _range(oldest: str, too_new: str | None) -> str:
+    return f"from {oldest}" + (f" and below {too_new}" if too_new else "")

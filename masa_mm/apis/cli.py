@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
+from mmengine.dist import barrier, is_distributed
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from masa_mm.engine import load_strictly
@@ -55,12 +56,6 @@ def test(argv: Sequence[str] | None = None) -> int:
 
 def train_config(args: argparse.Namespace) -> Config:
     """Apply the options of ``tools/train.py`` to the config.
-
-    Args:
-        args (argparse.Namespace): The parsed options.
-
-    Returns:
-        Config: The config to run.
 
     Raises:
         UsageError: If an option does not fit the config.
@@ -193,35 +188,26 @@ def _scale_lr(cfg: Config) -> None:
     cfg.auto_scale_lr.enable = True
 
 
-def _resume(cfg: Config, resume: str) -> None:
-    if resume != "auto":
-        _check_checkpoint(resume)
-        cfg.load_from, cfg.resume = resume, True
-        return
-    latest = _latest_checkpoint(cfg.work_dir)
-    cfg.resume = latest is not None
-    if latest is not None:
-        cfg.load_from = latest
-    else:
-        # load_from stays: a finetuning without a checkpoint still starts from pretrained weights.
-        print(f"--resume: no checkpoint in {cfg.work_dir}, training starts from the beginning")
-
-
-def _latest_checkpoint(work_dir: str) -> str | None:
-    if not (Path(work_dir) / "last_checkpoint").is_file():
-        return None
-    # The file has the path at the time of writing; the folder may have been moved since.
-    latest = Path(work_dir) / Path(find_latest_checkpoint(work_dir)).name
-    _check_checkpoint(str(latest))
-    return str(latest)
+def _resume(cfg: Config, checkpoint: str) -> None:
+    if checkpoint == "auto":
+        work_dir = Path(cfg.work_dir)
+        if not (work_dir / "last_checkpoint").is_file():
+            print(f"--resume: no checkpoint in {work_dir}, training starts from the beginning")
+            # load_from stays: a finetuning run still starts from pretrained weights.
+            cfg.resume = False
+            return
+        # The file has the path at the time of writing; the folder may have been moved since.
+        checkpoint = str(work_dir / Path(find_latest_checkpoint(cfg.work_dir)).name)
+    _check_checkpoint(checkpoint)
+    cfg.load_from, cfg.resume = checkpoint, True
 
 
 def _check_checkpoint(checkpoint: str) -> None:
-    if "://" in checkpoint or Path(checkpoint).expanduser().is_file():
-        return
-    if Path(checkpoint).expanduser().is_dir():
+    path = Path(checkpoint).expanduser()
+    if path.is_dir():
         raise UsageError(f"{checkpoint}: is a folder; give the path of a checkpoint file")
-    raise FileNotFoundError(f"{checkpoint}: no such checkpoint")
+    if "://" not in checkpoint and not path.is_file():
+        raise FileNotFoundError(f"{checkpoint}: no such checkpoint")
 
 
 def _set_randomness(cfg: Config, args: argparse.Namespace) -> None:
@@ -247,10 +233,10 @@ def _exit_code(run: Callable[[], object]) -> int:
 
 def _leave_process_group() -> None:
     """Stop the threads of gloo, which abort the process if they run while the interpreter exits."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+    if is_distributed():
         # The runner is part of reference cycles, and its model keeps the process group alive.
         gc.collect()
-        torch.distributed.barrier()
+        barrier()
         torch.distributed.destroy_process_group()
 
 

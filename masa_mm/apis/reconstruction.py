@@ -8,7 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from masa_mm.datasets.collate import pad_clips
+from masa_mm.frame_plan import plan_batch
 from masa_mm.models import MASA
+from masa_mm.models.recognizers.masa import joints_of_parts, require_inputs
 
 
 class Reconstruction(NamedTuple):
@@ -34,8 +37,6 @@ class Reconstruction(NamedTuple):
     @property
     def hidden(self) -> np.ndarray:
         """Mask [T, 49] of the joints that are masked and have a target motion."""
-        from masa_mm.models.recognizers.masa import joints_of_parts
-
         masked = joints_of_parts(torch.from_numpy(self.frame_mask)).numpy()
         return masked & (self.motion_weight > 0)
 
@@ -56,10 +57,6 @@ def reconstruct_motion(
     Raises:
         MissingKeyError: If the pipeline lacks masking or motion; names the transform.
     """
-    from masa_mm.datasets.collate import pad_clips
-    from masa_mm.frame_plan import plan_batch
-    from masa_mm.models.recognizers.masa import require_inputs
-
     batch = model.eval().data_preprocessor(pad_clips(list(samples)))
     inputs = batch["inputs"]
     require_inputs(inputs, with_key_view=False)

@@ -8,14 +8,12 @@ import errno
 import functools
 import os
 import pickle
-import types
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from masa_mm import versions
 from masa_mm.errors import UserError
 
 
@@ -30,19 +28,19 @@ def safe_checkpoints() -> bool:
     in mmengine's checkpoints. Earlier releases load them, but execute any code that a file holds.
     Upstream: https://github.com/open-mmlab/mmengine/issues/1655
     """
+    import torch
     from mmengine.runner.checkpoint import CheckpointLoader
 
-    if _torch_allows_listed_globals():
-        import torch
-
-        torch.serialization.add_safe_globals(_safe_globals())
+    torch.serialization.add_safe_globals(_safe_globals())
     CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
     load_checkpoint = CheckpointLoader.load_checkpoint.__func__
 
     @functools.wraps(load_checkpoint)
     def load_as_data(cls: type, filename: str, *args: Any, **kwargs: Any) -> Any:
         # The schemes other than local files (http, s3, ...) call torch.load with its defaults.
-        with _torch_load_switches(TORCH_FORCE_WEIGHTS_ONLY_LOAD="1"), _clear_errors(filename):
+        switch = mock.patch.dict(os.environ, TORCH_FORCE_WEIGHTS_ONLY_LOAD="1")
+        with switch, _clear_errors(filename):
+            os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
             return load_checkpoint(cls, filename, *args, **kwargs)
 
     CheckpointLoader.load_checkpoint = classmethod(load_as_data)
@@ -50,17 +48,14 @@ def safe_checkpoints() -> bool:
 
 
 def load_from_local(filename: str | os.PathLike, map_location: Any = None) -> Any:
-    """Load a local checkpoint as data, with any release of torch.
+    """Load a local checkpoint as data.
 
-    Tensors, plain containers, ``HistoryBuffer``, and numpy arrays and scalars of numbers are read.
-    Everything else is refused.
+    Tensors, plain containers, ``HistoryBuffer``, and numpy arrays and scalars of numbers and text
+    are read. Everything else is refused.
 
     Args:
-        filename (str or PathLike): The checkpoint.
+        filename (str | os.PathLike): The checkpoint.
         map_location (Any): As in :func:`torch.load`.
-
-    Returns:
-        Any: The content of the checkpoint.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -73,12 +68,8 @@ def load_from_local(filename: str | os.PathLike, map_location: Any = None) -> An
         raise CheckpointError(f"{filename}: is a folder; give the path of a checkpoint file")
     if not path.is_file():
         raise FileNotFoundError(f"{filename}: no such checkpoint")
-    with _clear_errors(filename), _torch_load_switches():
-        if _torch_allows_listed_globals():
-            return torch.load(path, map_location=map_location, weights_only=True)
-        return torch.load(
-            path, map_location=map_location, weights_only=False, pickle_module=_data_only_pickle()
-        )
+    with _clear_errors(filename):
+        return torch.load(path, map_location=map_location, weights_only=True)
 
 
 def inert_checkpoint_config() -> bool:
@@ -113,10 +104,6 @@ def _literal_gpu_ids(config: str) -> str:
     return ""
 
 
-def _torch_allows_listed_globals() -> bool:
-    return versions.release(versions.installed("torch") or "") >= (2, 6)
-
-
 def _safe_globals() -> list[Any]:
     """Globals in mmengine's checkpoints besides those that torch allows."""
     import _codecs
@@ -125,18 +112,30 @@ def _safe_globals() -> list[Any]:
     from mmengine.logging import HistoryBuffer
 
     numpy_functions: list[Any] = [np.empty(0).__reduce__()[0], np.float64().__reduce__()[0]]
-    # Numbers, and text for class names: an array of dtype object could hold anything.
-    dtypes = {type(np.dtype(code)) for code in "?bhilqBHILQefdU"}
-    renamed = [
-        (function, f"numpy.{core}.multiarray.{function.__name__}")
-        for function in numpy_functions
-        for core in ("core", "_core")  # numpy 1, numpy 2
+    return [
+        HistoryBuffer,
+        np.ndarray,
+        np.dtype,
+        _codecs.encode,
+        # Numbers, and text for class names: an array of dtype object could hold anything.
+        *{type(np.dtype(code)) for code in "?bhilqBHILQefdU"},
+        *(
+            _renamed(function, f"numpy.{core}.multiarray", function.__name__)
+            for function in numpy_functions
+            for core in ("core", "_core")  # numpy 1, numpy 2
+        ),
+        _renamed(_history_statistic, "builtins", "getattr"),
     ]
-    # The module of getattr depends on the protocol of the pickle.
-    statistics = [
-        (_history_statistic, f"{module}.getattr") for module in ("builtins", "__builtin__")
-    ]
-    return [HistoryBuffer, np.ndarray, np.dtype, _codecs.encode, *statistics, *renamed, *dtypes]
+
+
+def _renamed(function: Callable, module: str, name: str) -> Callable:
+    """Wrap a function to have the name that pickles have for it."""
+
+    def renamed(*args: Any) -> Any:
+        return function(*args)
+
+    renamed.__module__, renamed.__name__, renamed.__qualname__ = module, name, name
+    return renamed
 
 
 def _history_statistic(owner: type, name: str) -> Callable:
@@ -149,34 +148,6 @@ def _history_statistic(owner: type, name: str) -> Callable:
     if owner is not HistoryBuffer or name not in ("min", "max", "current", "mean"):
         raise pickle.UnpicklingError(f"Unsupported global: GLOBAL getattr({owner}, {name!r})")
     return getattr(HistoryBuffer, name)
-
-
-def _data_only_pickle() -> types.SimpleNamespace:
-    """A ``pickle_module`` for torch < 2.6, whose safe loading cannot allow ``HistoryBuffer``.
-
-    It finds the globals that torch's safe loading allows and those of :func:`_safe_globals`.
-    """
-    from torch import _weights_only_unpickler as torch_unpickler
-
-    allowed = dict(torch_unpickler._get_allowed_globals())
-    for item in _safe_globals():
-        if not isinstance(item, tuple):
-            item = (item, f"{item.__module__}.{item.__qualname__}")
-        allowed[item[1]] = item[0]
-
-    class Unpickler(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
-            full_name = f"{module}.{name}"
-            if full_name not in allowed:
-                raise pickle.UnpicklingError(f"Unsupported global: GLOBAL {full_name}")
-            return allowed[full_name]
-
-    return types.SimpleNamespace(
-        __name__="data_only_pickle",
-        Unpickler=Unpickler,
-        UnpicklingError=pickle.UnpicklingError,
-        load=lambda file, **kwargs: Unpickler(file, **kwargs).load(),
-    )
 
 
 @contextlib.contextmanager
@@ -211,13 +182,3 @@ def _reason(error: Exception) -> str:
     text = str(error).rpartition("WeightsUnpickler error:")[2].strip()
     sentence = text.partition("\n")[0].partition(". ")[0]
     return f"{type(error).__name__}: {sentence[:120]}".removesuffix(": ")
-
-
-@contextlib.contextmanager
-def _torch_load_switches(**values: str) -> Iterator[None]:
-    """Set the environment variables that control ``torch.load`` to ``values``, the others off."""
-    switches = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
-    with mock.patch.dict(os.environ, values):
-        for name in set(switches) - set(values):
-            os.environ.pop(name, None)
-        yield

@@ -6,7 +6,6 @@ import functools
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from masa_mm import versions
@@ -25,7 +24,11 @@ def pkg_resources() -> bool:
     from mmengine.utils import package_utils
 
     for replacement in (is_installed, get_installed_path):
-        replace_everywhere(getattr(package_utils, replacement.__name__), replacement)
+        name = replacement.__name__
+        original = getattr(package_utils, name)
+        for module in list(sys.modules.values()):  # other modules have imported it by name
+            if getattr(module, "__dict__", {}).get(name) is original:
+                setattr(module, name, replacement)
     return True
 
 
@@ -105,10 +108,3 @@ def configs_of_this_package() -> bool:
 
     Config._get_cfg_path = staticmethod(get_path_with_own)
     return True
-
-
-def replace_everywhere(original: Callable, replacement: Callable) -> None:
-    """Replace a function in every loaded module that has imported it by name."""
-    for module in list(sys.modules.values()):
-        if getattr(module, "__dict__", {}).get(original.__name__) is original:
-            setattr(module, original.__name__, replacement)

@@ -68,8 +68,7 @@ def amp_without_cuda() -> bool:
         if dtype not in (None, "bfloat16", torch.bfloat16):
             print_log(f"AmpOptimWrapper: no {dtype} on a CPU, bfloat16 is used", "current", 30)
         # bfloat16 has the range of float32, so losses need no scaling.
-        scaler = getattr(torch.amp, "GradScaler", torch.cuda.amp.GradScaler)  # torch < 2.3
-        self.loss_scaler = scaler(enabled=False)
+        self.loss_scaler = torch.amp.GradScaler(enabled=False)
         self.cast_dtype, self._scale_update_param = torch.bfloat16, None
 
     AmpOptimWrapper.__init__ = init_on_cpu

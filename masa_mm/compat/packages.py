@@ -1,9 +1,10 @@
-"""Repair imports: modules that packages of the MM stack lack, and errors while importing them."""
+"""Repair packages of the MM stack: errors while importing them, missing modules, renamed labels."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import operator
 import pickle
 import sys
 import time
@@ -98,6 +99,33 @@ def mmcv_lite_warning() -> bool:
     if "mmcv-lite" not in versions.installed_mmcv():
         return False
     warnings.filterwarnings("ignore", message="Fail to import ``MultiScaleDeformableAttention``")
+    return True
+
+
+def sample_names_of_1_2() -> bool:
+    """Give ``ActionDataSample`` of mmaction2 1.1 the attribute names of 1.2.
+
+    1.2 replaced ``gt_labels.item`` by ``gt_label`` and ``pred_scores.item`` by ``pred_score``
+    without keeping the old names, so code for one release raises ``AttributeError`` with the other.
+    Upstream: https://github.com/open-mmlab/mmaction2/pull/2658
+    """
+    from mmaction.structures import ActionDataSample
+
+    if hasattr(ActionDataSample, "set_gt_label"):
+        return False
+    to_dict = ActionDataSample.to_dict
+    old_names = dict(gt_label="gt_labels", pred_label="pred_labels", pred_score="pred_scores")
+
+    def to_dict_with_both(self: Any) -> dict:
+        content = to_dict(self)
+        # Metrics of mmaction2 1.1 read the old names, those of masa_mm the new ones.
+        new = {name: content[old]["item"] for name, old in old_names.items() if old in content}
+        return content | new
+
+    ActionDataSample.to_dict = to_dict_with_both
+    ActionDataSample.set_gt_label = ActionDataSample.set_gt_labels
+    for name, old in old_names.items():
+        setattr(ActionDataSample, name, property(operator.attrgetter(f"{old}.item")))
     return True
 
 

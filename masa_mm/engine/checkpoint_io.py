@@ -82,10 +82,7 @@ class StrictPretrained:
         self.except_for = tuple(except_for)
 
     def __call__(self, module: nn.Module) -> None:
-        """Load the weights.
-
-        Args:
-            module (nn.Module): The module to initialize.
+        """Load the weights into a module.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -97,10 +94,7 @@ class StrictPretrained:
             raise FileNotFoundError(
                 f"{self.checkpoint}: no such checkpoint; pretrain first or set init_cfg.checkpoint"
             )
-        checkpoint = CheckpointLoader.load_checkpoint(
-            self.checkpoint, map_location=self.map_location
-        )
-        weights = self._select(weights_by_name(checkpoint, self.checkpoint)) | kept
+        weights = self._select(_load_weights(self.checkpoint, self.map_location)) | kept
         problem = describe_mismatch(weights, module.state_dict())
         if problem:
             raise CheckpointMismatchError(
@@ -175,18 +169,17 @@ def load_strictly(runner: Runner, *, resume: bool = False, partly: bool | None =
 
 
 def _raise_mismatch(runner: Runner, filename: str, advice: str) -> None:
-    model = unwrap_model(runner)
-    problem = describe_mismatch(_load_weights(filename), model.state_dict())
-    if problem:
+    weights, expected, name = _weights_and_expected(runner, filename)
+    mismatch = describe_mismatch(weights, expected)
+    if mismatch:
         raise CheckpointMismatchError(
-            f"{filename}: does not fit the config's {type(model).__name__}: {problem}. Use the "
-            f"config it was trained with, or another checkpoint{advice}"
+            f"{filename}: does not fit the config's {name}: {mismatch}. Use the config it was "
+            f"trained with, or another checkpoint{advice}"
         ) from None
 
 
 def _check_some_fit(runner: Runner, filename: str) -> None:
-    model = unwrap_model(runner)
-    name, expected, weights = type(model).__name__, model.state_dict(), _load_weights(filename)
+    weights, expected, name = _weights_and_expected(runner, filename)
     fitting = [n for n in expected if n in weights and weights[n].shape == expected[n].shape]
     mismatch = describe_mismatch(weights, expected)
     if not fitting:
@@ -212,28 +205,23 @@ def _check_run_state(checkpoint: dict, filename: str, scheduled: bool) -> None:
         )
 
 
-def _load_weights(filename: str) -> dict[str, Tensor]:
-    checkpoint = CheckpointLoader.load_checkpoint(filename, map_location="cpu")
-    weights = weights_by_name(checkpoint, filename)
-    return {name.removeprefix("module."): value for name, value in weights.items()}
+def _weights_and_expected(
+    runner: Runner, filename: str
+) -> tuple[dict[str, Tensor], dict[str, Tensor], str]:
+    """Weights of a checkpoint, those of the runner's model, and the name of its class."""
+    model = unwrap_model(runner)
+    weights = {name.removeprefix("module."): w for name, w in _load_weights(filename).items()}
+    return weights, model.state_dict(), type(model).__name__
 
 
-def weights_by_name(checkpoint: Any, filename: str) -> dict[str, Tensor]:
-    """The weights of a loaded checkpoint: its 'state_dict', or the checkpoint itself.
-
-    Args:
-        checkpoint (Any): Content of the file.
-        filename (str): Name of the file, for error messages.
-
-    Raises:
-        CheckpointMismatchError: If it holds anything else, or weights of the authors' release under
-            their original names.
-    """
-    weights = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, dict) else None
+def _load_weights(filename: str, map_location: str = "cpu") -> dict[str, Tensor]:
+    """Load a checkpoint's 'state_dict', or all of it; raise CheckpointMismatchError for others."""
+    checkpoint = CheckpointLoader.load_checkpoint(filename, map_location=map_location)
+    is_dict = isinstance(checkpoint, dict)
+    weights = checkpoint.get("state_dict", checkpoint) if is_dict else checkpoint
     if not isinstance(weights, dict):
-        held = checkpoint if weights is None else weights
         raise CheckpointMismatchError(
-            f"{filename} holds {type(held).__name__}, not weights by name"
+            f"{filename} holds {type(weights).__name__}, not weights by name"
         )
     for name, value in weights.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
@@ -250,20 +238,15 @@ def weights_by_name(checkpoint: Any, filename: str) -> dict[str, Tensor]:
 
 def describe_mismatch(weights: dict[str, Tensor], expected: dict[str, Tensor]) -> str:
     """Describe in a few words how names and shapes of weights differ; '' if they do not."""
-    problems = [
-        _count("missing", [name for name in expected if name not in weights]),
-        _count("unexpected", [name for name in weights if name not in expected]),
-        _count(
-            "of another shape",
-            [
-                f"{name} {tuple(weights[name].shape)} for {tuple(value.shape)}"
-                for name, value in expected.items()
-                if name in weights and weights[name].shape != value.shape
-            ],
-        ),
-    ]
-    return "; ".join(filter(None, problems))
-
-
-def _count(what: str, names: list[str]) -> str:
-    return f"{len(names)} {what} (first: {names[0]})" if names else ""
+    problems = {
+        "missing": [name for name in expected if name not in weights],
+        "unexpected": [name for name in weights if name not in expected],
+        "of another shape": [
+            f"{name} {tuple(weights[name].shape)} for {tuple(value.shape)}"
+            for name, value in expected.items()
+            if name in weights and weights[name].shape != value.shape
+        ],
+    }
+    return "; ".join(
+        f"{len(names)} {what} (first: {names[0]})" for what, names in problems.items() if names
+    )

@@ -31,13 +31,6 @@ class ByGetattr:
         return getattr, (HistoryBuffer, "__init__")
 
 
-@pytest.fixture(params=["torch's own", "for torch < 2.6"])
-def safe_loading(request, monkeypatch):
-    """Both ways of loading safely; the second is for releases that allow no further globals."""
-    if request.param != "torch's own":
-        monkeypatch.setattr(checkpoints, "_torch_allows_listed_globals", lambda: False)
-
-
 def checkpoint_like_mmengines():
     scores = HistoryBuffer([0.5, 0.25], [1, 1])
     numbers = {t.__name__: t(1) for t in (np.float64, np.float32, np.int64, np.bool_, np.uint8)}
@@ -63,7 +56,7 @@ def assert_same(loaded, saved):
     assert isinstance(loaded["parameter"], torch.nn.Parameter)
 
 
-def test_what_mmengine_saves_is_loaded(tmp_path, safe_loading):
+def test_what_mmengine_saves_is_loaded(tmp_path):
     saved = checkpoint_like_mmengines()
     torch.save(saved, tmp_path / "run.pth")
     assert_same(CheckpointLoader.load_checkpoint(str(tmp_path / "run.pth")), saved)
@@ -72,7 +65,7 @@ def test_what_mmengine_saves_is_loaded(tmp_path, safe_loading):
 
 
 @pytest.mark.parametrize(("own", "other"), [("_core", "core"), ("core", "_core")])
-def test_numpy_arrays_of_another_numpy_are_loaded(tmp_path, safe_loading, own, other):
+def test_numpy_arrays_of_another_numpy_are_loaded(tmp_path, own, other):
     saved = checkpoint_like_mmengines()
     torch.save(saved, tmp_path / "run.pth")
     rewrite_pickle(
@@ -97,7 +90,7 @@ def rewrite_pickle(path, change):
 )
 @pytest.mark.parametrize("new_format", [True, False])
 def test_a_malicious_checkpoint_is_refused_and_not_executed(
-    tmp_path, safe_loading, monkeypatch, hidden, new_format
+    tmp_path, monkeypatch, hidden, new_format
 ):
     # The user's own switch for unsafe loading does not reach our checkpoints.
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
@@ -116,7 +109,7 @@ def test_a_malicious_checkpoint_is_refused_and_not_executed(
     assert not (tmp_path / "executed").exists()
 
 
-def test_a_bare_pickle_is_refused(tmp_path, safe_loading):
+def test_a_bare_pickle_is_refused(tmp_path):
     path = tmp_path / "evil.pth"
     path.write_bytes(pickle.dumps(Harmful(tmp_path / "executed")))
     with pytest.raises(CheckpointError, match=r"evil.pth"):
@@ -126,7 +119,7 @@ def test_a_bare_pickle_is_refused(tmp_path, safe_loading):
 
 @pytest.mark.parametrize("keep", [0, 1, 100, 0.5, 0.99])
 @pytest.mark.parametrize("new_format", [True, False])
-def test_a_truncated_checkpoint_is_one_clear_line(tmp_path, safe_loading, keep, new_format):
+def test_a_truncated_checkpoint_is_one_clear_line(tmp_path, keep, new_format):
     path = tmp_path / "half.pth"
     saved = checkpoint_like_mmengines()
     torch.save(saved, path, _use_new_zipfile_serialization=new_format)

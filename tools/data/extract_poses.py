@@ -20,28 +20,23 @@ from typing import Any
 
 import torch
 from mmengine.config import DictAction
+from mmengine.dist import barrier
 
 from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.errors import UserError
 from masa_mm.pose.store_format import DTYPES
 from masa_mm.preparation.convert import add_crop_options, crop_rules
-from masa_mm.preparation.extraction import (
-    ESTIMATORS,
-    ClipFiles,
-    Plan,
-    PoseEstimator,
-    extract_share,
-    plan_benchmark,
-    plan_videos,
-)
-from masa_mm.preparation.extraction.estimators import build
+from masa_mm.preparation.extraction.clip_files import ClipFiles
+from masa_mm.preparation.extraction.estimators import ESTIMATORS, PoseEstimator, build
 from masa_mm.preparation.extraction.extract import (
     BOX_MARGIN,
+    extract_share,
     find_failures,
     write_clips,
     write_failures,
 )
-from masa_mm.preparation.extraction.workers import Worker, join, leave, wait_for_all
+from masa_mm.preparation.extraction.plan import Plan, plan_benchmark, plan_videos
+from masa_mm.preparation.extraction.workers import Worker, join, leave
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -114,7 +109,7 @@ def extract(args: argparse.Namespace, worker: Worker) -> int:
         if plan.missing:
             print(f"{len(plan.missing)} more of the list have no video, '{plan.missing[0]}' first")
     extract_share(plan, files, estimator, worker, args.box_margin, args.fps)
-    wait_for_all()
+    barrier()  # of torchrun's processes; the tasks of a Slurm array do not wait
     return finish(args, plan, files, worker, estimator.layout) if worker.is_leader else 0
 
 
@@ -138,7 +133,14 @@ def finish(
         )
         return 1
     report = write_clips(
-        plan, files, failures, args.out, layout, args.dtype, args.skip_bad, crop_rules(args)
+        plan,
+        files,
+        failures,
+        args.out,
+        layout,
+        crop_rules(args),
+        dtype=args.dtype,
+        skip_bad=args.skip_bad,
     )
     for clip in report.skipped:
         print(f"skipped: {clip}")

@@ -39,32 +39,18 @@ class CompileHook(Hook):
         self.options = dict(options, dynamic=dynamic)
 
     def before_run(self, runner: Runner) -> None:
-        """Mark the modules; torch compiles each one at its first call.
-
-        Raises:
-            UserError: If the model has no such module, or torch cannot compile modules in place.
-        """
+        """Mark the modules; torch compiles each one at its first call."""
         model = unwrap_model(runner)
         found = compile_modules(model, self.modules, **self.options)
         runner.logger.info(f"CompileHook: {found} modules will be compiled when first called")
 
 
 def compile_modules(model: nn.Module, modules: Sequence[str] = PARTS, **options: Any) -> int:
-    """Compile the modules of some classes in place.
-
-    Args:
-        model (nn.Module): The model.
-        modules (Sequence[str]): Class names of the modules to compile.
-        **options (Any): Options of :func:`torch.compile`.
-
-    Returns:
-        int: Number of modules.
+    """Compile the modules of some classes in place (see :class:`CompileHook`) and count them.
 
     Raises:
-        UserError: If there is none, or torch cannot compile modules in place.
+        UserError: If the model has no such module.
     """
-    if not hasattr(nn.Module, "compile"):
-        raise UserError("CompileHook needs torch 2.2 or later: remove the hook, or update torch")
     found = [
         module
         for module in model.modules()

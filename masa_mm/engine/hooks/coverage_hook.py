@@ -9,7 +9,7 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from masa_mm.datasets.sign_benchmark import Coverage, SignBenchmark
+from masa_mm.datasets.sign_benchmark import SignBenchmark
 
 _META = "coverage"
 
@@ -90,7 +90,7 @@ def benchmarks_of(dataset: Any) -> Iterator[SignBenchmark]:
 
 
 def _describe_one(dataset: SignBenchmark) -> str:
-    coverage: Coverage | None = dataset.coverage
+    coverage = dataset.coverage
     if coverage is None:
         return f"{dataset.NAME}: {len(dataset)} clips, coverage unknown without a split_file"
     if len(dataset) < coverage.found:

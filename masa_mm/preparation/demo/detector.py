@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from masa_mm.pose.skeleton import LEFT_HAND, RIGHT_HAND
 _HANDS = np.stack([np.arange(part.start, part.start + 21) for part in (RIGHT_HAND, LEFT_HAND)])
 
 
-@dataclass(frozen=True)
-class Camera:
+class Camera(NamedTuple):
     """A fixed camera in front of one signer; pixels and metres."""
 
     height: int
@@ -43,15 +42,10 @@ def project(joints: np.ndarray, camera: Camera) -> np.ndarray:
 def detect(
     joints: np.ndarray, camera: Camera, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Simulate a pose detector on a clip.
+    """Simulate a pose detector on a clip of joints [T, 49, 3] in metres.
 
     Joints drift and jitter, more when they move fast, and a few jump. A hand is lost for some
     frames when it moves fast or covers the other hand. Joints outside the image are lost.
-
-    Args:
-        joints (np.ndarray): [T, 49, 3] in metres.
-        camera (Camera): The camera.
-        rng (np.random.Generator): Random numbers of the faults.
 
     Returns:
         tuple[np.ndarray, np.ndarray]: ``keypoint`` float32 [T, 49, 2] in pixels and

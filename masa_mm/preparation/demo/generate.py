@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ class DemoConfig:
         num_classes (int): Number of signs.
         signers (tuple[int, int, int]): Signers of train, val and test. No signer is in two splits.
         repetitions (tuple[int, int, int]): Clips of each sign by each signer, in each split.
-        seed (int): Seed of everything random.
+        seed (int): Random seed.
 
     Raises:
         UserError: If a split has no signer or no repetition.
@@ -74,11 +75,12 @@ def demo_annotations(split: str, config: DemoConfig | None = None) -> Iterator[d
         raise UserError(f"demo data has the splits {', '.join(SPLITS)}, not '{split}'")
     index = SPLITS.index(split)
     first = sum(config.signers[:index])
+    signers = range(first, first + config.signers[index])
     signs = make_signs(config.num_classes, config.seed)
-    for signer in range(first, first + config.signers[index]):
-        for label in range(len(signs)):
-            for repetition in range(config.repetitions[index]):
-                yield _annotation(signs, label, signer, repetition, config.seed)
+    for signer, label, repetition in product(
+        signers, range(len(signs)), range(config.repetitions[index])
+    ):
+        yield _annotation(signs[label], label, signer, repetition, config.seed)
 
 
 def store_path(folder: str | os.PathLike, split: str) -> Path:
@@ -95,9 +97,6 @@ def write_demo_stores(
         folder (str | os.PathLike): Receives ``demo_{train,val,test}.safetensors``; it is created
             if missing.
         config (DemoConfig | None): Size and seed; None takes the defaults.
-
-    Returns:
-        dict[str, WriteReport]: Number of clips and frames written, for each split.
     """
     config = config or DemoConfig()
     return {split: _write_store(folder, split, config) for split in SPLITS}
@@ -105,19 +104,18 @@ def write_demo_stores(
 
 def _write_store(folder: str | os.PathLike, split: str, config: DemoConfig) -> WriteReport:
     path = store_path(folder, split)
-    with PoseStoreWriter(path, source=SOURCE, split=split, glosses=glosses(config)) as writer:
-        for clip in demo_annotations(split, config):
-            img_shape = clip["img_shape"]
-            parts = crop_parts(clip["keypoint"][0], clip["keypoint_score"][0], img_shape)
-            writer.add(clip["frame_dir"], *parts, clip["label"], clip["signer"], img_shape)
-    assert writer.report is not None
-    return writer.report
+    writer = PoseStoreWriter(path, source=SOURCE, split=split, glosses=glosses(config))
+    for clip in demo_annotations(split, config):
+        img_shape = clip["img_shape"]
+        parts = crop_parts(clip["keypoint"][0], clip["keypoint_score"][0], img_shape)
+        writer.add(clip["frame_dir"], *parts, clip["label"], clip["signer"], img_shape)
+    return writer.close()
 
 
-def _annotation(signs: Sequence[Sign], label: int, signer: int, repetition: int, seed: int) -> dict:
+def _annotation(sign: Sign, label: int, signer: int, repetition: int, seed: int) -> dict:
     rng = np.random.default_rng([seed, 4, signer, label, repetition])
     camera = make_camera(signer, seed)
-    joints = perform(signs[label], make_signer(signer, seed), rng)
+    joints = perform(sign, make_signer(signer, seed), rng)
     keypoint, score = detect(joints, camera, rng)
     return dict(
         frame_dir=f"signer{signer:02d}_sign{label:02d}_{repetition}",
@@ -127,6 +125,6 @@ def _annotation(signs: Sequence[Sign], label: int, signer: int, repetition: int,
         keypoint=keypoint[None],
         keypoint_score=score[None],
         signer=signer,
-        gloss=signs[label].gloss,
+        gloss=sign.gloss,
         layout="sign49",
     )

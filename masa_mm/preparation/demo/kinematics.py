@@ -50,7 +50,7 @@ HANDSHAPES: dict[str, np.ndarray] = {
 }
 RELAXED = _shape((32.0, 20.0, 12.0), [(22.0, 28.0), (26.0, 32.0), (30.0, 36.0), (34.0, 38.0)])
 
-# For a hand of length 1, a row a finger: the position of its base relative to the wrist (along the
+# One row per finger, for a hand of length 1: position of its base relative to the wrist (along the
 # fingers, towards the thumb, out of the back of the hand), then the lengths of its three bones.
 _FINGERS = np.array(
     [
@@ -62,7 +62,7 @@ _FINGERS = np.array(
     ]
 )
 _BASES, _BONES = _FINGERS[:, :3], _FINGERS[:, 3:]
-# How each of a finger's three bones follows the joint angles.
+# Weights of the joint angles in the direction of each of a finger's three bones.
 _THUMB_BENDS = np.array([0.0, 0.6, 1.5])
 _THUMB_OPPOSES = np.array([0.8, 1.0, 1.1])
 _FINGER_BENDS = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 1.66]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +16,7 @@ _REST_FRAME = hand_frames(np.array([[0.15, 1.0, -0.25], [0.9, 0.0, 0.3]])).as_qu
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
-@dataclass(frozen=True)
-class Signer:
+class Signer(NamedTuple):
     """A person's measures (metres, radians) and habits, the same in all clips."""
 
     number: int
@@ -165,11 +163,7 @@ def _palm_path(
 
 
 def _hand_frame(
-    sign: HandSign,
-    timeline: _Timeline,
-    share: np.ndarray,
-    signer: Signer,
-    variation: np.ndarray,
+    sign: HandSign, timeline: _Timeline, share: np.ndarray, signer: Signer, variation: np.ndarray
 ) -> Rotation:
     """Orientation of the hand in each frame, interpolated between rest, start and end."""
     tilt = signer.tilt * Rotation.from_rotvec(0.12 * variation[3:6])
@@ -180,8 +174,7 @@ def _hand_frame(
     signing = _interpolate(np.stack([start, end]), share)
     frame = rest + timeline.raised[:, None] * (signing - rest)
     twist = sign.twist * np.sin(2 * np.pi * sign.cycles * timeline.progress) * timeline.raised
-    along_fingers = np.stack([twist, np.zeros_like(twist), np.zeros_like(twist)], axis=-1)
-    return Rotation.from_quat(frame) * Rotation.from_rotvec(along_fingers)
+    return Rotation.from_quat(frame) * Rotation.from_rotvec(twist[:, None] * [1.0, 0.0, 0.0])
 
 
 def _interpolate(ends: np.ndarray, share: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ alone does not identify a sign.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -48,14 +48,10 @@ ORIENTATIONS: tuple[tuple[tuple, tuple], ...] = (
 MOVEMENTS = ("straight", "arc", "circle", "again", "shake", "twist", "open")
 PALM = 0.09  # from the wrist to the middle of the palm
 _AVERAGE_SHOULDER = np.array([-0.18, 0.0, 0.0])
+_ZERO = np.zeros(3)
 
 
-def _zeros() -> np.ndarray:
-    return np.zeros(3)
-
-
-@dataclass(frozen=True)
-class HandSign:
+class HandSign(NamedTuple):
     """What the right hand does in a sign; the left hand mirrors it.
 
     Lengths in metres, angles in radians. By default the hand does not move.
@@ -65,17 +61,16 @@ class HandSign:
     end: np.ndarray  # [3] position of the palm
     shapes: np.ndarray  # [2, 5, 3] handshape at the start and the end
     frames: np.ndarray  # [2, 4] orientation at the start and the end, as quaternions
-    bulge: np.ndarray = field(default_factory=_zeros)  # displacement of the middle of the path
-    first_axis: np.ndarray = field(default_factory=_zeros)  # of a circular movement
-    second_axis: np.ndarray = field(default_factory=_zeros)
+    bulge: np.ndarray = _ZERO  # displacement of the middle of the path
+    first_axis: np.ndarray = _ZERO  # of a circular movement
+    second_axis: np.ndarray = _ZERO
     cycles: float = 0.0  # circles, shakes or twists during the sign
     strokes: int = 1  # 1: to the end; 2: to the end, back and to the end again
-    shake: np.ndarray = field(default_factory=_zeros)  # amplitude of a small oscillation
+    shake: np.ndarray = _ZERO  # amplitude of a small oscillation
     twist: float = 0.0  # amplitude of the rotation of the forearm
 
 
-@dataclass(frozen=True)
-class Sign:
+class Sign(NamedTuple):
     """A sign of one or two hands."""
 
     gloss: str
@@ -113,7 +108,7 @@ def _new_sign(label: int, rng: np.random.Generator) -> Sign:
     elif kind == "base":
         other = _hold(rng.choice(["flat", "fist", "five", "point"]), "front", rng)
         position = other.start + [0.06, 0.08, 0.05]
-        other = replace(other, start=position, end=position)
+        other = other._replace(start=position, end=position)
     num_frames = rng.uniform(15, 24) * (1.5 if hand.strokes > 1 or hand.cycles else 1.0)
     return Sign(_gloss(label, location, movement, shape), hand, other, lag, num_frames)
 
@@ -126,20 +121,19 @@ def _minimal_pair(sign: Sign, label: int, rng: np.random.Generator) -> Sign:
     if parameter == "place":
         location = rng.choice([name for name in LOCATIONS if name != location])
         shift = _jittered_location(location, rng) - hand.start
-        hand = replace(hand, start=hand.start + shift, end=hand.end + shift)
+        hand = hand._replace(start=hand.start + shift, end=hand.end + shift)
     elif parameter == "movement":
         movement = rng.choice([name for name in MOVEMENTS if name != movement])
         still = HandSign(hand.start, hand.start, hand.shapes[[0, 0]], hand.frames[[0, 0]])
         hand = _move(still, movement, rng)
     elif parameter == "shape":
         shape = rng.choice([name for name in HANDSHAPES if name != shape])
-        hand = replace(hand, shapes=hand.shapes - hand.shapes[:1] + HANDSHAPES[shape])
+        hand = hand._replace(shapes=hand.shapes - hand.shapes[:1] + HANDSHAPES[shape])
     else:
-        hand = replace(hand, frames=np.stack([_orientation(hand.start, rng, hand.frames[0])] * 2))
+        hand = hand._replace(frames=np.stack([_orientation(hand.start, rng, hand.frames[0])] * 2))
     symmetric = sign.other is sign.dominant
     hand = _keep_apart(hand) if symmetric else hand
-    return replace(
-        sign,
+    return sign._replace(
         gloss=_gloss(label, location, movement, shape),
         dominant=hand,
         other=hand if symmetric else sign.other,
@@ -163,32 +157,32 @@ def _move(hand: HandSign, movement: str, rng: np.random.Generator) -> HandSign:
     path = _direction(rng) * rng.uniform(0.12, 0.24)
     cycles = float(rng.integers(2, 4))
     if movement == "straight":
-        return _turn_some(replace(hand, end=hand.start + path), rng)
+        return _turn_some(hand._replace(end=hand.start + path), rng)
     if movement == "arc":
         bulge = np.cross(path, _direction(rng)) / np.linalg.norm(path) * rng.uniform(0.08, 0.14)
-        return _turn_some(replace(hand, end=hand.start + path, bulge=bulge), rng)
+        return _turn_some(hand._replace(end=hand.start + path, bulge=bulge), rng)
     if movement == "again":
-        return replace(hand, end=hand.start + 0.7 * path, strokes=int(rng.integers(2, 4)))
+        return hand._replace(end=hand.start + 0.7 * path, strokes=int(rng.integers(2, 4)))
     if movement == "circle":
         first = _direction(rng)
         second = np.cross(first, _direction(rng))
         second *= rng.choice([-1, 1]) / np.linalg.norm(second)
         size = rng.uniform(0.05, 0.09)
         first, second = first * size, second * size
-        return replace(hand, first_axis=first, second_axis=second, cycles=cycles - 0.5)
+        return hand._replace(first_axis=first, second_axis=second, cycles=cycles - 0.5)
     if movement == "shake":
-        return replace(hand, shake=_direction(rng) * rng.uniform(0.025, 0.045), cycles=cycles + 1)
+        return hand._replace(shake=_direction(rng) * rng.uniform(0.025, 0.045), cycles=cycles + 1)
     if movement == "twist":
-        return replace(hand, twist=rng.uniform(0.45, 0.75), cycles=cycles)
+        return hand._replace(twist=rng.uniform(0.45, 0.75), cycles=cycles)
     last_shape = HANDSHAPES[rng.choice(["five", "fist", "ring", "claw", "flat", "bent"])]
-    return replace(hand, end=hand.start + 0.4 * path, shapes=np.stack([hand.shapes[0], last_shape]))
+    return hand._replace(end=hand.start + 0.4 * path, shapes=np.stack([hand.shapes[0], last_shape]))
 
 
 def _turn_some(hand: HandSign, rng: np.random.Generator) -> HandSign:
     """Turn the hand along its path, in half of the signs."""
     if rng.random() < 0.5:
         return hand
-    return replace(hand, frames=np.stack([hand.frames[0], _orientation(hand.end, rng)]))
+    return hand._replace(frames=np.stack([hand.frames[0], _orientation(hand.end, rng)]))
 
 
 def _keep_apart(hand: HandSign) -> HandSign:
@@ -196,7 +190,7 @@ def _keep_apart(hand: HandSign) -> HandSign:
     radius = abs(hand.first_axis[0]) + abs(hand.second_axis[0])
     innermost = max(hand.start[0], hand.end[0], hand.start[0] + radius)
     shift = np.array([min(0.0, -0.10 - innermost), 0.0, 0.0])
-    return replace(hand, start=hand.start + shift, end=hand.end + shift)
+    return hand._replace(start=hand.start + shift, end=hand.end + shift)
 
 
 def _jittered_location(location: str, rng: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One file a clip, so that an interrupted extraction resumes where it stopped.
+"""One file per clip, so that an interrupted extraction resumes where it stopped.
 
 ``ID.npz`` holds ``keypoint`` float32 [T, V, 2] in pixels of the whole image, ``score`` float32
 [T, V] and ``img_shape`` (h, w). ``ID.failed`` holds the reason of a failure. ``extraction.json``
@@ -35,7 +35,7 @@ class ClipFiles:
     """The extracted clips of a folder.
 
     Args:
-        folder (str | os.PathLike): The folder; it is created if missing.
+        folder (str | os.PathLike): It is created if missing.
         settings (dict): Settings of the extraction as JSON values, the same for all clips.
 
     Raises:
@@ -49,7 +49,12 @@ class ClipFiles:
         settings = json.loads(json.dumps(settings, sort_keys=True))
         if not path.exists():
             _write_text(path, json.dumps(settings, indent=1))
-        saved = _read_settings(path)
+        try:
+            saved = json.loads(path.read_text())
+        except ValueError:
+            saved = None
+        if not isinstance(saved, dict):
+            raise ClipFilesError(f"{path}: damaged; give another folder (--poses)")
         different = [k for k in sorted({*saved, *settings}) if saved.get(k) != settings.get(k)]
         if different:
             values = ", ".join(f"{key} {saved.get(key)!r}" for key in different)
@@ -60,21 +65,17 @@ class ClipFiles:
 
     def is_done(self, clip: str) -> bool:
         """Whether the clip has been extracted."""
-        return self._poses_path(clip).is_file()
+        return self._path(clip, "npz").is_file()
 
     def save(self, clip: str, poses: ExtractedClip) -> None:
         """Save the poses of a clip and remove an earlier failure."""
-        with atomic_write(self._poses_path(clip)) as temporary, open(temporary, "wb") as file:
+        with atomic_write(self._path(clip, "npz")) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **poses._asdict())
-        self._failure_path(clip).unlink(missing_ok=True)
+        self._path(clip, "failed").unlink(missing_ok=True)
 
     def load(self, clip: str) -> ExtractedClip:
-        """Load the poses of a clip.
-
-        Raises:
-            ClipFilesError: If the file is damaged.
-        """
-        path = self._poses_path(clip)
+        """Load the poses of a clip; a damaged file raises a :class:`ClipFilesError`."""
+        path = self._path(clip, "npz")
         try:
             with np.load(path, allow_pickle=False) as file:
                 return ExtractedClip(*(file[name] for name in ExtractedClip._fields))
@@ -83,31 +84,18 @@ class ClipFiles:
 
     def fail(self, clip: str, reason: str, run: str) -> None:
         """Record that the extraction of a clip failed in a run."""
-        _write_text(self._failure_path(clip), json.dumps(dict(reason=reason, run=run)))
+        _write_text(self._path(clip, "failed"), json.dumps(dict(reason=reason, run=run)))
 
     def failure(self, clip: str, run: str) -> str | None:
         """The reason why a clip failed in a run; None if it has not failed."""
         try:
-            content = json.loads(self._failure_path(clip).read_text())
+            content = json.loads(self._path(clip, "failed").read_text())
         except FileNotFoundError:
             return None
         return content["reason"] if content["run"] == run else None
 
-    def _poses_path(self, clip: str) -> Path:
-        return self.folder / f"{clip}.npz"
-
-    def _failure_path(self, clip: str) -> Path:
-        return self.folder / f"{clip}.failed"
-
-
-def _read_settings(path: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        settings = None
-    if not isinstance(settings, dict):
-        raise ClipFilesError(f"{path}: damaged; give another folder (--poses)")
-    return settings
+    def _path(self, clip: str, extension: str) -> Path:
+        return self.folder / f"{clip}.{extension}"
 
 
 def _write_text(path: Path, text: str) -> None:

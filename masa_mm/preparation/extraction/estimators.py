@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from mmengine.registry import Registry
 
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, in_one_line
 from masa_mm.pose.skeleton import source_layout
 from masa_mm.sources.signer_selection import signer_clip
 
@@ -53,14 +53,13 @@ class PoseEstimator(ABC):
     def estimate(self, frames: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Estimate the signer's poses in a clip.
 
-        If there are several persons, :mod:`masa_mm.sources.signer_selection` chooses the signer.
-
         Args:
             frames (Iterable[np.ndarray]): Images as :meth:`persons` takes them.
 
         Returns:
             tuple[np.ndarray, np.ndarray]: float32 ``keypoint`` [T, V, 2] in pixels and ``score``
-                [T, V] in [0, 1]; 0 = absent.
+                [T, V] in [0, 1], 0 = absent; of several persons those of the signer
+                (:mod:`masa_mm.sources.signer_selection`).
 
         Raises:
             ClipError: If no frame shows a person.
@@ -95,11 +94,7 @@ def nobody(layout: str) -> Persons:
 
 
 def require(module: str, estimator: str, packages: str) -> ModuleType:
-    """Import a module of an estimator's package, which is needed only when the estimator is used.
-
-    Raises:
-        EstimatorError: If the package is not installed. The message gives the command.
-    """
+    """Import a module that only this estimator needs, or name the packages to install."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -111,12 +106,7 @@ def require(module: str, estimator: str, packages: str) -> ModuleType:
 
 
 def build(name: str, device: str, options: dict[str, Any]) -> PoseEstimator:
-    """Build an estimator.
-
-    Args:
-        name (str): A name in :data:`ESTIMATORS`.
-        device (str): 'cpu', 'cuda' or 'cuda:N'.
-        options (dict): The other arguments of the estimator's class.
+    """Build the estimator of a name in :data:`ESTIMATORS`; ``options`` are its other arguments.
 
     Raises:
         EstimatorError: If it is not installed, does not take the options, or does not start.
@@ -128,12 +118,6 @@ def build(name: str, device: str, options: dict[str, Any]) -> PoseEstimator:
     # A package may raise anything: for an unknown option, weights it cannot load, a missing device.
     except Exception as error:
         raise EstimatorError(
-            f"the estimator '{name}' does not start ({describe(error)}); "
+            f"the estimator '{name}' does not start ({in_one_line(error, 300)}); "
             "see docs/data/extraction.md"
         ) from error
-
-
-def describe(error: Exception) -> str:
-    """Describe an error of somebody else's code in one line."""
-    text = " ".join(str(error).split())[:300] or "no reason given"
-    return f"{type(error).__name__}: {text}"

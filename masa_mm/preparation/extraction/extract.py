@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import track
 
 from masa_mm.atomic_write import atomic_write
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, in_one_line
 from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.crop import crop_parts, select_joints
 from masa_mm.pose.store_writer import PoseStoreWriter, WriteReport
 from masa_mm.preparation.extraction.clip_files import ClipFiles, ExtractedClip
-from masa_mm.preparation.extraction.estimators import PoseEstimator, describe
+from masa_mm.preparation.extraction.estimators import PoseEstimator
 from masa_mm.preparation.extraction.plan import ClipJob, Plan
 from masa_mm.preparation.extraction.video import read_frames
 from masa_mm.preparation.extraction.workers import Worker
@@ -56,9 +56,8 @@ def extract_clip(
         ExtractedClip: Poses in pixels of the whole image.
 
     Raises:
-        VideoError: If the video cannot be read.
-        ClipRangeError: If the clip's frames or box do not lie within the video.
-        ClipError: If no frame shows a person.
+        UserError: If the video cannot be read, the clip's frames or box do not lie within it, or no
+            frame shows a person.
     """
     frames = read_frames(job.video, job.frames, fps)
     first = next(frames)
@@ -85,15 +84,19 @@ def extract_share(
 ) -> None:
     """Extract this process's share of the clips, except those already done."""
     jobs = [job for job in plan.jobs[worker.index :: worker.count] if not files.is_done(job.id)]
-    with _progress(worker) as progress:
-        for job in progress.track(jobs, description="extracting"):
-            try:
-                files.save(job.id, extract_clip(estimator, job, box_margin, fps))
-            # A decoder or a network may raise anything; one video must not stop the others.
-            except Exception as error:
-                is_ours = isinstance(error, UserError)
-                reason = " ".join(str(error).split()) if is_ours else describe(error)
-                files.fail(job.id, reason, worker.run)
+    for job in track(
+        jobs,
+        f"extracting {len(jobs)} clips",
+        console=Console(file=sys.stderr),
+        disable=worker.local_rank != 0,  # one progress bar on each machine
+    ):
+        try:
+            files.save(job.id, extract_clip(estimator, job, box_margin, fps))
+        # A decoder or a network may raise anything; one video must not stop the others.
+        except Exception as error:
+            is_ours = isinstance(error, UserError)
+            reason = str(error) if is_ours else in_one_line(error, 300)
+            files.fail(job.id, reason, worker.run)
 
 
 def find_failures(plan: Plan, files: ClipFiles, run: str) -> tuple[list[Failure], int]:
@@ -103,23 +106,16 @@ def find_failures(plan: Plan, files: ClipFiles, run: str) -> tuple[list[Failure]
         tuple[list[Failure], int]: The failures, and the number of clips that no process of the run
             has tried yet.
     """
-    failures, num_untried = [], 0
-    for job in plan.jobs:
-        if files.is_done(job.id):
-            continue
-        reason = files.failure(job.id, run)
-        if reason is None:
-            num_untried += 1
-        else:
-            failures.append(Failure(job, reason))
-    return failures, num_untried
+    left = [job for job in plan.jobs if not files.is_done(job.id)]
+    reasons = [files.failure(job.id, run) for job in left]
+    failures = [Failure(job, reason) for job, reason in zip(left, reasons) if reason is not None]
+    return failures, len(left) - len(failures)
 
 
 def write_failures(path: str | os.PathLike, failures: Sequence[Failure]) -> None:
     """Write id, video and reason of each failure, separated by tabs; without failures, no file."""
-    path = Path(path)
     if not failures:
-        path.unlink(missing_ok=True)
+        Path(path).unlink(missing_ok=True)
         return
     lines = [f"{failure.job.id}\t{failure.job.video}\t{failure.reason}\n" for failure in failures]
     with atomic_write(path) as temporary:
@@ -132,9 +128,8 @@ def write_clips(
     failures: Sequence[Failure],
     out: str | os.PathLike,
     layout: str,
-    dtype: str = "float16",
-    skip_bad: bool = False,
     crop: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> WriteReport:
     """Write the pose store of all extracted clips.
 
@@ -144,47 +139,28 @@ def write_clips(
         failures (Sequence[Failure]): The clips without poses. They count as bad clips.
         out (str | os.PathLike): The ``.safetensors`` file to write.
         layout (str): The estimator's layout.
-        dtype (str): See :func:`masa_mm.pose.store_writer.write_store`.
-        skip_bad (bool): See :func:`masa_mm.pose.store_writer.write_store`.
         crop (Mapping | None): Further arguments of :func:`masa_mm.pose.crop.crop_parts`.
+        **options (Any): Options of :class:`masa_mm.pose.store_writer.PoseStoreWriter`.
 
     Raises:
         BadClipsError: If there are bad clips and ``skip_bad`` is False. Nothing is written.
     """
     reasons = {failure.job.id: failure.reason for failure in failures}
-    with PoseStoreWriter(
-        out,
-        source=plan.source,
-        split=plan.split,
-        glosses=plan.glosses,
-        dtype=dtype,
-        skip_bad=skip_bad,
-    ) as writer:
-        for job in plan.jobs:
-            if job.id in reasons:
-                writer.refuse(_bad_clip(job.id, reasons[job.id]))
-                continue
-            poses = files.load(job.id)
-            joints, score = select_joints(poses.keypoint, poses.score, layout)
-            joints, score = crop_parts(joints, score, poses.img_shape, **(crop or {}))
-            writer.add(job.id, joints, score, job.label, job.signer, poses.img_shape.tolist())
-    assert writer.report is not None
-    return writer.report
+    writer = PoseStoreWriter(
+        out, source=plan.source, split=plan.split, glosses=plan.glosses, **options
+    )
+    for job in plan.jobs:
+        if job.id in reasons:
+            writer.refuse(_bad_clip(job.id, reasons[job.id]))
+            continue
+        poses = files.load(job.id)
+        joints, score = select_joints(poses.keypoint, poses.score, layout)
+        joints, score = crop_parts(joints, score, poses.img_shape, **(crop or {}))
+        writer.add(job.id, joints, score, job.label, job.signer, poses.img_shape.tolist())
+    return writer.close()
 
 
 def _bad_clip(clip: str, reason: str) -> BadClip:
     # Our own messages end with the remedy after a semicolon.
     problem, semicolon, remedy = reason.rpartition("; ")
     return BadClip(clip, problem, remedy) if semicolon else BadClip(clip, reason, "correct it")
-
-
-def _progress(worker: Worker) -> Progress:
-    """A progress bar for the first process of each machine."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
-        disable=worker.local_rank != 0,
-    )

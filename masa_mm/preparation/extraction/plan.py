@@ -31,30 +31,17 @@ class ClipJob(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The clips to extract, sorted by id, and the metadata of their store.
-
-    Args:
-        jobs (list[ClipJob]): The clips.
-        source (str): Name of the dataset.
-        split (str): Name of the split.
-        glosses (Sequence[str]): Names of the classes.
-        missing (Sequence[str]): Clips of the official list that have no video.
-    """
+    """The clips to extract, sorted by id, and the metadata of their store."""
 
     jobs: list[ClipJob]
     source: str
     split: str = ""
     glosses: Sequence[str] = ()
-    missing: Sequence[str] = ()
+    missing: Sequence[str] = ()  # ids of the official list that have no video
 
 
 def plan_videos(paths: Iterable[str | os.PathLike], source: str, split: str = "") -> Plan:
-    """Plan one unlabelled clip for each video, named as its file.
-
-    Raises:
-        FileNotFoundError: If there is no such file or folder.
-        PlanError: If there are no videos, or two of one name.
-    """
+    """Plan one unlabelled clip for each video of :func:`find_videos`, named as its file."""
     jobs = [ClipJob(name, path) for name, path in sorted(find_videos(paths).items())]
     return Plan(jobs, source, split)
 
@@ -79,7 +66,6 @@ def plan_benchmark(
         class_list (str | None): File of class names in the order of their labels.
 
     Raises:
-        FileNotFoundError: If a file is missing.
         ListError: If a list cannot be read.
         PlanError: If the list has no such split, or none of its clips has a video.
     """
@@ -93,14 +79,14 @@ def plan_benchmark(
     glosses = classes or official.classes or [str(label) for label in range(kind.NUM_CLASSES)]
     videos = find_videos(paths)
     clips = {clip.id: clip for clip in official.clips}
-    candidates = {name: _job(clip, videos) for name, clip in sorted(clips.items())}
-    jobs = [job for job in candidates.values() if job is not None]
+    candidates = [(name, _job(clip, videos)) for name, clip in sorted(clips.items())]
+    jobs = [job for _, job in candidates if job is not None]
     if not jobs:
         raise PlanError(
             f"none of the {len(clips)} {split} clips of {split_file} has a video: name the videos "
             f"as the clips, such as '{next(iter(clips), '')}', or by their YouTube ids"
         )
-    missing = [name for name, job in candidates.items() if job is None]
+    missing = [name for name, job in candidates if job is None]
     return Plan(jobs, benchmark, split, glosses, missing)
 
 

@@ -70,10 +70,7 @@ def _read_video(path: Path, frames: FrameRange, fps: float | None) -> Iterator[n
 
 
 def _read_folder(path: Path, frames: FrameRange, fps: float | None) -> Iterator[np.ndarray]:
-    images = sorted(
-        (file for file in path.iterdir() if file.suffix.lower() in IMAGES),
-        key=lambda file: _natural_key(file.name),
-    )
+    images = sorted((f for f in path.iterdir() if f.suffix.lower() in IMAGES), key=_natural_key)
     for image in images[frames.within(len(images), fps)]:
         frame = cv2.imread(str(image), cv2.IMREAD_COLOR)
         if frame is None:
@@ -81,7 +78,7 @@ def _read_folder(path: Path, frames: FrameRange, fps: float | None) -> Iterator[
         yield frame
 
 
-def _natural_key(name: str) -> list[tuple[bool, int, str]]:
+def _natural_key(file: Path) -> tuple[list[int | str], str]:
     """A sort key that puts 'frame2' before 'frame10'."""
-    parts = re.findall(r"\d+|\D+", name)
-    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+    parts = re.split(r"(\d+)", file.name)  # text and digits alternate
+    return [int(part) if part.isdecimal() else part for part in parts], file.name

@@ -1,4 +1,4 @@
-"""Processes that share the work: one alone, or those of torchrun, of a Slurm array, or of both."""
+"""Division of the clips among the processes of torchrun, of a Slurm array, or of both."""
 
 from __future__ import annotations
 
@@ -9,27 +9,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import torch.distributed as dist
+from mmengine.dist import barrier, is_distributed
 
 from masa_mm.errors import UserError
 
 
 @dataclass(frozen=True)
 class Worker:
-    """The rank of this process among those that share the work.
+    """The rank of this process among those that share the work."""
 
-    Args:
-        index (int): It takes every ``count``-th clip, starting at ``index``.
-        count (int): Number of processes.
-        local_rank (int): Its number on its machine, which selects the GPU.
-        run (str): Name of the run, the same in all processes.
-        is_leader (bool): Whether it reports for the processes of its torchrun.
-    """
-
-    index: int = 0
-    count: int = 1
-    local_rank: int = 0
-    run: str = ""
-    is_leader: bool = True
+    index: int  # the first clip of this process, which takes every `count`-th
+    count: int
+    local_rank: int  # among the processes of its machine; selects the GPU
+    run: str  # name of the run, the same in all processes
+    is_leader: bool  # whether it reports for the processes of its torchrun
 
 
 def join(environment: Mapping[str, str] = os.environ) -> Worker:
@@ -45,23 +38,19 @@ def join(environment: Mapping[str, str] = os.environ) -> Worker:
             "start the command with torchrun"
         )
     task, num_tasks, run = _array_task(environment)
-    run = run or uuid.uuid4().hex
+    names = [run or uuid.uuid4().hex]
     if world_size > 1:
-        run = _broadcast(run)
+        # One process may work for days while the others wait.
+        dist.init_process_group("gloo", timeout=timedelta(days=30))
+        dist.broadcast_object_list(names)
     local_rank = int(environment.get("LOCAL_RANK", rank))
-    return Worker(task * world_size + rank, num_tasks * world_size, local_rank, run, rank == 0)
-
-
-def wait_for_all() -> None:
-    """Wait for all processes of this torchrun. The tasks of a Slurm array do not wait."""
-    if dist.is_initialized():
-        dist.barrier()
+    return Worker(task * world_size + rank, num_tasks * world_size, local_rank, names[0], rank == 0)
 
 
 def leave() -> None:
-    """End all processes of this torchrun together: torchrun stops all of them when one fails."""
-    if dist.is_initialized():
-        dist.barrier()
+    """Wait for the processes of this torchrun: it stops the others when one of them fails."""
+    if is_distributed():
+        barrier()
         dist.destroy_process_group()
 
 
@@ -69,20 +58,13 @@ def _array_task(environment: Mapping[str, str]) -> tuple[int, int, str]:
     """Number of the task in its Slurm array, number of tasks, and name of the run."""
     if "SLURM_ARRAY_TASK_ID" not in environment:
         return 0, 1, ""
+    number = int(environment["SLURM_ARRAY_TASK_ID"])
     first = int(environment.get("SLURM_ARRAY_TASK_MIN", 0))
-    last = int(environment.get("SLURM_ARRAY_TASK_MAX", environment["SLURM_ARRAY_TASK_ID"]))
+    last = int(environment.get("SLURM_ARRAY_TASK_MAX", number))
     step = int(environment.get("SLURM_ARRAY_TASK_STEP", 1))
-    num_tasks = int(environment.get("SLURM_ARRAY_TASK_COUNT", (last - first) // step + 1))
-    task = (int(environment["SLURM_ARRAY_TASK_ID"]) - first) // step
+    num_tasks, task = (last - first) // step + 1, (number - first) // step
     # The tasks of an array such as --array=1,5,7 cannot know their position in it.
-    if num_tasks != (last - first) // step + 1 or not 0 <= task < num_tasks:
+    count = int(environment.get("SLURM_ARRAY_TASK_COUNT", num_tasks))
+    if count != num_tasks or not 0 <= task < num_tasks:
         raise UserError("the Slurm array has gaps; submit it as --array=0-N")
     return task, num_tasks, environment.get("SLURM_ARRAY_JOB_ID", "array")
-
-
-def _broadcast(run: str) -> str:
-    # One process may work for days while the others wait.
-    dist.init_process_group("gloo", timeout=timedelta(days=30))
-    names = [run]
-    dist.broadcast_object_list(names)
-    return names[0]

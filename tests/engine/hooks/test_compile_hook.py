@@ -80,9 +80,3 @@ def test_gradients_and_names_are_those_of_the_plain_model(encoder):
 def test_a_model_without_such_parts_is_refused():
     with pytest.raises(UserError, match="Linear has no module of class PartNetwork or FrameBlock"):
         compile_modules(nn.Linear(2, 2))
-
-
-def test_an_old_torch_is_named(monkeypatch):
-    monkeypatch.delattr(nn.Module, "compile")
-    with pytest.raises(UserError, match=r"needs torch 2\.2"):
-        compile_modules(nn.Linear(2, 2), ["Linear"])

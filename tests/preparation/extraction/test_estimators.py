@@ -13,7 +13,6 @@ from masa_mm.preparation.extraction.estimators import (
     Persons,
     PoseEstimator,
     build,
-    describe,
     nobody,
     require,
 )
@@ -109,10 +108,6 @@ class Strict(Listed):
         if device != "cpu":
             raise RuntimeError(f"no {device}\nhere")
         super().__init__([])
-
-
-def test_an_error_without_a_message_is_described():
-    assert describe(RuntimeError()) == "RuntimeError: no reason given"
 
 
 def test_importing_estimators_imports_none_of_their_packages():
