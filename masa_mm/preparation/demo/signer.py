@@ -19,7 +19,6 @@ _MIRROR = np.array([-1.0, 1.0, 1.0])
 class Signer(NamedTuple):
     """A person's measures (metres, radians) and habits, the same in all clips."""
 
-    number: int
     left_handed: bool
     half_shoulders: float
     upper_arm: float
@@ -48,7 +47,6 @@ def make_signer(number: int, seed: int = 0) -> Signer:
     rng = np.random.default_rng([seed, 2, number])
     build = rng.normal(1.0, 0.05)
     return Signer(
-        number=number,
         left_handed=bool(rng.random() < 0.15),
         half_shoulders=0.175 * build * rng.normal(1, 0.04),
         upper_arm=0.28 * build * rng.normal(1, 0.03),
