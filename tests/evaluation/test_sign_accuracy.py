@@ -1,4 +1,7 @@
-"""SignAccuracy against plain loops: ties, absent classes, bad input. Covers also accuracy.py."""
+"""SignAccuracy against plain loops: ties, absent classes, bad input.
+
+Covers also masa_mm.evaluation.accuracy.
+"""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ def main(folder: Path, rank: int) -> None:
     for path in sorted(folder.glob("*.case")):
         case = torch.load(path, weights_only=False)
         torch.save(run(case, rank), path.with_suffix(f".{rank}"))
+    distributed.barrier()  # torch 2.4 can deadlock while it frees the tensors of a last gather
     distributed.destroy_process_group()
 
 

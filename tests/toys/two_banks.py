@@ -37,6 +37,7 @@ def main(folder: Path, rank: int) -> None:
             [{name: v.clone() for name, v in bank.state_dict().items()} for bank in banks]
         )
     torch.save((rows, states), folder / f"found.{rank}")
+    distributed.barrier()  # torch 2.4 can deadlock while it frees the tensors of a last gather
     distributed.destroy_process_group()
 
 

@@ -38,7 +38,9 @@ class PackedTemporalConv(nn.Module):
         margin = TEMPORAL_REACH - self.kernel_size // 2
         window = neighbours[:, margin : margin + self.kernel_size]
         with_blank = torch.cat([rows, rows.new_zeros(1, rows.shape[1])])
-        return self.linear(with_blank[window].flatten(1))
+        # Not with_blank[window]: its backward adds in a varying order on several CPU threads.
+        frames = with_blank.index_select(0, window.flatten())
+        return self.linear(frames.view(-1, self.linear.in_features))
 
 
 class TemporalBlock(nn.Module):

@@ -72,3 +72,20 @@ def test_width_of_the_branches(branch_channels, expected):
     assert block(torch.randn(5, 4), neighbours_of(visible)).shape == (5, 6)
     assert block.wide.linear.out_features == block.narrow2.linear.out_features == expected
     assert block.merge.in_features == 2 * expected
+
+
+def test_gradients_have_the_same_bits_on_two_threads():
+    """A resumed run equals an uninterrupted one only if no sum depends on the threads' timing."""
+    conv = PackedTemporalConv(16, 16, 5)
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.rand(511, 16, generator=generator, requires_grad=True)
+    neighbours = torch.randint(0, 512, (511, 5), generator=generator)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        gradients = [
+            torch.autograd.grad(conv(rows, neighbours).square().sum(), rows)[0] for _ in range(50)
+        ]
+    finally:
+        torch.set_num_threads(threads)
+    assert all(gradient.equal(gradients[0]) for gradient in gradients)

@@ -95,7 +95,7 @@ def test_the_test_would_notice(on_meta, make_batch, missing):
     data = planned(make_batch())
     if missing == "plan":
         del data["inputs"]["plan"]
-    with pytest.raises((RuntimeError, NotImplementedError), match="[Mm]eta"):
+    with pytest.raises((RuntimeError, NotImplementedError), match=r"[Mm]eta"):
         model.train_step(data, optim_wrapper)
 
 
@@ -113,7 +113,7 @@ def test_a_finetuning_step_reads_nothing_back(finetuning_on_meta, dtype):
 def test_the_finetuning_test_would_notice(finetuning_on_meta):
     model, optim_wrapper, data = finetuning_on_meta
     del data["inputs"]["plan"]
-    with pytest.raises((RuntimeError, NotImplementedError), match="[Mm]eta"):
+    with pytest.raises((RuntimeError, NotImplementedError), match=r"[Mm]eta"):
         model.train_step(data, optim_wrapper)
 
 

@@ -1,6 +1,8 @@
 """Demo data: plausible bodies and movements, distinct signs, reproducible stores.
 
-Covers all modules of masa_mm.preparation.demo.
+Covers masa_mm.preparation.demo.detector, masa_mm.preparation.demo.generate,
+masa_mm.preparation.demo.kinematics, masa_mm.preparation.demo.signer and
+masa_mm.preparation.demo.signs.
 """
 
 from __future__ import annotations
