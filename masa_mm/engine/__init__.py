@@ -14,6 +14,7 @@ from masa_mm.engine.hooks import (
     EpochSeedHook,
     MomentumAlignmentHook,
 )
+from masa_mm.engine.optim_constructor import QuietOptimWrapperConstructor
 
 __all__ = [
     "AtomicBackend",
@@ -24,6 +25,7 @@ __all__ = [
     "DeferredCheckHook",
     "EpochSeedHook",
     "MomentumAlignmentHook",
+    "QuietOptimWrapperConstructor",
     "StrictPretrained",
     "load_strictly",
 ]

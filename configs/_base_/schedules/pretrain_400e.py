@@ -1,6 +1,7 @@
 # MASA, section IV-A: AdamW, 20 epochs of warm-up, then linear decay to epoch 400.
 optim_wrapper = dict(
     type="OptimWrapper",
+    constructor="QuietOptimWrapperConstructor",
     optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.95), weight_decay=1e-4, fused=True),
     # No decay for norms, biases, the mask token and scalars.
     paramwise_cfg=dict(

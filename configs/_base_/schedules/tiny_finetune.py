@@ -2,6 +2,7 @@
 max_epochs = 40
 optim_wrapper = dict(
     type="OptimWrapper",
+    constructor="QuietOptimWrapperConstructor",
     optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5.0),
     paramwise_cfg=dict(
