@@ -65,7 +65,7 @@ MOVED_MODULES = {
 
 def warn_deprecated(message: str) -> None:
     """Warn about an old name. ``FutureWarning`` is the category that Python shows to end users."""
-    warnings.warn(f"{message}; the old name goes in the next release", FutureWarning, stacklevel=3)
+    warnings.warn(f"{message}; the next release drops the old form", FutureWarning, stacklevel=3)
 
 
 class MovedModuleFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -157,7 +157,7 @@ def moved_options(
                 f"{name}={kwargs[name]!r}" for name in values if kwargs.get(name) == values[name]
             ]
             if asked is cls and moved:
-                warn_deprecated(f"{cls.__name__}: {', '.join(moved)} is now of {target}; name it")
+                warn_deprecated(f"{cls.__name__}: {', '.join(moved)} moved to type='{target}'")
                 asked = registry.get(target)
             return object.__new__(asked)
 

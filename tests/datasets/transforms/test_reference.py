@@ -398,7 +398,7 @@ def test_without_options_equals_its_parent(parent, child):
 )
 def test_old_options_of_the_parents_still_work(old, moved):
     new = "Reference" + old["type"]
-    with pytest.warns(FutureWarning, match=f"{old['type']}: {moved}.* is now of {new}"):
+    with pytest.warns(FutureWarning, match=rf"{old['type']}: {moved}.* moved to type=.{new}"):
         built = TRANSFORMS.build(old)
     assert repr(built) == repr(TRANSFORMS.build(dict(old, type=new)))
     clip, results = signer(20, seed=1), []

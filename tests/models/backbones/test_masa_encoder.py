@@ -286,7 +286,9 @@ def test_a_plan_replaces_mask_and_positions(make_encoder, make_poses):
     ids=lambda option: "+".join(option),
 )
 def test_options_that_moved_build_the_encoder_that_has_them(make_encoder, option):
-    with pytest.warns(FutureWarning, match=f"{next(iter(option))}.* is now of ReferenceEncoder"):
+    with pytest.warns(
+        FutureWarning, match=rf"{next(iter(option))}.* moved to type=.ReferenceEncoder"
+    ):
         encoder = make_encoder(**option)
     assert type(encoder) is ReferenceEncoder
     renamed = {name: "lateral" if value == "sideways" else value for name, value in option.items()}

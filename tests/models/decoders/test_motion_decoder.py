@@ -134,7 +134,7 @@ def test_epsilon_of_its_norms(make_decoder):
 
 @pytest.mark.parametrize("option", [dict(norm_eps=1e-12), dict(mask_token=True)], ids=str)
 def test_options_that_moved_build_the_decoder_that_has_them(make_decoder, option):
-    with pytest.warns(FutureWarning, match="is now of ReferenceDecoder"):
+    with pytest.warns(FutureWarning, match=r"moved to type=.ReferenceDecoder"):
         decoder = make_decoder(**option)
     assert type(decoder) is ReferenceDecoder and decoder.mask_token is not None
 

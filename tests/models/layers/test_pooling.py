@@ -53,7 +53,7 @@ def test_built_from_a_name_or_a_config():
 
 
 def test_the_old_option_still_works():
-    with pytest.warns(FutureWarning, match="every_body_frame is now of ReferencePooling"):
+    with pytest.warns(FutureWarning, match=r"every_body_frame moved to type=.ReferencePooling"):
         pooling = build_pooling(dict(type="LearnedPooling", every_body_frame=True), 4, 3)
     assert pooling.every_body_frame
 

@@ -105,6 +105,6 @@ def test_statistics_of_its_own_as_in_the_authors_release():
 
 def test_the_option_that_moved_builds_the_class_that_has_it(make_masa):
     for average, kind in ((False, OwnStatisticsEncoder), (True, MomentumEncoder)):
-        with pytest.warns(FutureWarning, match="average_statistics is now of ReferenceMASA"):
+        with pytest.warns(FutureWarning, match=r"average_statistics moved to type=.ReferenceMASA"):
             model = make_masa(average_statistics=average)
         assert type(model) is ReferenceMASA and type(model.key_encoder) is kind
