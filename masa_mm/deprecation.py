@@ -62,6 +62,9 @@ MOVED_MODULES = {
     "masa_mm.visualization.curves": "masa_mm.visualization.results",
 }
 
+# Members that a moved module no longer has: the module that has them now.
+MOVED_MEMBERS = {"masa_mm.datasets.sources": {"convert": "masa_mm.preparation.convert"}}
+
 
 def warn_deprecated(message: str) -> None:
     """Warn about an old name. ``FutureWarning`` is the category that Python shows to end users."""
@@ -90,7 +93,10 @@ class MovedModuleFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Give the module its own spec back, which the import system has just replaced."""
+        moved = MOVED_MEMBERS.get(module.__spec__.name if module.__spec__ else "")
         module.__spec__ = self._current_spec
+        if moved:
+            module.__dict__["__getattr__"] = functools.partial(moved_member, moved)
 
 
 def current_name(module: str) -> str | None:
@@ -104,6 +110,18 @@ def current_name(module: str) -> str | None:
         if module == old or module.startswith(old + "."):
             return MOVED_MODULES[old] + module[len(old) :]
     return None
+
+
+def moved_member(moved: dict[str, str], name: str) -> Any:
+    """Look a member up in the module that has it now.
+
+    Raises:
+        AttributeError: If it did not move.
+    """
+    if name not in moved:
+        raise AttributeError(f"module has no attribute {name!r}")
+    warn_deprecated(f"{name} is now in {moved[name]}")
+    return getattr(importlib.import_module(moved[name]), name)
 
 
 def install_moved_modules() -> None:

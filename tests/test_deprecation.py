@@ -47,6 +47,15 @@ def test_modules_in_an_old_package_are_not_loaded_twice():
     assert old is importlib.import_module("masa_mm.sources.base")
 
 
+def test_a_member_that_left_its_package_is_found():
+    sys.modules.pop("masa_mm.datasets.sources", None)
+    with pytest.warns(FutureWarning, match="convert is now in masa_mm.preparation.convert"):
+        from masa_mm.datasets.sources import convert
+    assert convert is importlib.import_module("masa_mm.preparation.convert").convert
+    with pytest.raises(ImportError):
+        from masa_mm.datasets.sources import other  # noqa: F401
+
+
 def test_other_missing_modules_are_still_missing():
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("masa_mm.skeletons")

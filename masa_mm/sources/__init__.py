@@ -3,10 +3,6 @@
 To add a source, write a module with a :class:`Source` and add it to :data:`SOURCES`.
 """
 
-import importlib
-from typing import Any
-
-from masa_mm.deprecation import warn_deprecated
 from masa_mm.pose.files import SourceError
 from masa_mm.sources import (
     mediapipe,
@@ -35,10 +31,3 @@ SOURCES: tuple[Source, ...] = (
     wlasl.HANDS_SOURCE,
     wlasl.UPPER_BODY_SOURCE,
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name != "convert":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warn_deprecated("masa_mm.sources.convert is now masa_mm.preparation.convert.convert")
-    return importlib.import_module("masa_mm.preparation.convert").convert

@@ -7,7 +7,6 @@ import shlex
 import numpy as np
 import pytest
 
-from masa_mm import sources
 from masa_mm.pose.skeleton import SOURCE_LAYOUTS
 from masa_mm.preparation.convert import convert
 from masa_mm.sources import SOURCES
@@ -29,13 +28,6 @@ def test_documented_commands_are_understood(command):
 
 def test_every_source_has_a_name_of_its_own():
     assert len({source.name for source in SOURCES}) == len(SOURCES)
-
-
-def test_the_old_place_of_convert_works_with_a_warning():
-    with pytest.warns(FutureWarning, match="is now masa_mm.preparation.convert.convert"):
-        assert sources.convert is convert
-    with pytest.raises(AttributeError, match="no attribute 'other'"):
-        sources.other  # noqa: B018
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
