@@ -1,4 +1,4 @@
-"""Links and commands in docs/data/ lead to what there is."""
+"""Links of the README and the docs resolve; the files that they name exist."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 
 from toys.paths import ROOT
 
-PAGES = sorted((ROOT / "docs" / "data").glob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def anchors(page):
