@@ -19,6 +19,7 @@ SUPPORTED = {
     "mmengine": ("0.10", "0.11"),
     "mmaction2": ("1.1", "1.3"),
     "numpy": ("1.26", None),
+    "rich": ("13", None),
     "safetensors": ("0.4", None),
     "scikit-learn": ("1.3", None),
     "scipy": ("1.11.2", None),

@@ -15,6 +15,7 @@ GOOD = {
     "mmaction2": "1.2.0",
     "mmcv-lite": "2.1.0",
     "numpy": "2.4.6",
+    "rich": "15.0.0",
     "safetensors": "0.8.0",
     "scikit-learn": "1.9.1",
     "scipy": "1.17.1",
