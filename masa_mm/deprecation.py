@@ -106,9 +106,11 @@ def current_name(module: str) -> str | None:
         >>> current_name("masa_mm.datasets.sources.base")
         'masa_mm.sources.base'
     """
-    for old in sorted(MOVED_MODULES, key=len, reverse=True):  # the most specific entry first
-        if module == old or module.startswith(old + "."):
+    old = module
+    while old:  # from the module up to the package: the most specific entry counts
+        if old in MOVED_MODULES:
             return MOVED_MODULES[old] + module[len(old) :]
+        old = old.rpartition(".")[0]
     return None
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from masa_mm.pose.crop import crop_parts
 from masa_mm.pose.store_writer import PoseStoreWriter
 from masa_mm.preparation.demo import DemoConfig, demo_annotations, glosses, write_demo_stores
 
+from toys import commands
 from toys.paths import ROOT
 
 DEMO = DemoConfig(num_classes=4, signers=(4, 1, 1), repetitions=(2, 2, 2))
@@ -114,25 +114,7 @@ def call(place, monkeypatch):
 @pytest.fixture
 def process(place):
     """Run a command in a subprocess, on the CPU, in the folder ``place``; return its output."""
-
-    def run(*command: object, code: int = 0) -> str:
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "CUDA_VISIBLE_DEVICES": "",
-            "OMP_NUM_THREADS": "1",
-        }
-        done = subprocess.run(
-            [str(word) for word in command],
-            cwd=place,
-            env=environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        assert done.returncode == code, done.stdout[-3000:]
-        return done.stdout
-
+    run = functools.partial(commands.run, cwd=place)
     run.python = sys.executable
     return run
 

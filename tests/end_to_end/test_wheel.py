@@ -1,8 +1,7 @@
 """What a user of the wheel has, in an environment that knows no checkout."""
 
-import os
+import functools
 import shutil
-import subprocess
 import sys
 import sysconfig
 import zipfile
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from toys import commands
 from toys.paths import ROOT
 
 USER_CONFIG = """
@@ -36,19 +36,8 @@ train_cfg = dict(max_epochs=1)
 """
 
 
-def run(*command, cwd):
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    environment |= dict(CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1")
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
-    return done.stdout
+# Whatever the wheel lacks must not come from the checkout.
+run = functools.partial(commands.run, PYTHONPATH="")
 
 
 @pytest.fixture(scope="module")

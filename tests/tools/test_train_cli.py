@@ -1,7 +1,6 @@
 """Processes of tools/train.py, test.py and their dist and slurm scripts, on a toy task."""
 
 import os
-import subprocess
 import sys
 
 import pytest
@@ -10,30 +9,15 @@ from mmengine.config import Config
 
 from masa_mm.compat import load_from_local
 
+from toys import commands
 from toys.paths import ROOT
 from toys.training_task import write_task
 
 
-def run(*command, cwd, code=0, **environment):
-    """Run a command on the CPU in a folder; returns its output after checking its exit code."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(cwd)]),
-        "CUDA_VISIBLE_DEVICES": "",
-        "OMP_NUM_THREADS": "1",
-        **environment,
-    }
-    command = [str(word) for word in command]
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert done.returncode == code, done.stdout[-3000:]
-    return done.stdout
+def run(*command, cwd, **kwargs):
+    """Run a command that finds the toy task's module in its folder."""
+    path = os.pathsep.join([str(ROOT), str(cwd)])
+    return commands.run(*command, cwd=cwd, PYTHONPATH=path, **kwargs)
 
 
 def train(*options, cwd, **kwargs):

@@ -9,19 +9,7 @@ from hypothesis import strategies as st
 
 from masa_mm.models import MotionLoss
 
-
-def random_case(seed, clips=2, frames=4, joints=5, intervals=2, level="frame"):
-    generator = torch.Generator().manual_seed(seed)
-    shape = clips, frames, joints, intervals
-    predicted = 0.05 * torch.randn(*shape, 2, generator=generator)
-    motion = 10 * torch.randn(*shape, 2, generator=generator)
-    weight = torch.rand(shape, generator=generator)
-    weight[torch.rand(shape, generator=generator) < 0.3] = 0
-    masked = torch.rand(clips, frames, 1, generator=generator) < 0.5
-    masked = masked.repeat(1, 1, joints)
-    if level == "part":
-        masked[..., :2] = torch.rand(clips, frames, 1, generator=generator) < 0.5
-    return predicted, motion, weight, masked
+from toys.model_cases import random_case
 
 
 def loop_loss(predicted, motion, weight, masked, norm, unit, per):
