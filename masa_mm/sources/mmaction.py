@@ -40,8 +40,8 @@ def _layout(path: str, annotations: Sequence[dict[str, Any]], given: str | None)
             names the layouts that fit.
     """
     layout = given or str(annotations[0].get("layout"))
-    shapes = [getattr(annotation.get("keypoint"), "shape", ()) for annotation in annotations]
-    numbers = {shape[2] for shape in shapes if len(shape) == 4}
+    arrays = [annotation.get("keypoint") for annotation in annotations]
+    numbers = {a.shape[2] for a in arrays if isinstance(a, np.ndarray) and a.ndim == 4}
     fitting = [
         name for name, known in SOURCE_LAYOUTS.items() if known.num_joints in numbers or not numbers
     ]
