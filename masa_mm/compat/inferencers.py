@@ -65,7 +65,8 @@ def _check_input(input_format: str, cfg: Any) -> None:
             "ActionRecogInferencer: the config has no test_dataloader. A pretraining model has no "
             "classes: give the config and checkpoint of its finetuning"
         )
-    steps = {str(step["type"]) for step in cfg.test_dataloader.dataset.get("pipeline", ())}
+    kinds = (step["type"] for step in cfg.test_dataloader.dataset.get("pipeline", ()))
+    steps = {getattr(kind, "__name__", kind) for kind in kinds}  # a name or a class
     if input_format != "dict" and steps & POSE_TRANSFORMS:
         raise UserError(
             f"ActionRecogInferencer: input_format={input_format!r} is for videos, but "

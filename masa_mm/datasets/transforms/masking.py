@@ -113,8 +113,7 @@ class MotionAwareMasking(SignTransform):
                 f"{self._where(results)} has {keypoint.shape[-1]} coordinates a joint, needs 2 or "
                 f"3: place {type(self).__name__} before GenSkeFeat"
             )
-        confident = (score > 0) & (score >= self.score_thr)
-        extent = reach(results, keypoint, confident)
+        extent = reach(results, keypoint, score, self.score_thr)
         pixels = extent * self.pixel_scale
         if 0 < pixels < 2 * self.motion_thr:
             remedy = (

@@ -65,7 +65,7 @@ class PackSignInputs(SignTransform):
                 f"{self._where(results)} has {len(keypoint)} persons, but a sign has 1: keep the "
                 "signer's joints only"
             )
-        if score.shape[2] == NUM_JOINTS and reach(results, keypoint, score > 0) > _FARTHEST:
+        if score.shape[2] == NUM_JOINTS and reach(results, keypoint, score) > _FARTHEST:
             raise UserError(
                 f"{self._where(results)} has joints in pixels, but the network takes part "
                 "coordinates: place CropSignParts (after SelectSignJoints) before the others"

@@ -8,7 +8,7 @@ import numpy as np
 _QUANTILE = 0.9
 
 
-def reach(results: dict, keypoint: np.ndarray, confident: np.ndarray) -> float:
+def reach(results: dict, keypoint: np.ndarray, score: np.ndarray, score_thr: float = 0.0) -> float:
     """Measure how far from 0 the coordinates of a clip reach.
 
     MMAction2's ``results`` name no unit, but the numbers tell units apart: pixels reach hundreds,
@@ -18,14 +18,16 @@ def reach(results: dict, keypoint: np.ndarray, confident: np.ndarray) -> float:
         results (dict): The clip. With ``normalization='part_crop'`` it is in part coordinates by
             declaration, which need not be measured.
         keypoint (np.ndarray): Coordinates [..., C].
-        confident (np.ndarray): Bool [...], the joints that count.
+        score (np.ndarray): Scores [...]; absent joints do not count.
+        score_thr (float): Joints with lower scores do not count either.
 
     Returns:
-        float: The 0.9 quantile of the absolute coordinates; 0 without confident joints.
+        float: The 0.9 quantile of the absolute coordinates; 0 if no joint counts.
     """
     if results.get("normalization") == "part_crop":
         return 1.0
-    values = np.abs(keypoint[confident].astype(np.float32)).ravel()
+    counts = (score > 0) & (score >= score_thr)
+    values = np.abs(keypoint[counts].astype(np.float32)).ravel()
     if not values.size:
         return 0.0
     rank = int(_QUANTILE * (values.size - 1))
