@@ -32,7 +32,8 @@ test_pipeline = [
     dict(type="KeepHandFrames"),
     dict(type="SampleSignFrames", clip_len=32, mode="uniform", jitter=False),
     dict(type="FormatGCNInput", num_person=1),
-    dict(type="PackActionInputs"),
+    # With names, tools/fuse_scores.py can combine the scores with those of other systems.
+    dict(type="PackActionInputs", meta_keys=("frame_dir",)),
 ]
 data = dict(type="WLASLPose", subset=100, split_file="data/wlasl/nslt_100.json")
 train_dataloader = dict(

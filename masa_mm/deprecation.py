@@ -55,7 +55,7 @@ MOVED_MODULES = {
     "masa_mm.evaluation.predictions": "masa_mm.evaluation.score_files",
     "masa_mm.extraction": "masa_mm.preparation.extraction",
     "masa_mm.frame_counts": "masa_mm.frame_plan",
-    "masa_mm.models.data_preprocessor": "masa_mm.models.recognizers.sign_recognizer",
+    "masa_mm.models.data_preprocessor": "masa_mm.models.recognizers.data_preprocessor",
     "masa_mm.models.backbones.mask_token_encoder": "masa_mm.models.reference.encoder",
     "masa_mm.skeleton": "masa_mm.pose.skeleton",
     "masa_mm.visualization.confusion": "masa_mm.visualization.results",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from masa_mm import versions
-from masa_mm.compat import checkpoints, configs, cpu, packages, transforms
+from masa_mm.compat import checkpoints, configs, cpu, inferencers, packages, transforms
 from masa_mm.compat.checkpoints import CheckpointError, load_from_local
 
 __all__ = ["REPAIRS", "CheckpointError", "active", "apply", "load_from_local"]
@@ -31,6 +31,8 @@ REPAIRS: tuple[Callable[[], bool], ...] = (
     cpu.distributed_without_cuda,
     cpu.amp_without_cuda,
     cpu.bfloat16_scores,
+    inferencers.inferencer_collate_options,
+    inferencers.action_inferencer_of_poses,
 )
 
 _applied: dict[Callable[[], bool], bool] = {}  # repair -> whether it was needed

@@ -6,6 +6,7 @@ import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmaction.registry import MODELS, TRANSFORMS
@@ -15,6 +16,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 
 from masa_mm.pose.skeleton import graph_layout
+from masa_mm.preparation.demo import DemoConfig, demo_annotations
 
 from toys.paths import ROOT
 
@@ -50,6 +52,34 @@ def test_loads_and_survives_being_written(name, tmp_path):
     cfg = load(name)
     cfg.dump(tmp_path / "written.py")
     assert plain(Config.fromfile(tmp_path / "written.py").to_dict()) == plain(cfg.to_dict())
+
+
+def masks(step):
+    return step["type"].endswith("MotionAwareMasking")
+
+
+@pytest.fixture(scope="module")
+def demo_clips():
+    """Demo signs in pixels, as a reader of pickles gives them."""
+    config = DemoConfig(num_classes=4, signers=(2, 1, 1), repetitions=(2, 1, 1))
+    return [dict(clip, clip_id=i) for i, clip in enumerate(demo_annotations("train", config))]
+
+
+@each_config
+def test_its_pipeline_masks_a_sensible_share(name, demo_clips):
+    cfg = load(name)
+    steps = cfg.train_dataloader.dataset.get("pipeline", cfg.get("train_pipeline"))
+    if not any(map(masks, steps)):
+        return
+    end = [masks(step) for step in steps].index(True) + 1
+    first = steps[0]["type"]
+    before = [] if first == "SelectSignJoints" else [dict(type="CropSignParts")]
+    pipeline = Compose([TRANSFORMS.build(step) for step in [*before, *steps[:end]]])
+    np.random.seed(0)
+    found = [pipeline(copy.deepcopy(clip)) for clip in demo_clips]
+    shares = [clip["frame_mask"][:, clip["frame_inds"] >= 0].mean() for clip in found]
+    # Resting frames are never masked, and few clips move all the time.
+    assert 0.2 < np.mean(shares) / steps[end - 1]["mask_ratio"] <= 1
 
 
 @each_config

@@ -76,7 +76,7 @@ class SignTransform(BaseTransform):
         1 where a coordinate is not zero.
         """
         if "keypoint" not in results:
-            raise MissingKeyError(f"{self._where(results)} has no 'keypoint'")
+            raise MissingKeyError(f"{self._where(results)} has no 'keypoint'{_hint(results)}")
         keypoint = results["keypoint"]
         if keypoint.ndim != 4:
             raise UserError(
@@ -128,6 +128,17 @@ class SignTransform(BaseTransform):
 
     def _where(self, results: dict) -> str:
         return f"{type(self).__name__}: clip {results.get('frame_dir', '(unnamed)')!r}"
+
+
+def _hint(results: dict) -> str:
+    """What to do about the keys that MMAction2 gives a clip of another kind."""
+    if not results.keys() & {"filename", "array", "imgs", "audio_path", "filename_tmpl"}:
+        return ""
+    return (
+        ": it is a video, but signs are recognised from poses; extract them first "
+        "(tools/data/extract_poses.py), and give MMAction2's inference_skeleton its pose_results "
+        "or inference_recognizer a dict with 'keypoint' and 'keypoint_score'"
+    )
 
 
 def frame_numbers(results: dict) -> np.ndarray:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 from mmaction.registry import TRANSFORMS
+from mmengine.logging import print_log
 
 from masa_mm.datasets.transforms.base import SignTransform, random_subset, split_views
+from masa_mm.datasets.transforms.units import reach
 from masa_mm.deprecation import moved_options
+from masa_mm.errors import UserError
 from masa_mm.pose.skeleton import PARTS
+
+# Clips with motion, and none of them masked, after which a process warns.
+PATIENCE = 100
+# The width of the largest videos, 16K, in pixels.
+WIDEST = 16384
 
 
 @TRANSFORMS.register_module()
@@ -23,8 +33,11 @@ class MotionAwareMasking(SignTransform):
 
     With ``erase=True`` it is also an augmentation for MMAction2 skeleton configs, with any number
     of joints, two or three coordinates and several persons, whose joints are counted together. Set
-    ``pixel_scale=1`` for joints in pixels. Motion is computed from ``keypoint``;
-    :class:`MotionResidual` is not needed. Several views (``num_clips``) are masked separately.
+    ``pixel_scale=1`` for joints in pixels and place it before ``PreNormalize2D``. A clip whose
+    coordinates cannot be in the unit that ``pixel_scale`` says is refused. If joints move, but none
+    of the first 100 clips of a process gets a mask, the log says so once. Motion is computed from
+    ``keypoint``; :class:`MotionResidual` is not needed. Several views (``num_clips``) are masked
+    separately.
 
     Required keys: keypoint [M, T, V, C]; keypoint_score [M, T, V] (optional, else all present).
     Added key: frame_mask (bool [1, T, 3], True = masked; one entry per part, here all equal).
@@ -45,6 +58,10 @@ class MotionAwareMasking(SignTransform):
             remain, masked frames become visible again at random. Clips with fewer such frames are
             not masked.
         erase (bool): Whether to set masked joints and scores to 0.
+
+    Raises:
+        UserError: If the coordinates are features of ``GenSkeFeat``, normalised although
+            ``pixel_scale`` is that of pixels, or pixels although it is that of part coordinates.
     """
 
     def __init__(
@@ -68,20 +85,70 @@ class MotionAwareMasking(SignTransform):
         self.pixel_scale = self._positive("pixel_scale", pixel_scale)
         self.min_visible = self._at_least("min_visible", min_visible, 1)
         self.erase = erase
+        self._idle_clips: int | None = 0  # in a row from the first; None once one had a mask
 
     def transform(self, results: dict) -> dict:
         """Mask a clip."""
-        keypoint, score = (split_views(array, results) for array in self._clip(results))
+        keypoint, score = self._clip(results)
+        self._check_units(results, keypoint, score)
+        keypoint, score = split_views(keypoint, results), split_views(score, results)
         candidates = self._candidates(keypoint, score)
         masked = random_subset(candidates, np.rint(self.mask_ratio * candidates.sum(-1)))
         present = self._count_joints(score > 0) > 0
         masked &= ~self._made_visible(present, masked)[:, None]
         # [views, groups, T] -> [1, views * T, groups]
         masked = np.moveaxis(masked, 1, 2).reshape(1, -1, masked.shape[1])
+        self._warn_if_idle(keypoint, score, masked)
         if self.erase:
             self._erase(results, masked)
         results["frame_mask"] = masked.repeat(len(PARTS) // masked.shape[2], axis=2)
         return results
+
+    def _check_units(self, results: dict, keypoint: np.ndarray, score: np.ndarray) -> None:
+        """Refuse coordinates that ``pixel_scale`` cannot convert to pixels."""
+        if self.strategy == "random":
+            return
+        if keypoint.shape[-1] not in (2, 3):
+            raise UserError(
+                f"{self._where(results)} has {keypoint.shape[-1]} coordinates a joint, needs 2 or "
+                f"3: place {type(self).__name__} before GenSkeFeat"
+            )
+        extent = reach(results, keypoint, score, self.score_thr)
+        pixels = extent * self.pixel_scale
+        if 0 < pixels < 2 * self.motion_thr:
+            remedy = (
+                f"too few for motion_thr={self.motion_thr:g}. If the joints were normalised, place "
+                f"{type(self).__name__} before PreNormalize2D, or set pixel_scale to the pixels of "
+                "a unit (256 for part coordinates), or give motion_thr in their unit (metres after "
+                "PreNormalize3D)"
+            )
+        elif pixels > WIDEST:
+            remedy = "more than any video has. If the joints are in pixels, set pixel_scale=1"
+        else:
+            return
+        raise UserError(
+            f"{self._where(results)} has coordinates up to {extent:.3g}, which pixel_scale="
+            f"{self.pixel_scale:g} makes {pixels:.3g} pixels, {remedy}"
+        )
+
+    def _warn_if_idle(self, keypoint: np.ndarray, score: np.ndarray, masked: np.ndarray) -> None:
+        """Warn once if many clips of this process had motion and none had a mask."""
+        if self._idle_clips is None or not self.mask_ratio:
+            return
+        if masked.any():
+            self._idle_clips = None
+            return
+        present = (score[..., self.interval :, :] > 0) & (score[..., : -self.interval, :] > 0)
+        moved = keypoint[..., self.interval :, :, :] != keypoint[..., : -self.interval, :, :]
+        self._idle_clips += bool((moved.any(-1) & present).any())
+        if self._idle_clips == PATIENCE:
+            self._idle_clips = None
+            print_log(
+                f"{self} masked no frame of the first {PATIENCE} clips, though their joints move: "
+                "lower motion_thr or joint_ratio, or correct pixel_scale",
+                logger="current",
+                level=logging.WARNING,
+            )
 
     def _candidates(self, keypoint: np.ndarray, score: np.ndarray) -> np.ndarray:
         """Find candidates, bool [views, groups, T], of [M, views, T, V, C] and [M, views, T, V]."""

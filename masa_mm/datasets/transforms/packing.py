@@ -6,9 +6,13 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 
 from masa_mm.datasets.transforms.base import SignTransform, frame_numbers, split_views
+from masa_mm.datasets.transforms.units import reach
 from masa_mm.errors import MissingKeyError, UserError
+from masa_mm.pose.skeleton import NUM_JOINTS
 
 _META_KEYS = ("frame_dir", "gloss", "signer", "total_frames")
+# Part coordinates reach 1, or a little more after augmentation; pixels reach hundreds.
+_FARTHEST = 16
 _OPTIONAL_INPUTS = ("motion", "motion_weight", "frame_mask")
 
 
@@ -31,7 +35,8 @@ class PackSignInputs(SignTransform):
 
     Raises:
         MissingKeyError: If there is no ``keypoint`` or no ``keypoint_score``.
-        UserError: If there are several persons, or the clip has no frames.
+        UserError: If there are several persons, the clip has no frames, or the 49 joints are in
+            pixels.
     """
 
     def transform(self, results: dict) -> dict:
@@ -56,7 +61,15 @@ class PackSignInputs(SignTransform):
         if "keypoint_score" not in results:
             raise MissingKeyError(f"{self._where(results)} has no 'keypoint_score'")
         if len(keypoint) != 1:
-            raise UserError(f"{self._where(results)} has {len(keypoint)} persons, but a sign has 1")
+            raise UserError(
+                f"{self._where(results)} has {len(keypoint)} persons, but a sign has 1: keep the "
+                "signer's joints only"
+            )
+        if score.shape[2] == NUM_JOINTS and reach(results, keypoint, score) > _FARTHEST:
+            raise UserError(
+                f"{self._where(results)} has joints in pixels, but the network takes part "
+                "coordinates: place CropSignParts (after SelectSignJoints) before the others"
+            )
         joints = np.empty((*score.shape, keypoint.shape[-1] + 1), np.float32)
         joints[..., :-1] = keypoint
         joints[..., -1] = score

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from mmaction.models.recognizers import BaseRecognizer
@@ -87,6 +87,17 @@ class MASA(BaseRecognizer):
         """
         keypoint = inputs["keypoint"] if isinstance(inputs, dict) else inputs
         return self.backbone(keypoint.flatten(0, 1)), dict()
+
+    def predict(self, inputs: Any, data_samples: Any, **kwargs) -> NoReturn:
+        """Refuse to recognise signs.
+
+        Raises:
+            UserError: Always, since pretraining knows no classes.
+        """
+        raise UserError(
+            "MASA is the model of pretraining and knows no classes: finetune it and use the config "
+            "and checkpoint of the finetuning, whose model is a SignRecognizer"
+        )
 
     def loss(self, inputs: dict, data_samples: SignDataSamples, **kwargs) -> dict[str, Tensor]:
         """Compute the losses of a batch and, in training, add its keys to the memory bank.

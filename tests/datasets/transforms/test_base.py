@@ -212,3 +212,11 @@ def test_random_subset_draws_evenly_from_the_candidates_alone():
         drawn += subset
     assert (drawn[~candidates] == 0).all()
     np.testing.assert_allclose(drawn[0, [0, 2, 3]] / 3000, 2 / 3, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "kind", [dict(filename="a.mp4"), dict(array=np.zeros((4, 8, 8, 3))), dict(filename_tmpl="{}")]
+)
+def test_a_video_is_told_to_be_no_pose(kind):
+    with pytest.raises(KeyError, match=r"it is a video.*inference_skeleton"):
+        transforms.SampleSignFrames(4)(dict(kind, label=-1, modality="RGB"))

@@ -37,16 +37,30 @@ def pixel_clip(joints, persons=1):
     )
 
 
+def metre_clip():
+    """NTU's 25 joints, in metres before the camera, without scores."""
+    clip = pixel_clip(25, persons=2)
+    flat = clip.pop("keypoint") / 200
+    clip.pop("keypoint_score")
+    keypoint = np.concatenate([flat - 1, 3 + flat[..., :1]], axis=-1)
+    return dict(clip, keypoint=keypoint)
+
+
+# Pipelines that do not start from a store.
+PIXELS = dict(
+    pickle_pipeline=lambda: pixel_clip(133),
+    ntu_pipeline=lambda: pixel_clip(17, persons=2),
+    ntu_3d_pipeline=metre_clip,
+)
+
+
 @pytest.mark.parametrize("name", pipelines())
 def test_runs(name, make_clip):
     import mmaction.datasets.transforms  # noqa: F401  (MMAction2's own)
 
-    clips = dict(
-        pickle_pipeline=lambda: pixel_clip(133), ntu_pipeline=lambda: pixel_clip(17, persons=2)
-    )
     steps = pipelines()[name]
     pipeline = Compose([TRANSFORMS.build(step) for step in steps])
-    packed = [pipeline(clips.get(name, make_clip)()) for _ in range(2)]
+    packed = [pipeline(PIXELS.get(name, make_clip)()) for _ in range(2)]
     if steps[-1]["type"] == "PackSignInputs":
         inputs = pad_clips(packed)["inputs"]
         assert inputs["keypoint"].shape[-2:] == (49, 3)
@@ -54,6 +68,18 @@ def test_runs(name, make_clip):
     else:
         shapes = {tuple(clip.shape) for clip in pseudo_collate(packed)["inputs"]}
         assert len(shapes) == 1
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in pipelines() if "Masking" in str(pipelines()[name])]
+)
+def test_masks_a_sensible_share(name, make_clip):
+    steps = pipelines()[name]
+    end = [step["type"] for step in steps].index("MotionAwareMasking") + 1
+    pipeline = Compose([TRANSFORMS.build(step) for step in steps[:end]])
+    clip = pipeline(PIXELS.get(name, make_clip)())
+    share = clip["frame_mask"][:, clip["frame_inds"] >= 0].mean()
+    assert 0.6 <= share / steps[end - 1]["mask_ratio"] <= 1.1
 
 
 def test_table_shows_every_transform_with_its_arguments():

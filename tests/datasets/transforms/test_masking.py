@@ -1,12 +1,25 @@
 """The mask against the paper's rule written out as loops, and what it promises about visibility."""
 
+from pathlib import Path
+
+import mmaction.datasets.transforms  # noqa: F401  (MMAction2's own)
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmaction.registry import TRANSFORMS
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.logging import MMLogger
+from mmengine.utils import get_installed_path
 
-from masa_mm.datasets.transforms import MotionAwareMasking, ReferenceMotionAwareMasking
+from masa_mm.datasets.transforms import (
+    CropSignParts,
+    MotionAwareMasking,
+    ReferenceMotionAwareMasking,
+)
+from masa_mm.errors import UserError
 
 
 def reference_candidates(clip, groups, thr=5.0, ratio=0.5, score_thr=0.4, k=3, scale=256.0):
@@ -218,3 +231,196 @@ def test_views_are_masked_apart(make_clip):
     for view, clip in enumerate(clips):
         expected = reference_candidates(clip, joint_groups("frame"))[:, 0]
         np.testing.assert_array_equal(mask[20 * view : 20 * view + 20], expected)
+
+
+def pixel_walk(step_px=4.0, size=(480, 640), seed=0, frames=60):
+    """17 joints of two persons in pixels, a random walk about the centre of the image."""
+    rng = np.random.default_rng(seed)
+    steps = rng.normal(0, step_px, (2, frames, 17, 2))
+    start = rng.uniform(0.3, 0.7, (2, 1, 17, 2)) * size[::-1]
+    return dict(
+        keypoint=(start + steps.cumsum(1)).astype(np.float32),
+        keypoint_score=rng.uniform(0.4, 1, (2, frames, 17)).astype(np.float32),
+        img_shape=size,
+        total_frames=frames,
+        start_index=0,
+        label=0,
+        frame_dir="walk",
+    )
+
+
+def mmactions_pipeline():
+    """The training pipeline of MMAction2's own STGCN++ on 2D poses."""
+    cfg = Config.fromfile(
+        Path(get_installed_path("mmaction"))
+        / ".mim/configs/skeleton/stgcnpp"
+        / "stgcnpp_8xb16-joint-u100-80e_ntu60-xsub-keypoint-2d.py"
+    )
+    return list(cfg.train_pipeline)
+
+
+def run(steps, clip):
+    return Compose([TRANSFORMS.build(step) for step in steps])(clip)
+
+
+def test_refuses_mmactions_order_and_masks_in_its_own():
+    steps = mmactions_pipeline()
+    assert [step["type"] for step in steps][:4] == [
+        "PreNormalize2D",
+        "GenSkeFeat",
+        "UniformSampleFrames",
+        "PoseDecode",
+    ]
+    masking = dict(type="MotionAwareMasking", mask_ratio=0.3, pixel_scale=1, erase=True)
+    with pytest.raises(UserError, match=r"clip 'walk'.* pixel_scale=1 .*before PreNormalize2D"):
+        run([*steps[:4], masking, *steps[4:]], pixel_walk())
+    with pytest.raises(UserError, match="before PreNormalize2D"):
+        run([steps[0], *steps[2:4], masking], pixel_walk())
+    result = run([*steps[2:4], masking, *steps[:2]], pixel_walk())
+    share = result["frame_mask"].mean()
+    assert 0.25 < share <= 0.31
+    masked = result["frame_mask"][0, :, 0]
+    assert (result["keypoint"][:, masked, :, 2] == 0).all(), "scores are a feature by now"
+    run([*steps[2:4], masking, *steps[:2], *steps[4:]], pixel_walk())
+
+
+@pytest.mark.parametrize(
+    ("normalise", "options"),
+    [
+        (lambda x: x / 640, dict(pixel_scale=1)),  # by the image's size
+        (lambda x: (x - 320) / 90, dict(pixel_scale=1)),  # by the shoulders
+        (lambda x: x / 640, dict(pixel_scale=1, motion_thr=1.0)),
+        (lambda x: 0.01 * (x - 320), dict(pixel_scale=1)),  # metres
+    ],
+)
+def test_refuses_normalised_joints_as_pixels(normalise, options):
+    clip = pixel_walk()
+    clip["keypoint"] = normalise(clip["keypoint"])
+    with pytest.raises(UserError, match="too few for motion_thr"):
+        MotionAwareMasking(**options)(clip)
+
+
+def test_refuses_part_coordinates_as_pixels_and_pixels_as_part_coordinates(make_clip):
+    clip = dict(make_clip(), normalization="part_crop")
+    with pytest.raises(UserError, match="256 for part coordinates"):
+        MotionAwareMasking(pixel_scale=1)(dict(clip))
+    assert MotionAwareMasking()(clip)["frame_mask"].any()
+    with pytest.raises(UserError, match=r"more than any video has.*pixel_scale=1"):
+        MotionAwareMasking()(pixel_walk())
+
+
+def test_refuses_features_that_are_no_coordinates():
+    clip = pixel_walk()
+    clip["keypoint"] = np.concatenate([clip["keypoint"]] * 3, -1)
+    with pytest.raises(UserError, match=r"6 coordinates a joint.*before GenSkeFeat"):
+        MotionAwareMasking(pixel_scale=1)(clip)
+
+
+def test_units_do_not_matter_where_motion_does_not(make_clip):
+    clip = pixel_walk()
+    clip["keypoint"] /= 640
+    assert MotionAwareMasking(pixel_scale=1, strategy="random")(dict(clip))["frame_mask"].any()
+    assert MotionAwareMasking(pixel_scale=1, motion_thr=0)(dict(clip))["frame_mask"].any()
+    nobody = dict(clip, keypoint_score=np.zeros_like(clip["keypoint_score"]))
+    assert not MotionAwareMasking(pixel_scale=1)(nobody)["frame_mask"].any()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    height=st.integers(112, 4320),
+    width=st.integers(112, 7680),
+    step=st.floats(0.5, 20),
+    seed=st.integers(0, 99),
+)
+def test_any_video_is_in_pixels(height, width, step, seed):
+    clip = pixel_walk(step, (height, width), seed, frames=20)
+    MotionAwareMasking(pixel_scale=1)(clip)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    factor=st.sampled_from([0.25, 0.5, 2.0, 4.0, 8.0]),
+    step=st.floats(1, 8),
+    seed=st.integers(0, 99),
+)
+def test_a_threshold_relative_to_the_width_masks_alike_at_any_size(factor, step, seed):
+    """Powers of two, so that the same rounding decides."""
+    masks = []
+    for scale in (1.0, factor):
+        clip = pixel_walk(step, seed=seed)
+        clip["keypoint"] = clip["keypoint"] * np.float32(scale)
+        np.random.seed(seed)
+        masks.append(MotionAwareMasking(pixel_scale=0.4 / scale)(clip)["frame_mask"])
+    np.testing.assert_array_equal(*masks)
+
+
+@settings(max_examples=40, deadline=None)
+@given(factor=st.sampled_from([0.5, 2.0, 4.0]), step=st.floats(1, 8), seed=st.integers(0, 99))
+def test_crops_mask_alike_at_any_size(factor, step, seed):
+    rng = np.random.default_rng(seed)
+    keypoint = rng.uniform(200, 300, (1, 1, 49, 2)) + rng.normal(0, step, (1, 30, 49, 2)).cumsum(1)
+    score = np.ones((1, 30, 49), np.float32)
+    masks = []
+    for scale in (1.0, factor):
+        clip = dict(
+            keypoint=(keypoint * scale).astype(np.float32),
+            keypoint_score=score,
+            img_shape=(int(480 * scale), int(640 * scale)),
+        )
+        np.random.seed(seed)
+        masks.append(MotionAwareMasking()(CropSignParts()(clip))["frame_mask"])
+    np.testing.assert_array_equal(*masks)
+
+
+@pytest.fixture
+def warnings_of_the_log(monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        "masa_mm.datasets.transforms.masking.print_log", lambda text, **_: lines.append(text)
+    )
+    return lines
+
+
+def test_warns_once_if_it_never_masks(make_clip, warnings_of_the_log):
+    transform = MotionAwareMasking(motion_thr=60)
+    for seed in range(99):
+        transform(make_clip(seed=seed))
+    assert not warnings_of_the_log
+    for seed in range(200):
+        transform(make_clip(seed=seed))
+    (line,) = warnings_of_the_log
+    assert "motion_thr=60" in line and "first 100 clips" in line and "\n" not in line
+
+
+@pytest.mark.parametrize("case", ["resting", "one mask", "no ratio", "one frame"])
+def test_does_not_warn_without_reason(make_clip, warnings_of_the_log, case):
+    transform = MotionAwareMasking(0.0 if case == "no ratio" else 0.9, motion_thr=60)
+    clip = make_clip(
+        step_px=0 if case == "resting" else 4.0, frames=1 if case == "one frame" else 40
+    )
+    if case == "one mask":
+        transform(make_clip(step_px=400))
+    for _ in range(150):
+        transform(dict(clip))
+    assert not warnings_of_the_log
+
+
+class Clips(torch.utils.data.Dataset):
+    """A dataset whose pipeline never masks, as a loader's worker sees it."""
+
+    def __init__(self, make_clip):
+        self.clip, self.transform = make_clip(), MotionAwareMasking(motion_thr=60)
+
+    def __len__(self):
+        return 120
+
+    def __getitem__(self, index):
+        return self.transform(dict(self.clip))["frame_mask"].any()
+
+
+def test_a_worker_writes_the_warning_to_the_runs_log(make_clip, tmp_path):
+    log = tmp_path / "run.log"
+    MMLogger.get_instance("masking", logger_name="masking", log_file=str(log))
+    loader = torch.utils.data.DataLoader(Clips(make_clip), num_workers=1, batch_size=10)
+    assert not any(bool(batch.any()) for batch in loader)
+    assert log.read_text().count("masked no frame of the first 100 clips") == 1

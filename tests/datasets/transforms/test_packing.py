@@ -5,6 +5,7 @@ import pytest
 from mmengine.dataset import Compose
 
 from masa_mm.datasets.transforms import PackSignInputs, SampleSignFrames
+from masa_mm.errors import UserError
 
 PRETRAIN = [
     dict(type="SampleSignFrames", clip_len=32),
@@ -77,3 +78,14 @@ def test_missing_scores(make_clip):
 def test_two_persons(make_clip):
     with pytest.raises(ValueError, match="'clip_0' has 2 persons"):
         PackSignInputs()(make_clip(persons=2))
+
+
+def test_refuses_pixels_but_not_part_coordinates_beyond_their_crop(make_clip):
+    clip = make_clip()
+    far = dict(clip, keypoint=clip["keypoint"] * 8)
+    assert PackSignInputs()(far)["inputs"]["keypoint"].max() > 4
+    pixels = dict(clip, keypoint=clip["keypoint"] * 200)
+    with pytest.raises(UserError, match=r"'clip_0' has joints in pixels.*CropSignParts"):
+        PackSignInputs()(pixels)
+    skeleton = {key: clip[key][:, :, :17] * 200 for key in ("keypoint", "keypoint_score")}
+    assert PackSignInputs()(skeleton)["inputs"]["keypoint"].shape[-2] == 17, "not a sign's joints"

@@ -329,6 +329,12 @@ def test_statistics_of_the_momentum_copy_are_averaged_but_for_the_reference(make
         assert all("running" in name or "num_batches" in name for name in moved)
 
 
+def test_recognises_nothing(make_masa, make_batch):
+    inputs, samples = make_batch()
+    with pytest.raises(UserError, match="knows no classes: finetune it"):
+        make_masa().test_step(dict(inputs=inputs, data_samples=samples))
+
+
 # With the real transforms
 
 PIPELINE = [
