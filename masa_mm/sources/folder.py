@@ -19,7 +19,7 @@ from masa_mm.errors import UserError
 from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.files import SourceError, has_array, read_arrays
 from masa_mm.sources.base import ClipError, Option, PoseSource, Source, SourceClips, bad_clip
-from masa_mm.sources.clip_list import ClipList, ListedClip, read_clip_list
+from masa_mm.sources.clip_list import ClipList, ListCoverage, ListedClip, read_clip_list
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -233,12 +233,10 @@ def clip_blocks(
     Raises:
         SourceError: If no listed clip is there, or if a clip's image size is not known.
     """
-    seen, unlisted = set(), []
+    coverage = None if listed is None else ListCoverage(listed)
     for entry in entries:
-        if listed is not None and entry.name not in listed.clips:
-            unlisted.append(entry.name)
+        if coverage is not None and not coverage.selects(entry.name):
             continue
-        seen.add(entry.name)
         info = ListedClip(entry.label) if listed is None else listed.clips[entry.name]
         try:
             clip = entry.read()
@@ -264,8 +262,8 @@ def clip_blocks(
             signer=np.array([info.signer]),
             size=np.array([size]),
         )
-    if listed is not None and notes is not None:
-        notes += _coverage_notes(listed, seen, unlisted)
+    if coverage is not None and notes is not None:
+        notes += coverage.notes()
 
 
 def _check_arrays(clip: RawClip) -> None:
@@ -274,26 +272,3 @@ def _check_arrays(clip: RawClip) -> None:
         raise ClipError(shapes, "each joint needs x, y and a score")
     if not all(array.dtype.kind in "fiu" for array in (clip.keypoint, clip.score)):
         raise ClipError("its joints are not numbers", "give arrays of numbers")
-
-
-def _coverage_notes(listed: ClipList, seen: set[str], unlisted: Sequence[str]) -> list[str]:
-    """Say how many clips only the list or only the folder has."""
-    if not seen:
-        raise SourceError(
-            f"{listed.path}: lists none of the clips in the folder: the list has "
-            f"'{next(iter(listed.clips))}', the folder has '{unlisted[0]}'; an id is a file name "
-            "without folder and suffix"
-        )
-    notes = []
-    if len(seen) < len(listed.clips):
-        missing = next(name for name in listed.clips if name not in seen)
-        notes.append(
-            f"{listed.path}: {len(listed.clips) - len(seen)} of its {len(listed.clips)} clips are "
-            f"not in the folder, the first is '{missing}'"
-        )
-    if unlisted:
-        notes.append(
-            f"{len(unlisted)} clips are not in {listed.path} and were left out, the first is "
-            f"'{unlisted[0]}'"
-        )
-    return notes

@@ -64,7 +64,8 @@ def test_labels_signers_and_splits_come_from_the_list(tmp_path, capsys):
     assert store.glosses == ["book", "hat"]
     out = capsys.readouterr().out
     assert "1 of its 3 clips are not in the folder, the first is 'gone'" in out
-    assert "2 clips are not in" in out and "the first is 'c'" in out
+    assert "1 clips are of other splits in" in out
+    assert "1 clips are not in" in out and "the first is 'd'" in out
 
 
 def test_a_list_of_other_clips_is_refused(tmp_path, capsys):
