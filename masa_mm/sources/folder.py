@@ -17,9 +17,11 @@ import numpy as np
 
 from masa_mm.errors import UserError
 from masa_mm.pose.clip_checks import BadClip
+from masa_mm.pose.crop import VISIBLE_THR
 from masa_mm.pose.files import SourceError, has_array, read_arrays
 from masa_mm.sources.base import ClipError, Option, PoseSource, Source, SourceClips, bad_clip
 from masa_mm.sources.clip_list import ClipList, ListCoverage, ListedClip, read_clip_list
+from masa_mm.sources.image_size import ImageSizes
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -32,12 +34,14 @@ class RawClip(NamedTuple):
         score (np.ndarray): [T, V], 0 = absent.
         img_shape (tuple[int, int] | None): (h, w) in pixels, if the file tells.
         normalized (bool): Whether x and y are divided by the image's width and height.
+        min_score (float): The estimator's joints are visible from this score on.
     """
 
     keypoint: np.ndarray
     score: np.ndarray
     img_shape: tuple[int, int] | None = None
     normalized: bool = False
+    min_score: float = VISIBLE_THR
 
 
 class Entry(NamedTuple):
@@ -53,7 +57,7 @@ _CLASS_LIST_HELP = "class names, one per line, in the order of labels"
 CLASS_LIST: Option = ("--class-list", dict(help=_CLASS_LIST_HELP))
 _FIRST_LABEL_HELP = "label of the first class in the list or file"
 FIRST_LABEL: Option = ("--first-label", dict(type=int, default=0, help=_FIRST_LABEL_HELP))
-_IMG_SIZE_HELP = "image size in pixels, where the source does not tell"
+_IMG_SIZE_HELP = "image size in pixels, where neither source nor list tells; default: guessed"
 IMG_SIZE: Option = (
     "--img-size",
     dict(nargs=2, type=int, metavar=("WIDTH", "HEIGHT"), help=_IMG_SIZE_HELP),
@@ -226,44 +230,47 @@ def clip_blocks(
 
     Args:
         entries (Iterable[Entry]): The clips.
-        img_size (tuple[int, int] | None): (h, w) of the images, where no file or list tells.
+        img_size (tuple[int, int] | None): (h, w) of the images, where no file or list tells. None:
+            guessed, see :mod:`masa_mm.sources.image_size`.
         listed (ClipList | None): If given, only its clips are read, with its labels.
-        notes (list[str] | None): Receives how many clips list and folder do not share.
+        notes (list[str] | None): Receives how many clips list and folder do not share, and how many
+            image sizes are guesses.
 
     Raises:
-        SourceError: If no listed clip is there, or if a clip's image size is not known.
+        SourceError: If the folder has clips, but none of the list's.
     """
-    coverage = None if listed is None else ListCoverage(listed)
+    coverage, sizes = None if listed is None else ListCoverage(listed), ImageSizes(img_size)
     for entry in entries:
         if coverage is not None and not coverage.selects(entry.name):
             continue
         info = ListedClip(entry.label) if listed is None else listed.clips[entry.name]
         try:
-            clip = entry.read()
-            _check_arrays(clip)
+            yield _block(entry, info, sizes)
         except (UserError, OSError) as error:
             yield bad_clip(entry.name, error)
-            continue
-        size = clip.img_shape or info.size or img_size
-        if size is None:
-            raise SourceError(
-                f"clip '{entry.name}': its image size is not known; give --img-size WIDTH HEIGHT, "
-                "or columns width and height in --labels"
-            )
-        scale = (float(size[1]), float(size[0])) if clip.normalized else (1.0, 1.0)
-        yield SourceClips(
-            keypoint=clip.keypoint,
-            score=clip.score,
-            num_frames=np.array([len(clip.keypoint)]),
-            ids=[entry.name],
-            img_shape=np.array([size], np.float32),
-            scale=scale,
-            label=np.array([info.label]),
-            signer=np.array([info.signer]),
-            size=np.array([size]),
-        )
-    if coverage is not None and notes is not None:
-        notes += coverage.notes()
+    if notes is not None:
+        notes += [] if coverage is None else coverage.notes()
+        notes += sizes.notes()
+
+
+def _block(entry: Entry, info: ListedClip, sizes: ImageSizes) -> SourceClips:
+    """Read a clip."""
+    clip = entry.read()
+    _check_arrays(clip)
+    joints = clip.keypoint[clip.score >= clip.min_score]
+    size, is_guess = sizes.choose(clip.img_shape or info.size, joints, clip.normalized)
+    return SourceClips(
+        keypoint=clip.keypoint,
+        score=clip.score,
+        num_frames=np.array([len(clip.keypoint)]),
+        ids=[entry.name],
+        img_shape=np.array([size], np.float32),
+        scale=(float(size[1]), float(size[0])) if clip.normalized else (1.0, 1.0),
+        label=np.array([info.label]),
+        signer=np.array([info.signer]),
+        size=None if is_guess else np.array([size]),
+        min_score=clip.min_score,
+    )
 
 
 def _check_arrays(clip: RawClip) -> None:
