@@ -43,8 +43,9 @@ class ImageSizes:
         Raises:
             ClipError: If the size must be guessed, but joints taken for pixels are normalised.
         """
-        if known or self.default:
-            return known or self.default, False
+        given = known or self.default
+        if given is not None:
+            return given, False
         size = (1, 1) if normalized else guess_size(joints)
         self.guessed["normalized" if normalized else "pixels"] += 1
         return size, True
