@@ -107,12 +107,17 @@ def _probe(cropped: Sequence, label: np.ndarray, num_train: int) -> float:
     return 100 * probe.score(rows[num_train:], label[num_train:])
 
 
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the options."""
+    parser = argparse.ArgumentParser(description="Measure what a wrong image size costs")
+    parser.add_argument("--classes", type=int, default=40, help="signs")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    return parser.parse_args(argv)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a row for each rule: the mean over the seeds, and the difference to the right size."""
-    parser = argparse.ArgumentParser(description="Measure what a wrong image size costs")
-    parser.add_argument("--classes", type=int, default=40)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    args = parser.parse_args(argv)
+    args = parse_args(argv)
     runs = [measure(args.classes, seed) for seed in args.seeds]
     for name in RULES:
         figures = np.array([run[name] for run in runs])
