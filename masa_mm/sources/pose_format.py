@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 
 from masa_mm.errors import in_one_line
+from masa_mm.pose.crop import VISIBLE_THR
 from masa_mm.pose.files import SourceError
 from masa_mm.pose.skeleton import NAMED_LAYOUTS
+from masa_mm.sources import openpose
 from masa_mm.sources.base import ClipError, named_joint_indices, take_joints
 from masa_mm.sources.folder import Entry, RawClip, files_below, folder_source
 from masa_mm.sources.pixel_checks import check_pixels
@@ -55,7 +57,12 @@ def _read(path: Path, args: argparse.Namespace) -> RawClip:
     named_joint_indices(naming, names, args.allow_missing)
     size = header.dimensions
     has_size = size.height > 0 and size.width > 0
-    return RawClip(keypoint, score, (size.height, size.width) if has_size else None)
+    return RawClip(
+        keypoint,
+        score,
+        (size.height, size.width) if has_size else None,
+        min_score=openpose.MIN_SCORE if "openpose" in naming else VISIBLE_THR,
+    )
 
 
 def _load(path: Path) -> tuple[Any, Any]:
