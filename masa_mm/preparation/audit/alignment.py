@@ -31,7 +31,7 @@ from masa_mm.preparation.audit.clips import AuditClips
 # Frames of the pairs in memory at a time.
 _BATCH_FRAMES = 8192
 _RATES = (0.4, 2.5)
-_STEPS = 4
+_STEPS = 8
 # Frames by which a Gauss-Newton step and a dropped or repeated frame may shift.
 _MAX_STEP, _MAX_SHIFT = 3.0, 1.5
 # The starting map is chosen on every eighth frame; pairs that differ by more are not aligned.
@@ -139,12 +139,11 @@ def _batches(clips: AuditClips, pairs: np.ndarray) -> Iterator[np.ndarray]:
 def _read(clips: AuditClips, numbers: np.ndarray) -> tuple[_Rows, _Rows]:
     """Return the hands and the bodies of clips."""
     keypoint, score = map(np.concatenate, zip(*map(clips.clip, numbers.tolist())))
-    joints = np.ascontiguousarray(keypoint.swapaxes(1, 2), np.float32)
-    seen = (score > 0) & np.isfinite(score) & np.isfinite(joints[:, 0] + joints[:, 1])
-    joints *= seen[:, None]
-    if not seen.all():
-        # The product of 0 and NaN is NaN.
-        np.nan_to_num(joints, copy=False, posinf=0, neginf=0)
+    keypoint = keypoint.astype(np.float32)
+    seen = (score > 0) & np.isfinite(score)
+    seen &= np.isfinite(keypoint[..., 0]) & np.isfinite(keypoint[..., 1])
+    keypoint[~seen] = 0
+    joints = np.ascontiguousarray(keypoint.swapaxes(1, 2))
     mask = seen[:, None].astype(np.float32)
     length = clips.num_frames[numbers]
     hands = _rows(joints, mask, length, [RIGHT_HAND, LEFT_HAND])

@@ -118,7 +118,8 @@ class NearDuplicates(Check):
         has_hand = np.linalg.norm(descriptor, axis=1) > 0
         found, candidates = closest_pairs(descriptor[has_hand], CANDIDATES, MAX_CANDIDATES)
         compared = first[has_hand]
-        pairs = _Pairs(compared[found], compare_pairs(clips, compared[found]))
+        numbers = np.sort(compared[found], 1)
+        pairs = _Pairs(numbers, compare_pairs(clips, numbers))
         certain, uncertain = decide(pairs.comparison, self.threshold)
         group = _groups(len(first), np.flatnonzero(has_hand)[found[certain]])[inverse]
         # A clip without a near-duplicate is a group of its own, even if others are identical to it.
