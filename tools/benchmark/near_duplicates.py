@@ -7,9 +7,10 @@
 Re-encoded clips are made from the clips of the stores: re-timed, trimmed, framed otherwise, and
 with the noise of an estimator that runs on another encoding. Takes are pairs of clips of one signer
 and one sign that differ in length, because both copies of a re-encoded recording usually have one
-length. They come from the stores; from --takes, stores in which no recording is contained twice;
-and from clips whose tempo and hand shapes were changed smoothly. Signs with an even label serve to
-choose limits (--half 0), those with an odd label to report results (--half 1).
+length. They come from the stores and from clips whose tempo and hand shapes were changed smoothly.
+Of the stores of --takes, which must not contain a recording twice, all pairs of a sign count.
+Signs with an even label serve to choose limits (--half 0), those with an odd label to report
+results (--half 1).
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("stores", nargs="+", metavar="STORE", help="stores with real clips")
-    parser.add_argument("--takes", nargs="+", default=[], metavar="STORE", help="repeated takes")
+    parser.add_argument("--takes", nargs="+", default=[], metavar="STORE", help="stores of takes")
     parser.add_argument("--clips", type=int, default=300, help="clips that are changed")
     parser.add_argument("--half", type=int, choices=(0, 1), default=1, help="labels: even or odd")
     parser.add_argument("--seed", type=int, default=0)
@@ -297,7 +298,7 @@ def take_rows(
     for path in args.takes:
         other = open_clips([path])
         shown = np.flatnonzero(has_hand(other))
-        yield take_row(Path(path).stem, judge(other, takes(other, shown)))
+        yield take_row(Path(path).stem, judge(other, pairs_of_one_sign(other, shown)))
     for size in (0.02, 0.05, 0.1):
         found = changed(clips, numbers, chain(partial(retaken, size=size), USUAL), rng)
         yield take_row(f"hands and tempo changed smoothly by {size:g}", found)
@@ -305,16 +306,22 @@ def take_rows(
 
 def takes(clips: AuditClips, numbers: np.ndarray) -> np.ndarray:
     """Return pairs of clips of one known signer and one sign that differ in length."""
+    pairs = pairs_of_one_sign(clips, numbers)
+    lengths = clips.num_frames[pairs]
+    return pairs[(clips.signer[pairs] >= 0).all(1) & (lengths[:, 0] != lengths[:, 1])]
+
+
+def pairs_of_one_sign(clips: AuditClips, numbers: np.ndarray) -> np.ndarray:
+    """Return pairs [pairs, 2] of clips of one label and one signer, who may be unknown."""
     order = numbers[np.lexsort((clips.label[numbers], clips.signer[numbers]))]
-    pairs = []
+    pairs = [np.zeros((0, 2), np.int64)]
     for step in range(1, len(order)):
         i, j = order[:-step], order[step:]
         same = (clips.signer[i] == clips.signer[j]) & (clips.label[i] == clips.label[j])
         if not same.any():
             break
-        same &= (clips.signer[i] >= 0) & (clips.num_frames[i] != clips.num_frames[j])
         pairs.append(np.stack([i[same], j[same]], 1))
-    return np.concatenate(pairs) if pairs else np.zeros((0, 2), int)
+    return np.concatenate(pairs)
 
 
 def take_row(name: str, found: Decisions) -> common.Row:

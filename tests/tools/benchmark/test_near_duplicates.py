@@ -70,6 +70,8 @@ def test_takes_share_signer_and_sign_but_not_the_length(tmp_path):
     opened = clips_of(tmp_path, dict(clips=clips, signers=signers, labels=labels))
     pairs = study.takes(opened, np.arange(6))
     assert sorted(map(sorted, pairs.tolist())) == [[0, 1], [1, 2]]
+    pairs = study.pairs_of_one_sign(opened, np.arange(6))
+    assert sorted(map(sorted, pairs.tolist())) == [[0, 1], [0, 2], [1, 2], [4, 5]]
 
 
 def test_the_tables(tmp_path, capsys):
