@@ -30,6 +30,24 @@ def faster(clip, frames):
     return read.reshape(frames, 49, 2).astype(np.float32), score[:1].repeat(frames, 0)
 
 
+def framed(clip, scale, shift):
+    """The same signer elsewhere in the image; hand crops stay as they are."""
+    keypoint = clip[0].copy()
+    keypoint[:, 42:] = keypoint[:, 42:] * scale + shift
+    return keypoint, clip[1]
+
+
+def padded(clip, before, after):
+    """The same clip between frames without hands, the body resting in them."""
+    keypoint, score = (
+        np.concatenate([array[:1].repeat(before, 0), array, array[-1:].repeat(after, 0)])
+        for array in clip
+    )
+    for rest in (slice(0, before), slice(len(keypoint) - after, None)):
+        keypoint[rest, :42], score[rest, :42] = 0, 0
+    return keypoint, score
+
+
 def write(path, clips, labels=None, signers=None, ids=None, glosses=GLOSSES, **kwargs):
     """A float32 store of (keypoint, score) clips."""
     keypoint, score = (np.concatenate(arrays) for arrays in zip(*clips))

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.errors import UserError
 from masa_mm.preparation.audit import AuditError, audit, official_parts, open_clips, write_report
-from masa_mm.preparation.audit.near_duplicates import THRESHOLD
+from masa_mm.preparation.audit.near_duplicates import CERTAIN, UNCERTAIN
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -39,8 +39,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--near",
         type=float,
-        default=THRESHOLD,
-        help="distance below which two clips are near-duplicates (default: %(default)s)",
+        default=CERTAIN,
+        help="difference below which two clips are one recording, in hand radii (default: "
+        "%(default)s)",
     )
     parser.add_argument("--samples", type=int, default=20, help="clips to draw (default: 20)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples (default: 0)")
@@ -73,8 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _check(args: argparse.Namespace) -> None:
     if bool(args.benchmark) != bool(args.split_file):
         raise AuditError("--benchmark and --split-file go together; give both or neither")
-    if not 0 < args.near < 1:
-        raise AuditError(f"--near is a distance between 0 and 1, got {args.near}")
+    if not 0 < args.near <= UNCERTAIN:
+        raise AuditError(
+            f"--near is a difference in hand radii above 0 and up to {UNCERTAIN}, got {args.near}"
+        )
     if args.samples < 0:
         raise AuditError(f"--samples cannot be {args.samples}; give the number of clips to draw")
 

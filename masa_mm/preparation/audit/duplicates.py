@@ -42,7 +42,7 @@ class TrainTwins(Check):
 
     A network that has memorised the twin knows the clip, or knows it under another label. To score
     without such clips, pass the list, which lies in the folder of this page, as exclude=... to the
-    dataset of the split, and report both scores.
+    dataset of the split, and report both scores. Uncertain pairs of near-duplicates do not count.
     """
 
     name = "leaks"

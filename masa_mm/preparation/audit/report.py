@@ -17,7 +17,7 @@ from masa_mm.preparation.audit.coverage import OfficialLists, OfficialPart
 from masa_mm.preparation.audit.duplicates import IdenticalClips, TrainTwins, exclude_name
 from masa_mm.preparation.audit.examples import BadClips, Samples
 from masa_mm.preparation.audit.keypoints import Coordinates, Presence
-from masa_mm.preparation.audit.near_duplicates import THRESHOLD, NearDuplicates
+from masa_mm.preparation.audit.near_duplicates import CERTAIN, NearDuplicates
 from masa_mm.preparation.audit.splits import ClassBalance, ClipLengths, Signers
 from masa_mm.preparation.audit.tracking import Tracking
 
@@ -33,7 +33,7 @@ _STORE_COLUMNS = {
 
 def all_checks(
     official: Sequence[OfficialPart] = (),
-    near: float = THRESHOLD,
+    near: float = CERTAIN,
     num_samples: int = 20,
     seed: int = 0,
 ) -> list[Check]:
@@ -57,7 +57,7 @@ def all_checks(
 def audit(
     clips: AuditClips,
     official: Sequence[OfficialPart] = (),
-    near: float = THRESHOLD,
+    near: float = CERTAIN,
     num_samples: int = 20,
     seed: int = 0,
     progress: Callable[[str], object] = lambda name: None,
@@ -67,7 +67,7 @@ def audit(
     Args:
         clips (AuditClips): Result of :func:`open_clips`.
         official (Sequence[OfficialPart]): Result of :func:`official_parts`; empty for no coverage.
-        near (float): Threshold of near-duplicates.
+        near (float): Difference below which two clips are one recording, in hand radii.
         num_samples (int): Clips to draw.
         seed (int): Seed of the draw.
         progress (Callable): Called with the name of each check before it runs.

@@ -58,7 +58,7 @@ def test_it_writes_the_page_and_the_json_and_says_what_is_wrong(folder, capsys):
             ["train.safetensors", "--benchmark", "wlasl", "--split-file", "zip.json"],
             "zip.json: not a JSON file",
         ),
-        (["train.safetensors", "--near", "2"], "--near is a distance between 0 and 1"),
+        (["train.safetensors", "--near", "2"], "--near is a difference in hand radii above 0"),
         (["train.safetensors", "--samples", "-1"], "--samples cannot be -1"),
     ],
 )
