@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -37,6 +38,15 @@ def ends(pid, seconds=10):
             return True
         time.sleep(0.05)
     return False
+
+
+def write_environment(folder):
+    """Write what looks like MediaPipe's environment: this Python, not isolated; return it."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nshift\nexec "{sys.executable}" "$@"\n')  # without -I
+    python.chmod(0o755)
+    return folder
 
 
 def write_wheel(folder, version):

@@ -18,7 +18,7 @@ from masa_mm.pose.store import PoseStore
 from masa_mm.preparation.extraction.extract import extract_clip
 from masa_mm.preparation.extraction.plan import ClipJob
 
-from toys.mediapipe_stand_in import STAND_IN, ends, image, is_alive
+from toys.mediapipe_stand_in import STAND_IN, ends, image, is_alive, write_environment
 from toys.paths import ROOT
 from toys.toy_videos import (
     FPS,
@@ -273,11 +273,7 @@ def test_the_last_task_of_a_slurm_array_writes_the_store(videos, monkeypatch, co
 @pytest.fixture
 def mediapipe(tmp_path, monkeypatch):
     """Three clips for the stand-in of MediaPipe, in an environment that has it."""
-    (tmp_path / "environment" / "bin").mkdir(parents=True)
-    python = tmp_path / "environment" / "bin" / "python"
-    python.write_text(f'#!/bin/sh\nshift\nexec "{sys.executable}" "$@"\n')  # without -I
-    python.chmod(0o755)
-    monkeypatch.setenv("MASA_MEDIAPIPE_ENV", str(tmp_path / "environment"))
+    monkeypatch.setenv("MASA_MEDIAPIPE_ENV", str(write_environment(tmp_path / "environment")))
     monkeypatch.setenv("PYTHONPATH", str(STAND_IN))
     for name in "abc":
         (tmp_path / "v" / name).mkdir(parents=True)
