@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from masa_mm.preparation.extraction.mediapipe_environment import environment_folder
+
 from toys.paths import ROOT
 
 STAND_IN = ROOT / "tests" / "toys" / "stand_in_mediapipe"
@@ -38,6 +40,11 @@ def ends(pid, seconds=10):
             return True
         time.sleep(0.05)
     return False
+
+
+def has_environment():
+    """Whether the real MediaPipe's environment exists; tests do not download it."""
+    return (environment_folder() / "bin" / "python").exists()
 
 
 def write_environment(folder):
