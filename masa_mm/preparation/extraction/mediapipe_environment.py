@@ -118,9 +118,9 @@ def _make(folder: Path) -> None:
 def _environment_maker() -> list[str]:
     """Return the command that makes an environment in the folder that follows it."""
     for python in _pythons():
-        suits = subprocess.run([python, "-c", _SUITS], capture_output=True)
+        suits = subprocess.run([python, "-I", "-c", _SUITS], capture_output=True)
         if suits.returncode == 0:
-            return [python, "-m", "venv"]
+            return [python, "-I", "-m", "venv"]
     if uv := shutil.which("uv", path=_search_path()):
         return [uv, "venv", "--quiet", "--seed", "--python", "3.12"]
     raise EstimatorError(
@@ -151,8 +151,9 @@ def _install(python: Path) -> None:
 
 
 def _run(command: Sequence[str]) -> None:
-    # Constraints hold for the current environment: they may ask for NumPy 2.
+    # Constraints hold for the current environment: they may ask for NumPy 2. So does --user.
     environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
+    environment["PIP_USER"] = "0"
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
