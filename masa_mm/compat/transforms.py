@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import types
-from typing import Any
-
-import numpy as np
 
 # The modules of mmaction2 that use it: PoseCompact and MMCompact, and the extraction of frames.
 _MODULES = ("mmaction.datasets.transforms.pose_transforms", "mmaction.utils.misc")
-
-
-class _NumPyWithInf(types.ModuleType):
-    """numpy, as a module sees it, with the old name of infinity."""
-
-    Inf = np.inf
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
 
 
 def numpy_infinity() -> bool:
@@ -28,8 +17,12 @@ def numpy_infinity() -> bool:
     removed in the NumPy 2.0 release``. numpy itself stays as it is.
     Upstream: no report found.
     """
+    import numpy as np  # here, because tools/doctor.py runs without it
+
     if hasattr(np, "Inf"):
         return False
+    numpy_with_inf = types.ModuleType("numpy")
+    vars(numpy_with_inf).update(Inf=np.inf, __getattr__=functools.partial(getattr, np))
     for name in _MODULES:
-        vars(importlib.import_module(name))["np"] = _NumPyWithInf("numpy")
+        vars(importlib.import_module(name))["np"] = numpy_with_inf
     return True

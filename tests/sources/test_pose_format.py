@@ -368,5 +368,5 @@ def test_hands_of_openpose_are_visible_from_a_lower_score(tmp_path, capsys):
     assert "visible" in refusal(capsys, "pose-format", tmp_path / "a.pose", tmp_path)
     names = NAMED_LAYOUTS["pose_format_openpose"]
     write_joints(tmp_path / "a.pose", keypoint, np.full_like(score, 0.3), names)
-    store = converted("pose-format", tmp_path / "a.pose", tmp_path)
-    assert (store.clip(0)[1][:, RIGHT_HAND] > 0.4).all()
+    _, stored = converted("pose-format", tmp_path / "a.pose", tmp_path).clip(0)
+    assert (stored[:, RIGHT_HAND] > 0.4).all()
