@@ -99,10 +99,10 @@ def test_a_repeated_line_counts_once(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no column 'path' or 'id', only nothing"),
+        ("", "names no column 'path', only nothing"),
         ("path,gloss\n", "lists no clip"),
         ("a.mp4,hello\nb.mp4,thanks\n", "first line names no column .* only 'a.mp4', 'hello'"),
-        ("path,signer\na.mp4,1\n", "no column 'gloss' or 'label'"),
+        ("path,signer\na.mp4,1\n", "names no column 'gloss'"),
         ("path,gloss\na.mp4\n", "line 2 has 1 cells, the list has 2 columns"),
         ("path,gloss\na.mp4,hello, you\n", "line 2 has 3 cells"),
         ("path,gloss\n\na.mp4,\n", "line 3 has no gloss"),
