@@ -134,13 +134,15 @@ def read_clip_table(
         raise ListError(f"{path}: lists no clip; give a list with some")
     labels, names = _labels(path, rows, classes, kind)
     clips: dict[str, OfficialClip] = {}
+    path_of: dict[str, str] = {}
     for row, name, label, signer in zip(rows, _ids(rows, kind), labels, _signers(rows, kind)):
         split = split_of(signer, kind.signer_splits) if kind.signer_splits else row.get("split")
         clip = OfficialClip(name, split, label, signer, _videos(row, name, kind))
-        if clips.setdefault(name, clip) != clip:
+        listed_path = path_of.setdefault(name, row.get("path", ""))
+        if clips.setdefault(name, clip) != clip or row.get("path", "") != listed_path:
             raise ListError(
-                f"{row['at']}: lists clip '{name}' again with another label, split or signer; "
-                "remove the wrong line"
+                f"{row['at']}: lists clip '{name}' again with another path, label, split or "
+                "signer; remove the wrong line"
             )
     return OfficialList(list(clips.values()), names)
 
@@ -222,9 +224,8 @@ def find_columns(path: str, names: Sequence[str], kind: TableFormat) -> dict[str
         found = next((name for name in map(_plain, accepted) if name in known), None)
         if found is not None:
             columns[field] = known[found]
-    lacking = [
-        kind.columns.get(a, (a,))[0] for a, b in _required(kind) if not {a, b} & columns.keys()
-    ]
+    needed = [fields for fields in _required(kind) if not columns.keys() & {*fields}]
+    lacking = [kind.columns.get(field, (field,))[0] for field, _ in needed]
     lacking += [name for name in _columns_of_templates(kind) if name not in names]
     if lacking:
         raise ListError(
