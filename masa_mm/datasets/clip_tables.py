@@ -6,11 +6,9 @@ A :class:`TableFormat` says how a list is written; :func:`read_clip_table` reads
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import os
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from string import Formatter
@@ -18,9 +16,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from masa_mm.datasets.official_clip import OfficialClip, OfficialList
-from masa_mm.datasets.official_lists import ListError
+from masa_mm.datasets.official_lists import ListError, read_list_text
 from masa_mm.pose.clip_ids import file_id, ids_of_paths, path_end, path_parts
-from masa_mm.pose.files import foreign_kind, require_file
 
 # Accepted names of the columns, without regard to case, blanks, '-' and '_'; the first counts.
 COLUMNS = MappingProxyType(
@@ -41,9 +38,6 @@ SPLITS = MappingProxyType(
         test=("test", "testing"),
     )
 )
-_MISSING = "no such list of clips"
-# A limit for damaged and malicious files; the largest list of a benchmark has 10 MiB.
-_MOST_BYTES = 2**28
 _MOST_CLASSES = 100_000
 
 Fields = dict[str, str]
@@ -103,7 +97,7 @@ def split_paths(path: str, required: Sequence[str] = ()) -> dict[str | None, str
     missing = [split for split in required or SPLITS if split not in files]
     if missing and (required or not files):
         raise FileNotFoundError(
-            f"{path}: {_MISSING} for {', '.join(missing)}; the lists of all splits give the classes"
+            f"{path}: no such list for {', '.join(missing)}; the classes need all lists"
         )
     return files
 
@@ -148,30 +142,6 @@ def read_clip_table(
 
 
 # ---- files and rows ----------------------------------------------------------------------------
-
-
-def read_list_text(path: str | os.PathLike) -> str:
-    """Read a list as text, gzipped or not, with or without a byte order mark.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ListError: If it is damaged, no UTF-8 text, or larger than 256 MiB.
-    """
-    require_file(path, _MISSING)
-    with open(path, "rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-    try:
-        with gzip.open(path) if zipped else open(path, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ListError(f"{path}: not a complete gzip file ({error}); download it again") from None
-    kind = foreign_kind(data)
-    if kind or len(data) > _MOST_BYTES:
-        raise ListError(f"{path}: not a list of clips but {kind or 'more than 256 MiB'}")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ListError(f"{path}: not UTF-8 text; save the list as 'CSV UTF-8'") from None
 
 
 def read_cells(
