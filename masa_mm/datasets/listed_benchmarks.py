@@ -7,11 +7,12 @@ from itertools import product
 
 from mmaction.registry import DATASETS
 
-from masa_mm.datasets.clip_tables import TableFormat, read_cells, split_of
+from masa_mm.datasets.clip_tables import split_of
 from masa_mm.datasets.csv_pose import CSVPose
 from masa_mm.datasets.held_out_split import HeldOutOfTrain
 from masa_mm.datasets.official_clip import OfficialClip, OfficialList
 from masa_mm.datasets.official_lists import ListError
+from masa_mm.datasets.table_rows import TableFormat, read_cells
 
 _THREE_SPLITS = ("train", "val", "test")
 
