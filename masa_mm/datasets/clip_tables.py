@@ -13,7 +13,7 @@ from masa_mm.datasets.table_rows import (
     Fields,
     TableFormat,
     found_in_path,
-    read_rows_of,
+    read_fields,
     split_paths,
 )
 from masa_mm.pose.clip_ids import file_id, ids_of_paths, path_end, path_parts
@@ -44,7 +44,7 @@ def read_clip_table(
     """
     kind = kind or TableFormat()
     files = split_paths(path, kind.splits)
-    rows = [row for split, file in files.items() for row in read_rows_of(file, split, kind)]
+    rows = [row for split, file in files.items() for row in read_fields(file, split, kind)]
     if not rows:
         raise ListError(f"{path}: lists no clip; give a list with some")
     labels, names = _labels(path, rows, classes, kind)

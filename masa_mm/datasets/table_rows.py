@@ -118,7 +118,7 @@ def read_cells(
         raise ListError(f"{path}: line {reader.line_num} is not CSV ({error})") from None
 
 
-def read_rows_of(path: str, split: str | None, kind: TableFormat) -> Iterator[Fields]:
+def read_fields(path: str, split: str | None, kind: TableFormat) -> Iterator[Fields]:
     """Iterate over the known fields of a file's rows, without empty ones; 'at' is the place."""
     lines = read_cells(path, kind.separator)
     names = kind.header or next(lines, ("", []))[1]
