@@ -10,20 +10,25 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import logging
 import os
 import re
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from mmengine.logging import print_log
+
 from masa_mm.datasets.official_clip import Box, FrameRange, OfficialClip, OfficialList
 from masa_mm.errors import UserError
+from masa_mm.pose.clip_ids import file_id
 from masa_mm.pose.files import foreign_kind, require_file
 
-_MISSING = "no such list; download it from the benchmark's site"
+_MISSING = "no such list; check the path, or download it from the benchmark's site"
+# A limit for damaged and malicious files; the largest list of a benchmark has 12 MiB.
+_MOST_BYTES = 2**28
 
 
 class ListError(UserError):
@@ -32,12 +37,7 @@ class ListError(UserError):
 
 def read_json(path: str | os.PathLike) -> Any:
     """Read a JSON file, gzipped or not; refuse one with an object that has a key twice."""
-    require_file(path, _MISSING)
-    data = Path(path).read_bytes()
-    try:
-        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise ListError(f"{path}: not a complete gzip file ({error}); download it again") from None
+    data = _read_bytes(path)
     kind = foreign_kind(data)
     if kind:
         raise ListError(f"{path}: not a JSON file but {kind}")
@@ -45,6 +45,33 @@ def read_json(path: str | os.PathLike) -> Any:
         return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:
         raise ListError(f"{path}: not a JSON file ({error}); download it again") from None
+
+
+def read_list_text(path: str | os.PathLike) -> str:
+    """Read a list as text, gzipped or not, with or without a byte order mark."""
+    data = _read_bytes(path)
+    kind = foreign_kind(data)
+    if kind:
+        raise ListError(f"{path}: not a list of clips but {kind}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ListError(f"{path}: not a text file in UTF-8; save the list as such") from None
+
+
+def _read_bytes(path: str | os.PathLike) -> bytes:
+    """Read a file, decompressed if it is gzipped."""
+    require_file(path, _MISSING)
+    with open(path, "rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path) if zipped else open(path, "rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ListError(f"{path}: not a complete gzip file ({error}); download it again") from None
+    if len(data) > _MOST_BYTES:
+        raise ListError(f"{path}: has more than {_MOST_BYTES >> 20} MiB; give a list of clips")
+    return data
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -113,14 +140,24 @@ def _wlasl_clip(instance: dict, label: int) -> OfficialClip:
 def read_msasl(path: str | os.PathLike) -> OfficialList:
     """Read ``MSASL_{train,val,test}.json``; a clip's id is ``{YouTube id}_{start}_{end}``.
 
-    Frames count from 0 at the entry's frame rate; ``end`` is the frame after the last. Boxes are
-    relative to the image: top, left, bottom, right.
+    Frames count from 0 at the entry's frame rate; ``end`` is the frame after the last. An entry
+    without ``fps`` has the rate that its frames and seconds imply; without seconds it counts the
+    video's frames, and the log says so. Boxes are relative to the image: top, left, bottom, right.
     """
     content = read_json(path)
     try:
-        return OfficialList([_msasl_clip(entry) for entry in content])
+        clips = [_msasl_clip(entry) for entry in content]
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ListError(f"{path}: not an MSASL_*.json list; give one") from None
+    unknown = sum(clip.frames is not None and clip.frames.fps is None for clip in clips)
+    if unknown:
+        print_log(
+            f"{path}: {unknown} of {len(clips)} clips have no frame rate, so their frames are "
+            "counted at the rate of your videos. Whole videos must have their original rate",
+            logger="current",
+            level=logging.WARNING,
+        )
+    return OfficialList(clips)
 
 
 def _msasl_clip(entry: dict) -> OfficialClip:
@@ -136,9 +173,17 @@ def _msasl_clip(entry: dict) -> OfficialClip:
         label=int(entry["label"]),
         signer=int(entry.get("signer_id", -1)),
         videos=(video,),
-        frames=FrameRange(int(entry["start"]), int(entry["end"]), entry.get("fps")),
+        frames=FrameRange(int(entry["start"]), int(entry["end"]), _msasl_rate(entry)),
         box=box,
     )
+
+
+def _msasl_rate(entry: dict) -> float | None:
+    """Return the frame rate of an entry's frames; None if nothing tells it."""
+    if entry.get("fps") is not None:
+        return float(entry["fps"])
+    frame, seconds = entry["end"], entry.get("end_time") or 0
+    return frame / seconds if frame > 0 and seconds > 0 else None
 
 
 def msasl_id(entry: dict) -> str:
@@ -160,14 +205,10 @@ def read_rows(path: str | os.PathLike, classes: Sequence[str] | None = None) -> 
     """Read a text file with a file name and a label, or one of ``classes``, per line.
 
     They are separated by a comma, a tab or blanks. A header "video_path,class_name" is skipped. The
-    clip's id is the file's name without folder and endings ('000/P41_01_00_1._color.mp4' is
+    clip's id is the file's name without folder and ending ('000/P41_01_00_1._color.mp4' is
     'P41_01_00_1').
     """
-    require_file(path, _MISSING)
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise ListError(f"{path}: not a text file; give a list of file name and label") from None
+    lines = read_list_text(path).splitlines()
     labels = {name: label for label, name in enumerate(classes or ())}
     clips = []
     for number, line in enumerate(lines, 1):
@@ -179,11 +220,6 @@ def read_rows(path: str | os.PathLike, classes: Sequence[str] | None = None) -> 
         clips.append(OfficialClip(file_id(row[0]), None, _label(path, number, row[1], labels)))
     _check_unique(path, clips)
     return OfficialList(clips)
-
-
-def file_id(name: str) -> str:
-    """Return a file's name without folder and endings."""
-    return PurePosixPath(name.strip().replace("\\", "/")).name.split(".")[0]
 
 
 def _label(path: str | os.PathLike, number: int, text: str, labels: dict[str, int]) -> int:

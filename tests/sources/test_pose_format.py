@@ -369,4 +369,4 @@ def test_hands_of_openpose_are_visible_from_a_lower_score(tmp_path, capsys):
     names = NAMED_LAYOUTS["pose_format_openpose"]
     write_joints(tmp_path / "a.pose", keypoint, np.full_like(score, 0.3), names)
     _, stored = converted("pose-format", tmp_path / "a.pose", tmp_path).clip(0)
-    assert (stored[:, RIGHT_HAND] > 0.4).all()
+    assert (stored[:, : RIGHT_HAND.num_joints] > 0.4).all()

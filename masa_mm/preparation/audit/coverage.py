@@ -56,7 +56,7 @@ def official_parts(
 
     Args:
         clips (AuditClips): All clips.
-        benchmark (str): 'wlasl', 'msasl', 'nmfs_csl' or 'slr500'.
+        benchmark (str): A name in :data:`masa_mm.datasets.benchmarks.BENCHMARKS`.
         split_files (Sequence[str]): Official lists; ``{split}`` in a name stands for the split.
         class_list (str | None): File of class names in the order of the labels.
         subset (int | None): Classes of the benchmark's subset; by default those of the list.
@@ -74,9 +74,8 @@ def official_parts(
         raise AuditError(f"no benchmark '{benchmark}'; there are {', '.join(BENCHMARKS)}")
     kind = BENCHMARKS[benchmark]
     if subset is not None and subset not in kind.SUBSETS:
-        raise AuditError(
-            f"{kind.NAME} has no subset {subset}; it has {', '.join(map(str, kind.SUBSETS))}"
-        )
+        subsets = ", ".join(map(str, kind.SUBSETS)) or "none"
+        raise AuditError(f"{kind.NAME} has no subset {subset}; it has {subsets}")
     classes = kind.read_classes(class_list) if class_list else None
     known = [name for name, members in kind.SPLITS.items() if members == (name,)]
     stored = {store.split for store in clips.stores}
