@@ -5,6 +5,7 @@ To add a source, write a module with a :class:`Source` and add it to :data:`SOUR
 
 from masa_mm.pose.files import SourceError
 from masa_mm.sources import (
+    frame_folders,
     mediapipe,
     mmaction,
     mmpose,
@@ -25,6 +26,7 @@ SOURCES: tuple[Source, ...] = (
     openpose.SOURCE,
     mediapipe.HOLISTIC_SOURCE,
     mediapipe.HANDS_SOURCE,
+    frame_folders.SOURCE,
     pose_format.SOURCE,
     mmpose.RTMLIB_SOURCE,
     spoter.SOURCE,

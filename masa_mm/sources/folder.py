@@ -104,6 +104,7 @@ def folder_source(
     layout: str | None = None,
     options: Sequence[Option] = (),
     partial: bool = False,
+    class_names: Callable[[argparse.Namespace], Sequence[str]] | None = None,
 ) -> Source:
     """Declare a source with the options ``--labels``, ``--class-list``, ... and ``--img-size``.
 
@@ -114,12 +115,18 @@ def folder_source(
         layout (str | None): Joint layout of all clips. None: the source has an option ``--layout``.
         options (Sequence[Option]): The source's own options.
         partial (bool): See :class:`masa_mm.sources.PoseSource`.
+        class_names (Callable | None): Class names without a list, given the parsed options; the
+            entries then have labels.
     """
 
     def open_source(args: argparse.Namespace) -> PoseSource:
         img_size, listed = option_img_size(args), None
+        glosses: Sequence[str] = ()
         if args.labels is not None:
             listed = read_clip_list(args.labels, args.class_list, args.first_label, args.split)
+            glosses = listed.glosses
+        elif class_names is not None:
+            glosses = class_names(args)
         elif args.class_list is not None:
             raise SourceError(f"{args.class_list}: a class list without labels; give --labels too")
         notes: list[str] = []
@@ -127,7 +134,7 @@ def folder_source(
             name=args.source_name or args.source,
             layout=layout or args.layout,
             blocks=clip_blocks(entries(args), img_size, listed, notes),
-            glosses=() if listed is None else listed.glosses,
+            glosses=glosses,
             split=args.split or "",
             partial=partial,
             notes=notes,

@@ -16,7 +16,7 @@ are often saved.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -119,10 +119,24 @@ def _part_bounds(layout: str) -> list[int]:
 
 
 def _clip(parts: list[np.ndarray], arrays: Arrays, args: argparse.Namespace) -> RawClip:
+    size = image_shape(arrays.get("img_shape"))
+    return landmark_clip(parts, size, args.units == "normalized")
+
+
+def landmark_clip(
+    parts: Sequence[np.ndarray], size: tuple[int, int] | None = None, normalized: bool = True
+) -> RawClip:
+    """Make a clip of the landmarks of its parts.
+
+    Args:
+        parts (Sequence[np.ndarray]): Each [T, joints, C], in the order of the layout. The fourth
+            number of a part that is no hand is its visibility.
+        size (tuple[int, int] | None): (h, w) of the image in pixels.
+        normalized (bool): See :class:`masa_mm.sources.folder.RawClip`.
+    """
     keypoint = np.concatenate([part[..., :2] for part in parts], axis=1)
     score = np.concatenate([_score(part) for part in parts], axis=1)
-    size = image_shape(arrays.get("img_shape"))
-    return RawClip(keypoint, score, size, args.units == "normalized")
+    return RawClip(keypoint, score, size, normalized)
 
 
 def _score(part: np.ndarray) -> np.ndarray:
