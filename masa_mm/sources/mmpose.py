@@ -43,10 +43,10 @@ def _pickle_entries(args: argparse.Namespace) -> Iterator[Entry]:
     videos = _videos(load_pickle(files[0])) if len(files) == 1 else None
     if videos is not None:
         for name, clip in videos.items():
-            yield Entry(str(name), partial(estimator_clip, clip, LAYOUT))
+            yield Entry(str(name), partial(estimator_clip, clip, LAYOUT), place=files[0])
     else:
         for file in files:
-            yield Entry(file.stem, partial(read_estimator_file, file, LAYOUT))
+            yield Entry(file.stem, partial(read_estimator_file, file, LAYOUT), place=file)
 
 
 def _videos(content: Any) -> Mapping[Any, Any] | None:
