@@ -1,0 +1,227 @@
+"""The labelled clips of a folder with a folder for each sign, or of a CSV file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from masa_mm.datasets.clip_tables import read_fields
+from masa_mm.errors import UserError
+from masa_mm.pose.clip_ids import ids_of_paths, path_parts
+from masa_mm.preparation.extraction.plan import find_videos
+from masa_mm.preparation.extraction.video import IMAGES, VIDEOS
+from masa_mm.sources import SOURCES
+from masa_mm.sources.folder import Entry, FolderSource
+
+VIDEO_SOURCE = "videos"
+# Sources whose clips have names and labels of their own are converted first.
+FOLDER_SOURCES = {source.name: source for source in SOURCES if isinstance(source, FolderSource)}
+_UNCLEAR = ""
+_UNCLEAR_SUFFIXES = (".pkl", ".pickle", ".npz", ".npy", ".json")
+
+
+class NewDatasetError(UserError):
+    """Clips, signs or options that make no dataset; the message names the remedy."""
+
+
+class SignClip(NamedTuple):
+    """A labelled clip.
+
+    Args:
+        id (str): Its id, unique in the dataset.
+        gloss (str): Name of its sign.
+        place (Path): Its file or folder.
+        signer (str): Name of its signer, '' = unknown.
+        split (str): 'train', 'val' or 'test', '' = to be chosen.
+        entry (Entry | None): Reads its poses; None for a video.
+    """
+
+    id: str
+    gloss: str
+    place: Path
+    signer: str = ""
+    split: str = ""
+    entry: Entry | None = None
+
+
+def clips_of_folder(
+    root: Path, source: str, args: argparse.Namespace, signer: str | None = None
+) -> list[SignClip]:
+    """Find the clips of each sign, in subfolders of any depth.
+
+    Args:
+        root (Path): A folder with a folder for each sign.
+        source (str): :data:`VIDEO_SOURCE` or a name in :data:`FOLDER_SOURCES`.
+        args (argparse.Namespace): Options of the source.
+        signer (str | None): Regular expression whose first group is the signer in a clip's id. None:
+            the signers are not known.
+
+    Raises:
+        NewDatasetError: If two clips have one id, or an id has no signer.
+    """
+    root = Path(os.path.abspath(root))
+    clips = []
+    for folder in sign_folders(root):
+        for entry in _entries(source, folder, args):
+            name = _clip_id(root, entry)
+            clips.append(SignClip(name, folder.name, entry.place, _signer(signer, name), "", entry))
+    _refuse_repeated(clips)
+    return clips
+
+
+def sign_folders(root: Path) -> list[Path]:
+    """Return the folders of a folder that hold files, sorted; hidden ones are not signs.
+
+    Raises:
+        NewDatasetError: If there are fewer than two.
+    """
+    folders = [path for path in sorted(root.iterdir()) if path.is_dir()]
+    signs = [path for path in folders if path.name[0] not in "._" and any(_files(path))]
+    if len(signs) < 2:
+        found = f"only '{signs[0].name}'" if signs else "none with files"
+        raise NewDatasetError(
+            f"{root}: needs a folder for each of two signs or more, has {found}; give the folder "
+            "that has my_signs/hello/1.mp4, my_signs/thanks/1.mp4, ... or a CSV file"
+        )
+    return signs
+
+
+def clips_of_table(path: Path, source: str, args: argparse.Namespace) -> list[SignClip]:
+    """Read the clips of a CSV file with the columns path, gloss and, if known, signer and split.
+
+    Arguments are those of :func:`clips_of_folder`. Paths are relative to the file's folder. Ids are
+    those of a column ``id``, else they follow from the paths by the rule of
+    :mod:`masa_mm.pose.clip_ids`.
+
+    Raises:
+        ListError: If the file cannot be read.
+        NewDatasetError: If a clip's file does not exist or holds several clips, two clips have one
+            id, or only some clips have a split.
+    """
+    rows = list(table_rows(path))
+    names = ids_of_paths([row["path"] for row in rows])
+    clips = []
+    for row, name in zip(rows, names):
+        place = path.parent / row["path"]
+        (entry, *more) = _entries(source, place, args)
+        if more:
+            raise NewDatasetError(f"{row['at']}: {place} holds {1 + len(more)} clips; list one each")
+        gloss = row.get("gloss") or row["label"]
+        fields = (row.get("id", name), gloss, place, row.get("signer", ""), row.get("split", ""))
+        clips.append(SignClip(*fields, entry))
+    _refuse_repeated(clips)
+    missing = [clip.id for clip in clips if not clip.split]
+    if 0 < len(missing) < len(clips):
+        raise NewDatasetError(
+            f"{path}: {len(missing)} clips have no split, the first is '{missing[0]}'; give all "
+            "clips a split, or none"
+        )
+    return clips
+
+
+def table_rows(path: Path) -> Iterator[dict[str, str]]:
+    """Iterate over the rows of a CSV file, whose paths must exist; 'at' is the row's place."""
+    for row in read_fields(str(path)):
+        if "path" not in row:
+            raise NewDatasetError(f"{row['at']}: has no path; name each clip's file or folder")
+        if not (path.parent / row["path"]).exists():
+            raise NewDatasetError(
+                f"{row['at']}: {path.parent / row['path']} does not exist; paths are relative to "
+                "the CSV file's folder"
+            )
+        yield row
+
+
+def detect_source(root: Path, paths: Iterable[Path] | None = None) -> str:
+    """Tell the source by the files' names.
+
+    Args:
+        root (Path): The folder with a folder for each sign, or that of the CSV file.
+        paths (Iterable[Path] | None): The files and folders of the clips; None: all below ``root``.
+
+    Raises:
+        NewDatasetError: If there is no video or pose file, or it is not clear what they are.
+    """
+    places = [root] if paths is None else paths
+    found: dict[str, Path] = {}
+    for file in (file for place in places for file in _files(place)):
+        kind = _kind(file, depth=len(file.relative_to(root).parts) if paths is None else 3)
+        if kind is not None:
+            found.setdefault(kind, file)
+    names = ", ".join(sorted((VIDEO_SOURCE, *FOLDER_SOURCES)))
+    if not found:
+        raise NewDatasetError(f"{root}: has no videos or pose files; give --source, one of {names}")
+    if len(found) > 1 or _UNCLEAR in found:
+        files = " and ".join(str(file) for file in found.values())
+        raise NewDatasetError(f"{files}: their kind is not clear; give --source, one of {names}")
+    return next(iter(found))
+
+
+def _kind(file: Path, depth: int) -> str | None:
+    """Return a file's source, '' if several sources have such files, None if none has."""
+    suffix = file.suffix.lower()
+    if suffix in VIDEOS or suffix in IMAGES:
+        return VIDEO_SOURCE
+    if suffix == ".pose":
+        return "pose-format"
+    if file.name.endswith("_keypoints.json"):
+        return "openpose"
+    if suffix == ".npy" and file.stem.isdigit() and depth > 2:  # SIGN/SEQUENCE/FRAME.npy
+        return "mediapipe-frames"
+    return _UNCLEAR if suffix in _UNCLEAR_SUFFIXES else None
+
+
+def _files(place: Path) -> Iterator[Path]:
+    """Iterate over a file, or the files below a folder, without hidden ones."""
+    if not place.is_dir():
+        yield place
+    for folder, folders, names in os.walk(place):
+        folders[:] = sorted(name for name in folders if name[0] not in "._")
+        yield from (Path(folder, name) for name in sorted(names) if name[0] != ".")
+
+
+def _entries(source: str, place: Path, args: argparse.Namespace) -> Sequence[Entry]:
+    if source == VIDEO_SOURCE:
+        return [Entry(path.stem, _no_poses, place=path) for path in find_videos([place])]
+    options = argparse.Namespace(**{**vars(args), "input": str(place)})
+    return list(FOLDER_SOURCES[source].entries(options))
+
+
+def _no_poses() -> None:
+    raise AssertionError("a video has no poses yet")
+
+
+def _clip_id(root: Path, entry: Entry) -> str:
+    """Return a clip's path below the root without ending, and its name where files hold several."""
+    relative = entry.place.relative_to(root)
+    parts = list(relative.parts) if entry.place.is_dir() else path_parts(relative)
+    is_place = entry.name in (entry.place.stem, entry.place.name)
+    is_place |= relative.as_posix().endswith(f"/{entry.name}") or relative.as_posix() == entry.name
+    return "/".join(parts if is_place else [*parts, entry.name])
+
+
+def _signer(pattern: str | None, name: str) -> str:
+    if pattern is None:
+        return ""
+    match = re.search(pattern, name)
+    if match is None or not match[1]:
+        raise NewDatasetError(
+            f"--signer '{pattern}': finds no signer in '{name}'; correct it, or list the clips and "
+            "their signers in a CSV file"
+        )
+    return match[1]
+
+
+def _refuse_repeated(clips: Sequence[SignClip]) -> None:
+    places: dict[str, Path] = {}
+    for clip in clips:
+        if clip.id in places:
+            raise NewDatasetError(
+                f"{clip.place}: its clip has the id '{clip.id}', as has that of "
+                f"{places[clip.id]}; rename one"
+            )
+        places[clip.id] = clip.place
