@@ -4,6 +4,7 @@ from masa_mm.datasets import transforms
 from masa_mm.datasets.balanced_batches import LengthBalancedBatches
 from masa_mm.datasets.benchmarks import MSASLPose, NMFsCSLPose, SLR500Pose, WLASLPose
 from masa_mm.datasets.collate import pad_clips
+from masa_mm.datasets.csv_pose import CSVPose
 from masa_mm.datasets.pool import PooledSigns, PoolSampler
 from masa_mm.datasets.sign_benchmark import Coverage, SignBenchmark
 from masa_mm.datasets.sign_pose_dataset import SignPoseDataset
@@ -12,6 +13,7 @@ from masa_mm.pose.store_format import PoseStoreError
 from masa_mm.pose.store_writer import PoseStoreWriter, write_store
 
 __all__ = [
+    "CSVPose",
     "Coverage",
     "LengthBalancedBatches",
     "MSASLPose",

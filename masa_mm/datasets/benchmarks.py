@@ -10,9 +10,11 @@ import numpy as np
 from mmaction.registry import DATASETS
 
 from masa_mm.datasets.clip_selection import DatasetError, stratified_share
+from masa_mm.datasets.csv_pose import CSVPose
 from masa_mm.datasets.official_clip import OfficialClip, OfficialList
-from masa_mm.datasets.official_lists import file_id, read_json, read_msasl, read_wlasl
+from masa_mm.datasets.official_lists import read_json, read_msasl, read_wlasl
 from masa_mm.datasets.sign_benchmark import OfficialSplit, SignBenchmark
+from masa_mm.pose.clip_ids import file_id
 
 
 @DATASETS.register_module()
@@ -236,5 +238,5 @@ def slr500_signer(name: str | os.PathLike) -> int:
 
 # Names of the benchmarks on the command line.
 BENCHMARKS: dict[str, type[SignBenchmark]] = dict(
-    wlasl=WLASLPose, msasl=MSASLPose, nmfs_csl=NMFsCSLPose, slr500=SLR500Pose
+    csv=CSVPose, wlasl=WLASLPose, msasl=MSASLPose, nmfs_csl=NMFsCSLPose, slr500=SLR500Pose
 )

@@ -15,12 +15,13 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from masa_mm.datasets.official_clip import Box, FrameRange, OfficialClip, OfficialList
 from masa_mm.errors import UserError
+from masa_mm.pose.clip_ids import file_id
 from masa_mm.pose.files import foreign_kind, require_file
 
 _MISSING = "no such list; download it from the benchmark's site"
@@ -160,7 +161,7 @@ def read_rows(path: str | os.PathLike, classes: Sequence[str] | None = None) -> 
     """Read a text file with a file name and a label, or one of ``classes``, per line.
 
     They are separated by a comma, a tab or blanks. A header "video_path,class_name" is skipped. The
-    clip's id is the file's name without folder and endings ('000/P41_01_00_1._color.mp4' is
+    clip's id is the file's name without folder and ending ('000/P41_01_00_1._color.mp4' is
     'P41_01_00_1').
     """
     require_file(path, _MISSING)
@@ -179,11 +180,6 @@ def read_rows(path: str | os.PathLike, classes: Sequence[str] | None = None) -> 
         clips.append(OfficialClip(file_id(row[0]), None, _label(path, number, row[1], labels)))
     _check_unique(path, clips)
     return OfficialList(clips)
-
-
-def file_id(name: str) -> str:
-    """Return a file's name without folder and endings."""
-    return PurePosixPath(name.strip().replace("\\", "/")).name.split(".")[0]
 
 
 def _label(path: str | os.PathLike, number: int, text: str, labels: dict[str, int]) -> int:

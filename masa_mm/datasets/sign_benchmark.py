@@ -250,6 +250,11 @@ class SignBenchmark(SignPoseDataset):
             clip.id: clip.label for clip in self._official.clips if clip.label < len(classes)
         }
         chosen = np.array([n for n, name in enumerate(ids) if name in official], np.int64)
+        if official and not len(chosen):
+            raise DatasetError(
+                f"{self._name()}: has no clip in {', '.join(self.files)}; the first clip of "
+                f"{self.split_file} is '{next(iter(official))}', theirs is '{ids[0]}'"
+            )
         listed = np.full(len(ids), -1, np.int64)
         listed[chosen] = [official[ids[number]] for number in chosen]
         self._check_labels(ids, label, listed, chosen)

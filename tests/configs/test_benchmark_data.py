@@ -30,6 +30,13 @@ def store(folder, name, split, ids):
     make_store(folder / f"{name}_{split}.safetensors", **clips, split=split, glosses=())
 
 
+def csv_files(folder):
+    rows = [f"{split}{i}.mp4,sign{i},{split}" for split in LOADERS for i in range(3)]
+    write(folder / "signs.csv", "\n".join(["path,gloss,split", *rows]))
+    for split in LOADERS:
+        store(folder, "signs", split, [f"{split}{i}" for i in range(3)])
+
+
 def wlasl_files(folder):
     official = {}
     for split in LOADERS:
@@ -66,15 +73,21 @@ def slr500_files(folder):
         write(folder / f"slr500_split.{split}.csv", f"video_path,class_name\n{rows}")
 
 
-FILES = dict(wlasl=wlasl_files, msasl=msasl_files, nmfs_csl=nmfs_csl_files, slr500=slr500_files)
+FILES = dict(
+    csv=csv_files,
+    wlasl=wlasl_files,
+    msasl=msasl_files,
+    nmfs_csl=nmfs_csl_files,
+    slr500=slr500_files,
+)
 SIZES = dict(
-    wlasl=(3, 3, 3), msasl=(3, 3, 3), nmfs_csl=(9, 1, 3), slr500=(3, 2, 3)
+    csv=(3, 3, 3), wlasl=(3, 3, 3), msasl=(3, 3, 3), nmfs_csl=(9, 1, 3), slr500=(3, 2, 3)
 )  # slr500: 1-3 train; 35, 36 held out; 37-39 test
 
 
 @each_benchmark
 def test_reads_the_official_files_and_shares_no_clip(name, tmp_path):
-    FILES[name](tmp_path / "data" / name)
+    FILES[name](tmp_path / "data" / ("signs" if name == "csv" else name))
     cfg = load(name)
     clips = {}
     for split, loader in LOADERS.items():
@@ -84,7 +97,7 @@ def test_reads_the_official_files_and_shares_no_clip(name, tmp_path):
         clips[split] = {clip["frame_dir"] for clip in dataset}
         assert len(clips[split]) == len(dataset)
         assert dataset.test_mode == (split != "train")
-        assert dataset.num_classes == dict(wlasl=100).get(name, BENCHMARKS[name].NUM_CLASSES)
+        assert dataset.num_classes == dict(wlasl=100, csv=3).get(name, BENCHMARKS[name].NUM_CLASSES)
     assert tuple(map(len, clips.values())) == SIZES[name]
     assert len(set.union(*clips.values())) == sum(SIZES[name])
 

@@ -14,7 +14,7 @@ from mmaction.registry import DATASETS
 from masa_mm.datasets import MSASLPose, NMFsCSLPose, SLR500Pose, WLASLPose
 from masa_mm.datasets.benchmarks import slr500_signer
 from masa_mm.datasets.clip_selection import DatasetError
-from masa_mm.datasets.official_lists import ListError, file_id, msasl_id
+from masa_mm.datasets.official_lists import ListError, msasl_id
 from masa_mm.preparation.convert import convert
 from masa_mm.sources.wlasl import read_wlasl_hands
 
@@ -326,7 +326,6 @@ def test_slr500_holds_signers_out_without_a_list_too(tmp_path):
 
 
 def test_names_of_videos():
-    assert file_id("000/P41_01_00_1._color.mp4") == "P41_01_00_1"
     assert slr500_signer("000/P41_01_00_1._color.mp4") == 41
     assert slr500_signer("video7") == -1
 

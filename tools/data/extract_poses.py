@@ -69,7 +69,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def _add_list(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("clips by an official list")
-    group.add_argument("--benchmark", choices=BENCHMARKS)
+    group.add_argument("--benchmark", choices=BENCHMARKS, help="csv: your own list, a CSV file")
     group.add_argument("--list", metavar="FILE", help="WLASL_v0.3.json, MSASL_train.json, ...")
     group.add_argument("--split", default="", help="train, val or test")
     group.add_argument("--class-list", metavar="FILE", help="class names in the order of labels")

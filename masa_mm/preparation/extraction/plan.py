@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.datasets.official_clip import Box, FrameRange, OfficialClip
-from masa_mm.datasets.official_lists import file_id
 from masa_mm.errors import UserError
+from masa_mm.pose.clip_ids import ids_of_paths, path_end
 from masa_mm.preparation.extraction.video import IMAGES, VIDEOS
 
 
@@ -41,9 +41,20 @@ class Plan(NamedTuple):
 
 
 def plan_videos(paths: Iterable[str | os.PathLike], source: str, split: str = "") -> Plan:
-    """Plan one unlabelled clip for each video of :func:`find_videos`, named as its file."""
-    jobs = [ClipJob(name, path) for name, path in sorted(find_videos(paths).items())]
-    return Plan(jobs, source, split)
+    """Plan one unlabelled clip for each video, named by the rule of masa_mm.pose.clip_ids."""
+    found = find_videos(paths)
+    videos: dict[str, Path] = {}
+    for name, path in zip(ids_of_paths(found), found):
+        _add_video(videos, name, path)
+    return Plan([ClipJob(name, videos[name]) for name in sorted(videos)], source, split)
+
+
+def _add_video(videos: dict[str, Path], name: str, path: Path) -> None:
+    if name in videos:
+        raise PlanError(
+            f"{path}: has the same name as {videos[name]}; give each video a name of its own"
+        )
+    videos[name] = path
 
 
 def plan_benchmark(
@@ -77,8 +88,10 @@ def plan_benchmark(
     classes = kind.read_classes(class_list) if class_list is not None else None
     official = kind.official_split(split_file, split, classes)
     glosses = classes or official.classes or [str(label) for label in range(kind.NUM_CLASSES)]
-    videos = find_videos(paths)
     clips = {clip.id: clip for clip in official.clips}
+    if not clips:
+        raise PlanError(f"{split_file}: has no {split} clips; give the list of that split")
+    videos = _videos_named(find_videos(paths), clips.values())
     candidates = [(name, _job(clip, videos)) for name, clip in sorted(clips.items())]
     jobs = [job for _, job in candidates if job is not None]
     if not jobs:
@@ -98,25 +111,25 @@ def _job(clip: OfficialClip, videos: dict[str, Path]) -> ClipJob | None:
     return None
 
 
-def find_videos(paths: Iterable[str | os.PathLike]) -> dict[str, Path]:
-    """Find videos and folders of images.
+def _videos_named(found: Iterable[Path], clips: Iterable[OfficialClip]) -> dict[str, Path]:
+    """Return the videos that are named as clips, or as the videos that contain them."""
+    names = {name for clip in clips for name in (clip.id, *clip.videos)}
+    lengths = {1 + name.count("/") for name in names}
+    videos: dict[str, Path] = {}
+    for path in found:
+        for name in names.intersection(path_end(path, length) for length in lengths):
+            _add_video(videos, name, path)
+    return videos
 
-    Returns:
-        dict[str, Path]: Paths by name, without folder and extension.
+
+def find_videos(paths: Iterable[str | os.PathLike]) -> list[Path]:
+    """Find videos and folders of images.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        PlanError: If there are no videos, or two of one name.
+        PlanError: If there are no videos.
     """
-    videos: dict[str, Path] = {}
-    for path in chain.from_iterable(_videos_below(Path(path)) for path in paths):
-        # Names end at the first dot: 'P09_01_00_3._color.mp4' is 'P09_01_00_3'.
-        name = path.name if path.is_dir() else file_id(path.name)
-        if name in videos:
-            raise PlanError(
-                f"{path}: has the same name as {videos[name]}; give each video a name of its own"
-            )
-        videos[name] = path
+    videos = list(chain.from_iterable(_videos_below(Path(path)) for path in paths))
     if not videos:
         raise PlanError(
             f"{', '.join(map(str, paths))}: no videos found; videos are folders of images, or "

@@ -39,9 +39,14 @@ def test_every_video_is_a_clip(tmp_path):
     assert [job.id for job in one.jobs] == ["b", "f"]
 
 
+def test_videos_of_one_name_are_named_by_their_folders(tmp_path):
+    touch(tmp_path, "x/a.mp4", "y/a.avi", "y/0.5.mp4")
+    assert [job.id for job in plan_videos([tmp_path], "mine").jobs] == ["x/a", "y/0.5", "y/a"]
+
+
 def test_missing_and_ambiguous_videos_are_refused(tmp_path):
-    touch(tmp_path, "x/a.mp4", "y/a.avi", "z/notes.txt")
-    refused(lambda: find_videos([tmp_path]), r"y/a\.avi: has the same name as .*x/a\.mp4")
+    touch(tmp_path, "x/a.mp4", "x/a.avi", "z/notes.txt")
+    refused(lambda: plan_videos([tmp_path], "mine"), r"x/a\.mp4: has the same name as .*x/a\.avi")
     refused(lambda: find_videos([tmp_path / "z"]), "no videos found")
     refused(lambda: find_videos([tmp_path / "gone"]), "no such file or folder", FileNotFoundError)
 
@@ -105,6 +110,25 @@ def test_slr500_clips_are_named_as_their_videos(tmp_path):
     refused(
         lambda: plan_benchmark([tmp_path / "0"], "slr500", lists[0], "val", lists[2]),
         "no split 'val'; they have train, test",
+    )
+
+
+def test_clips_of_your_own_list(tmp_path):
+    """Videos are found by as much of their paths as the list's ids have."""
+    (tmp_path / "signs.csv").write_text(
+        "path,gloss,signer,split\nhello/1.mov,hello,Ann,train\nthanks/1.mov,thanks,Bob,train\n"
+        "hello/2.mov,hello,Bob,val\n"
+    )
+    touch(tmp_path, "v/hello/1.mp4", "v/thanks/1.mp4", "v/other/1.mp4", "v/hello/2.mp4")
+    plan = plan_benchmark([tmp_path / "v"], "csv", str(tmp_path / "signs.csv"), "train")
+    assert plan.jobs == [
+        ClipJob("hello/1", tmp_path / "v/hello/1.mp4", label=0, signer=0),
+        ClipJob("thanks/1", tmp_path / "v/thanks/1.mp4", label=1, signer=1),
+    ]
+    assert plan.glosses == ["hello", "thanks"]
+    refused(
+        lambda: plan_benchmark([tmp_path / "v"], "csv", str(tmp_path / "signs.csv"), "test"),
+        r"signs\.csv: has no test clips",
     )
 
 
