@@ -80,6 +80,30 @@ def select_joints(
     return keypoint, score
 
 
+def rescale_scores(score: np.ndarray, min_score: float) -> np.ndarray:
+    """Map an estimator's scores to a common scale: ``min_score`` becomes :data:`VISIBLE_THR`.
+
+    Estimators score equally good joints differently. On the common scale one threshold serves the
+    crops, motion and masking. The map is linear below and above ``min_score``; 0 and 1 stay.
+
+    Args:
+        score (np.ndarray): Scores of any shape.
+        min_score (float): The estimator's joints are visible from this score on, in (0, 1).
+
+    Returns:
+        np.ndarray: The scores on the common scale.
+
+    Raises:
+        UserError: If ``min_score`` is not between 0 and 1.
+    """
+    if not 0 < min_score < 1:
+        raise UserError(f"the score of a visible joint must lie between 0 and 1, got {min_score}")
+    if min_score == VISIBLE_THR:
+        return score
+    above = VISIBLE_THR + (score - min_score) * ((1 - VISIBLE_THR) / (1 - min_score))
+    return np.where(score < min_score, score * (VISIBLE_THR / min_score), above)
+
+
 def crop_parts(
     keypoint: np.ndarray,
     score: np.ndarray,

@@ -29,12 +29,21 @@ from masa_mm.pose.store_format import (
 )
 
 
+class PartFrames(NamedTuple):
+    """In how many of a store's frames a part has joints in the source and in the store."""
+
+    part: str
+    in_source: int
+    kept: int
+
+
 class WriteReport(NamedTuple):
-    """What a store contains, and the clips that were left out."""
+    """What a store contains, the clips that were left out, and frames by part where counted."""
 
     num_clips: int
     num_frames: int
     skipped: tuple[BadClip, ...]
+    parts: tuple[PartFrames, ...] = ()
 
 
 def write_store(
@@ -133,8 +142,11 @@ class PoseStoreWriter:
         label: int = -1,
         signer: int = -1,
         img_shape: Sequence[int] | None = None,
-    ) -> None:
+    ) -> bool:
         """Add a clip of ``keypoint`` [T, 49, 2] and ``score`` [T, 49], see :func:`write_store`.
+
+        Returns:
+            bool: Whether it is good. :meth:`close` names the bad clips.
 
         Raises:
             PoseStoreError: If the arrays have other shapes; names the clip.
@@ -147,7 +159,9 @@ class PoseStoreWriter:
                 "bring its joints into the sign49 layout first (masa_mm.pose.crop)"
             )
         sizes = None if img_shape is None else [img_shape]
-        self.add_clips(keypoint, score, [len(keypoint)], [clip], [int(label)], [int(signer)], sizes)
+        labels, signers = [int(label)], [int(signer)]
+        good = self.add_clips(keypoint, score, [len(keypoint)], [clip], labels, signers, sizes)
+        return bool(good[0])
 
     def add_clips(
         self,

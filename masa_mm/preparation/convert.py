@@ -14,11 +14,12 @@ import numpy as np
 
 from masa_mm.atomic_write import atomic_write
 from masa_mm.pose.clip_checks import BadClip
-from masa_mm.pose.crop import CLAMPS, FALLBACKS, crop_parts, select_joints
+from masa_mm.pose.crop import CLAMPS, FALLBACKS, crop_parts, rescale_scores, select_joints
 from masa_mm.pose.files import SourceError
 from masa_mm.pose.pose_pickle import PosePickleWriter
 from masa_mm.pose.skeleton import describe_joints, source_layout
 from masa_mm.pose.store_writer import PoseStoreWriter, WriteReport
+from masa_mm.preparation.part_counts import PartCounts
 from masa_mm.sources.base import PoseSource, SourceClips
 
 # Frames converted at a time: they fit into the CPU's cache.
@@ -34,6 +35,7 @@ def convert(
     crop: Mapping[str, Any] | None = None,
     allow_missing: bool = False,
     pickle: str | os.PathLike | None = None,
+    min_score: float | None = None,
 ) -> WriteReport:
     """Crop the parts of a source's clips and write them as a pose store.
 
@@ -46,15 +48,21 @@ def convert(
         allow_missing (bool): Whether joints that the source lacks are absent, instead of an error.
         pickle (str | os.PathLike | None): If given, write the same clips here too, as MMAction2's
             pose annotations of the 49 joints, not cropped.
+        min_score (float | None): Joints are visible from this score on. None: the source's own
+            choice, 0.4 for most.
 
     Returns:
         WriteReport: What was written and which clips were left out.
 
     Raises:
-        SourceError: If the source lacks joints and ``allow_missing`` is False.
+        SourceError: If the source lacks joints and ``allow_missing`` is False, or if it is in part
+            coordinates, whose hands were chosen before, and ``min_score`` is given.
         PoseStoreError: If the store cannot be written, see :func:`masa_mm.pose.store.write_store`.
     """
     check_joints(source, allow_missing)
+    if source.cropped and min_score is not None:
+        raise SourceError("its hands are cropped already; leave --min-score out")
+    counts = PartCounts()
     identity: dict[str, Any] = dict(source=source.name, split=source.split, glosses=source.glosses)
     pickles = None if pickle is None else PosePickleWriter(pickle, **identity)
     with (
@@ -63,17 +71,18 @@ def convert(
         np.errstate(over="ignore", invalid="ignore"),
     ):
         for clips in _read_chunks(source, store):
-            joints = joints_in_image(clips, source.layout)
+            joints = joints_in_image(clips, source.layout, min_score)
             parts = joints if source.cropped else _crop(clips, *joints, crop or {})
             good = store.add_clips(
                 *parts, clips.num_frames, clips.ids, clips.label, clips.signer, clips.size
             )
+            counts.add(joints[1], parts[1], np.repeat(good, clips.num_frames))
             if pickles is not None:
                 _add_to_pickle(pickles, clips, *joints, source.cropped, good)
     if pickles is not None:
         pickles.close()
     assert store.report is not None  # the block above ended well
-    return store.report
+    return store.report._replace(parts=counts.result())
 
 
 def check_joints(source: PoseSource, allow_missing: bool) -> None:
@@ -90,12 +99,20 @@ def check_joints(source: PoseSource, allow_missing: bool) -> None:
         )
 
 
-def joints_in_image(clips: SourceClips, layout: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the 49 joints in units of ``img_shape``: float32 [F, 49, 2] and scores [F, 49]."""
+def joints_in_image(
+    clips: SourceClips, layout: str, min_score: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the 49 joints in units of ``img_shape``: float32 [F, 49, 2] and scores [F, 49].
+
+    The scores are rescaled, see :func:`masa_mm.pose.crop.rescale_scores`; ``min_score`` replaces
+    the source's own.
+    """
     keypoint = clips.keypoint * np.array(clips.scale, np.float32)
     if clips.absent is not None:
         keypoint[clips.keypoint == clips.absent] = np.nan
-    return select_joints(keypoint, clips.score.astype(np.float32), layout)
+    min_score = clips.min_score if min_score is None else min_score
+    score = rescale_scores(clips.score.astype(np.float32), min_score)
+    return select_joints(keypoint, score, layout)
 
 
 def split_clips(clips: SourceClips) -> Iterator[SourceClips]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from masa_mm.errors import UserError
 from masa_mm.pose.clip_checks import BadClip
+from masa_mm.pose.crop import VISIBLE_THR
 from masa_mm.pose.skeleton import NAMED_LAYOUTS, SIGN49_JOINTS, describe_joints
 
 
@@ -54,6 +55,8 @@ class SourceClips:
         label (np.ndarray | None): [clips], -1 = unlabelled.
         signer (np.ndarray | None): [clips], -1 = unknown.
         size (np.ndarray | None): (h, w) of each video in pixels [clips, 2], stored where known.
+        min_score (float): Joints are visible from this score on. The conversion rescales scores so
+            that it becomes 0.4 (:func:`masa_mm.pose.crop.rescale_scores`).
     """
 
     keypoint: np.ndarray
@@ -66,6 +69,7 @@ class SourceClips:
     label: np.ndarray | None = None
     signer: np.ndarray | None = None
     size: np.ndarray | None = None
+    min_score: float = VISIBLE_THR
 
 
 @dataclass

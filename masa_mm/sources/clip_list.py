@@ -24,11 +24,74 @@ class ListedClip(NamedTuple):
 
 
 class ClipList(NamedTuple):
-    """The clips of a list by id, and the class names."""
+    """The clips of a list by id, the class names, and the ids of the list's other splits."""
 
     path: str
     clips: dict[str, ListedClip]
     glosses: list[str]
+    other_splits: frozenset[str] = frozenset()
+
+
+class ListCoverage:
+    """Compare the clips of a list with those of a folder, which are read one by one.
+
+    Args:
+        listed (ClipList): The list.
+    """
+
+    def __init__(self, listed: ClipList) -> None:
+        self.listed = listed
+        self._found: set[str] = set()
+        self._of_other_splits: list[str] = []
+        self._unlisted: list[str] = []
+
+    def selects(self, name: str) -> bool:
+        """Whether a clip of the folder is in the list, in the selected split."""
+        if name in self.listed.clips:
+            self._found.add(name)
+            return True
+        left_out = self._of_other_splits if name in self.listed.other_splits else self._unlisted
+        left_out.append(name)
+        return False
+
+    def notes(self) -> list[str]:
+        """Return a sentence for each kind of clip that only the list or only the folder has.
+
+        Raises:
+            SourceError: If the folder has clips, but none of the list's.
+        """
+        path, clips = self.listed.path, self.listed.clips
+        if not self._found and (self._of_other_splits or self._unlisted):
+            raise SourceError(self._nothing_found())
+        notes = []
+        missing = [name for name in clips if name not in self._found]
+        if missing:
+            notes.append(
+                f"{path}: {len(missing)} of its {len(clips)} clips are not in the folder, the "
+                f"first is '{missing[0]}'"
+            )
+        if self._of_other_splits:
+            count = len(self._of_other_splits)
+            notes.append(f"{count} clips are of other splits in {path} and were left out")
+        if self._unlisted:
+            notes.append(
+                f"{len(self._unlisted)} clips are not in {path} and were left out, the first is "
+                f"'{self._unlisted[0]}'"
+            )
+        return notes
+
+    def _nothing_found(self) -> str:
+        path, first = self.listed.path, next(iter(self.listed.clips))
+        if self._of_other_splits:
+            return (
+                f"{path}: the folder has none of the split's {len(self.listed.clips)} clips, such "
+                f"as '{first}'; its clips, such as '{self._of_other_splits[0]}', are of other "
+                "splits: give another --split or folder"
+            )
+        return (
+            f"{path}: lists none of the clips in the folder: the list has '{first}', the folder "
+            f"has '{self._unlisted[0]}'; an id is a file name without folder and suffix"
+        )
 
 
 def read_clip_list(
@@ -62,7 +125,8 @@ def read_clip_list(
         if row["id"] in clips:
             raise SourceError(f"{path}: lists clip '{row['id']}' twice; list each once")
         clips[row["id"]] = ListedClip(label, signer, row.get("split"), _size(path, row))
-    return ClipList(str(path), _select_split(path, clips, split), glosses)
+    selected = _select_split(path, clips, split)
+    return ClipList(str(path), selected, glosses, frozenset(clips.keys() - selected.keys()))
 
 
 def resolve_labels(

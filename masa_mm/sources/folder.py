@@ -18,9 +18,11 @@ import numpy as np
 
 from masa_mm.errors import UserError
 from masa_mm.pose.clip_checks import BadClip
+from masa_mm.pose.crop import VISIBLE_THR
 from masa_mm.pose.files import SourceError, has_array, read_arrays
 from masa_mm.sources.base import ClipError, Option, PoseSource, Source, SourceClips, bad_clip
-from masa_mm.sources.clip_list import ClipList, ListedClip, read_clip_list
+from masa_mm.sources.clip_list import ClipList, ListCoverage, ListedClip, read_clip_list
+from masa_mm.sources.image_size import ImageSizes
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -33,12 +35,14 @@ class RawClip(NamedTuple):
         score (np.ndarray): [T, V], 0 = absent.
         img_shape (tuple[int, int] | None): (h, w) in pixels, if the file tells.
         normalized (bool): Whether x and y are divided by the image's width and height.
+        min_score (float): The estimator's joints are visible from this score on.
     """
 
     keypoint: np.ndarray
     score: np.ndarray
     img_shape: tuple[int, int] | None = None
     normalized: bool = False
+    min_score: float = VISIBLE_THR
 
 
 class Entry(NamedTuple):
@@ -78,7 +82,7 @@ _CLASS_LIST_HELP = "class names, one per line, in the order of labels"
 CLASS_LIST: Option = ("--class-list", dict(help=_CLASS_LIST_HELP))
 _FIRST_LABEL_HELP = "label of the first class in the list or file"
 FIRST_LABEL: Option = ("--first-label", dict(type=int, default=0, help=_FIRST_LABEL_HELP))
-_IMG_SIZE_HELP = "image size in pixels, where the source does not tell"
+_IMG_SIZE_HELP = "image size in pixels, where neither source nor list tells; default: guessed"
 IMG_SIZE: Option = (
     "--img-size",
     dict(nargs=2, type=int, metavar=("WIDTH", "HEIGHT"), help=_IMG_SIZE_HELP),
@@ -266,46 +270,47 @@ def clip_blocks(
 
     Args:
         entries (Iterable[Entry]): The clips.
-        img_size (tuple[int, int] | None): (h, w) of the images, where no file or list tells.
+        img_size (tuple[int, int] | None): (h, w) of the images, where no file or list tells. None:
+            guessed, see :mod:`masa_mm.sources.image_size`.
         listed (ClipList | None): If given, only its clips are read, with its labels.
-        notes (list[str] | None): Receives how many clips list and folder do not share.
+        notes (list[str] | None): Receives how many clips list and folder do not share, and how many
+            image sizes are guesses.
 
     Raises:
-        SourceError: If no listed clip is there, or if a clip's image size is not known.
+        SourceError: If the folder has clips, but none of the list's.
     """
-    seen, unlisted = set(), []
+    coverage, sizes = None if listed is None else ListCoverage(listed), ImageSizes(img_size)
     for entry in entries:
-        if listed is not None and entry.name not in listed.clips:
-            unlisted.append(entry.name)
+        if coverage is not None and not coverage.selects(entry.name):
             continue
-        seen.add(entry.name)
         info = ListedClip(entry.label) if listed is None else listed.clips[entry.name]
         try:
-            clip = entry.read()
-            _check_arrays(clip)
+            yield _block(entry, info, sizes)
         except (UserError, OSError) as error:
             yield bad_clip(entry.name, error)
-            continue
-        size = clip.img_shape or info.size or img_size
-        if size is None:
-            raise SourceError(
-                f"clip '{entry.name}': its image size is not known; give --img-size WIDTH HEIGHT, "
-                "or columns width and height in --labels"
-            )
-        scale = (float(size[1]), float(size[0])) if clip.normalized else (1.0, 1.0)
-        yield SourceClips(
-            keypoint=clip.keypoint,
-            score=clip.score,
-            num_frames=np.array([len(clip.keypoint)]),
-            ids=[entry.name],
-            img_shape=np.array([size], np.float32),
-            scale=scale,
-            label=np.array([info.label]),
-            signer=np.array([info.signer]),
-            size=np.array([size]),
-        )
-    if listed is not None and notes is not None:
-        notes += _coverage_notes(listed, seen, unlisted)
+    if notes is not None:
+        notes += [] if coverage is None else coverage.notes()
+        notes += sizes.notes()
+
+
+def _block(entry: Entry, info: ListedClip, sizes: ImageSizes) -> SourceClips:
+    """Read a clip."""
+    clip = entry.read()
+    _check_arrays(clip)
+    joints = clip.keypoint[clip.score >= clip.min_score]
+    size, is_guess = sizes.choose(clip.img_shape or info.size, joints, clip.normalized)
+    return SourceClips(
+        keypoint=clip.keypoint,
+        score=clip.score,
+        num_frames=np.array([len(clip.keypoint)]),
+        ids=[entry.name],
+        img_shape=np.array([size], np.float32),
+        scale=(float(size[1]), float(size[0])) if clip.normalized else (1.0, 1.0),
+        label=np.array([info.label]),
+        signer=np.array([info.signer]),
+        size=None if is_guess else np.array([size]),
+        min_score=clip.min_score,
+    )
 
 
 def _check_arrays(clip: RawClip) -> None:
@@ -314,26 +319,3 @@ def _check_arrays(clip: RawClip) -> None:
         raise ClipError(shapes, "each joint needs x, y and a score")
     if not all(array.dtype.kind in "fiu" for array in (clip.keypoint, clip.score)):
         raise ClipError("its joints are not numbers", "give arrays of numbers")
-
-
-def _coverage_notes(listed: ClipList, seen: set[str], unlisted: Sequence[str]) -> list[str]:
-    """Say how many clips only the list or only the folder has."""
-    if not seen:
-        raise SourceError(
-            f"{listed.path}: lists none of the clips in the folder: the list has "
-            f"'{next(iter(listed.clips))}', the folder has '{unlisted[0]}'; an id is a file name "
-            "without folder and suffix"
-        )
-    notes = []
-    if len(seen) < len(listed.clips):
-        missing = next(name for name in listed.clips if name not in seen)
-        notes.append(
-            f"{listed.path}: {len(listed.clips) - len(seen)} of its {len(listed.clips)} clips are "
-            f"not in the folder, the first is '{missing}'"
-        )
-    if unlisted:
-        notes.append(
-            f"{len(unlisted)} clips are not in {listed.path} and were left out, the first is "
-            f"'{unlisted[0]}'"
-        )
-    return notes

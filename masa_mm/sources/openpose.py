@@ -3,7 +3,9 @@
 Files are named ``{video}_{frame number}_keypoints.json``. Files directly in the input folder belong
 to the clip that their name begins with. A subfolder is one clip, named like the subfolder. A file
 has ``people``, each with ``pose_keypoints_2d`` [75], ``hand_left_keypoints_2d`` and
-``hand_right_keypoints_2d`` [63]: x, y in pixels and confidence, all 0 for an absent joint.
+``hand_right_keypoints_2d`` [63]: x, y in pixels and confidence, all 0 for an absent joint. Without
+the flag ``--hand`` the lists of the hands are empty. The first 8 of the 18 joints of
+``--model_pose COCO`` [54] are those of BODY_25.
 """
 
 from __future__ import annotations
@@ -27,7 +29,12 @@ from masa_mm.sources.signer_selection import signer_clip
 LAYOUT = "openpose_body25_hands"
 _ENDING = "_keypoints.json"
 _NAME = re.compile(r"(?P<video>.*?)_?(?P<frame>\d+)_keypoints\.json")
-_PARTS = {"pose_keypoints_2d": 25, "hand_left_keypoints_2d": 21, "hand_right_keypoints_2d": 21}
+_BODY, _HANDS = "pose_keypoints_2d", ("hand_left_keypoints_2d", "hand_right_keypoints_2d")
+_PARTS = {_BODY: 25, **dict.fromkeys(_HANDS, 21)}
+_COCO_NUMBERS = 18 * 3
+# OpenPose itself draws joints of hands from this confidence on (hand_render_threshold in its
+# include/openpose/flags.hpp).
+MIN_SCORE = 0.2
 
 
 class _Frame(NamedTuple):
@@ -47,10 +54,16 @@ def _read_clip(frames: Sequence[_Frame], allow_missing: bool) -> RawClip:
         )
     people_of = [_people(read_json(frame.path), frame.path.name) for frame in frames]
     people = [person for of_frame in people_of for person in of_frame]
+    if people and not any(person.get(key) for person in people for key in _HANDS):
+        raise ClipError(
+            "OpenPose ran without --hand, so it has no hands, which MASA reads",
+            "run OpenPose again with --hand",
+        )
     parts = [_part(people, key, joints, allow_missing) for key, joints in _PARTS.items()]
     joints = np.concatenate(parts, axis=1)
     num_persons = np.array([len(of_frame) for of_frame in people_of], int)
-    return RawClip(*signer_clip(joints[..., :2], joints[..., 2], num_persons))
+    keypoint, score = signer_clip(joints[..., :2], joints[..., 2], num_persons)
+    return RawClip(keypoint, score, min_score=MIN_SCORE)
 
 
 def _people(content: Any, name: str) -> list[Mapping[str, Any]]:
@@ -72,10 +85,19 @@ def _part(
                 "run OpenPose with --hand and BODY_25, or give --allow-missing to mark them absent",
             )
         return np.zeros((len(people), joints, 3), np.float32)
+    if key == _BODY:
+        rows = [_as_body25(row) for row in rows]
     # A person whose hands were not estimated has an empty list.
     filled = [{key: row or [0] * (3 * joints)} for row in rows]
     values = stack_persons(filled, key, (3 * joints,), "run OpenPose with BODY_25 and --hand")
     return values.reshape(-1, joints, 3)
+
+
+def _as_body25(row: Any) -> Any:
+    """Extend a person of the COCO model: its first 8 joints, all that is used, are BODY_25's."""
+    if isinstance(row, list) and len(row) == _COCO_NUMBERS:
+        return [*row[: 8 * 3], *[0] * (17 * 3)]
+    return row
 
 
 def _entries(args: argparse.Namespace) -> Iterator[Entry]:

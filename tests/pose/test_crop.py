@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masa_mm.pose.crop import crop_parts, select_joints
+from masa_mm.errors import UserError
+from masa_mm.pose.crop import VISIBLE_THR, crop_parts, rescale_scores, select_joints
 from masa_mm.pose.skeleton import SIGN49_JOINTS, SOURCE_LAYOUTS
 
 from toys.crop_loop import loop_crop
@@ -195,3 +196,24 @@ def test_unknown_layouts_and_other_joint_counts_are_refused():
         select_joints(np.zeros((1, 49, 2)), np.zeros((1, 49)), "openpose")
     with pytest.raises(ValueError, match="133 joints"):
         select_joints(np.zeros((1, 49, 2)), np.zeros((1, 49)), "coco_wholebody")
+
+
+@given(st.floats(0.01, 0.99), st.integers(0, 2**32 - 1))
+def test_rescaled_scores_keep_their_order_and_the_visible_joints(min_score, seed):
+    score = np.random.default_rng(seed).uniform(0, 1.1, 200).astype(np.float32)
+    score[:3] = 0, min_score, 1
+    got = rescale_scores(score, min_score)
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got >= VISIBLE_THR, score >= min_score)
+    assert (np.diff(got[np.argsort(score, kind="stable")]) >= 0).all()
+    np.testing.assert_allclose(got[:3], [0, VISIBLE_THR, 1], rtol=1e-6)
+
+
+def test_the_common_threshold_leaves_scores_alone_and_bad_ones_are_refused():
+    score = np.array([np.nan, -0.5, 0.3, 1.2], np.float32)
+    assert rescale_scores(score, VISIBLE_THR) is score
+    got = rescale_scores(score, 0.2)
+    assert np.isnan(got[0]) and got[1] < 0  # for the checks that follow
+    for min_score in (0, 1, -0.2, float("nan")):
+        with pytest.raises(UserError, match="must lie between 0 and 1"):
+            rescale_scores(score, min_score)

@@ -35,7 +35,7 @@ def test_what_goes_in_comes_out(tmp_path_factory, num_frames, dtype, seed):
     report = write_store(
         path, **clips, signer=np.arange(len(num_frames)), source="toy", glosses=GLOSSES, dtype=dtype
     )
-    assert report == (len(num_frames), sum(num_frames), ())
+    assert report == (len(num_frames), sum(num_frames), (), ())
     store = PoseStore(path)
     assert len(store) == len(num_frames) and store.num_frames.tolist() == num_frames
     start = 0

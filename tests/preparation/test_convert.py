@@ -141,3 +141,14 @@ def test_the_crops_of_the_reference_code_on_request(tmp_path):
     np.testing.assert_array_equal(store.clip(0)[0], want)
     own = converted("mmaction", path, tmp_path, *layout)
     assert not np.array_equal(own.clip(0)[0], want)
+
+
+def test_the_score_of_a_visible_joint_is_checked(tmp_path, capsys):
+    path = dump(tmp_path / "in.pkl", [annotation("sign49") | dict(layout="sign49")])
+    line = refusal(capsys, "mmaction", path, tmp_path, "--min-score", 1.5)
+    assert "must lie between 0 and 1, got 1.5" in line
+    store = tmp_path / "a.safetensors"
+    assert convert("mmaction", path, store) == 0
+    assert convert("store", store, tmp_path / "parts.pkl") == 0
+    line = refusal(capsys, "mmaction", tmp_path / "parts.pkl", tmp_path, "--min-score", 0.2)
+    assert "cropped already; leave --min-score out" in line

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from masa_mm.pose.files import SourceError
-from masa_mm.sources.clip_list import ListedClip, read_clip_list
+from masa_mm.sources.clip_list import ListCoverage, ListedClip, read_clip_list
 
 
 def write(path, text):
@@ -134,3 +134,40 @@ def test_a_missing_list_is_named(tmp_path):
 def test_signers_with_names_are_numbered(tmp_path):
     found = read_clip_list(write(tmp_path / "list.csv", "id,signer\na,Zoe\nb,Ann\nc,Zoe\nd,\n"))
     assert [clip.signer for clip in found.clips.values()] == [1, 0, 1, -1]
+
+
+SPLITS = "id,split\na,train\nb,train\nc,test\nd,\n"
+
+
+def coverage(path, names, split="train"):
+    found = ListCoverage(read_clip_list(path, split=split))
+    return [name for name in names if found.selects(name)], found.notes
+
+
+def test_clips_of_other_splits_are_told_from_those_not_in_the_list(tmp_path):
+    path = write(tmp_path / "list.csv", SPLITS)
+    selected, notes = coverage(path, "acdxy")
+    assert selected == ["a"]
+    missing, others, unlisted = notes()
+    assert "1 of its 2 clips are not in the folder, the first is 'b'" in missing
+    assert others.startswith("2 clips are of other splits in ")
+    assert unlisted.startswith("2 clips are not in ") and "the first is 'x'" in unlisted
+
+
+def test_a_folder_that_matches_the_list_needs_no_note(tmp_path):
+    path = write(tmp_path / "list.csv", SPLITS)
+    assert coverage(path, "ab")[1]() == [] and coverage(path, "abcd", None)[1]() == []
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        ("xy", "lists none of the clips in the folder: the list has 'a', the folder has 'x'"),
+        ("xc", "none of the split's 2 clips, such as 'a'; its clips, such as 'c', are of other"),
+    ],
+)
+def test_a_folder_without_any_clip_of_the_split_is_refused(tmp_path, names, problem):
+    selected, notes = coverage(write(tmp_path / "list.csv", SPLITS), names)
+    assert not selected
+    with pytest.raises(SourceError, match=problem):
+        notes()

@@ -97,10 +97,27 @@ def test_arrays_that_do_not_fit_are_a_bad_clip(keypoint, score, problem):
         raise ClipError(bad.problem, bad.remedy)
 
 
-def test_an_image_size_is_needed():
-    entries = [Entry("a", lambda: RawClip(FRAMES, FRAMES[..., 0]))]
-    with pytest.raises(SourceError, match="clip 'a': its image size is not known; give --img-size"):
-        list(clip_blocks(entries))
+def test_clips_of_unknown_size_get_the_extent_of_their_joints_and_one_note():
+    notes, points = [], FRAMES * [300, 200]
+    points[:, 0] = [100, 50]
+    clips = dict(
+        known=RawClip(points, FRAMES[..., 0], (480, 640)),
+        pixels=RawClip(points, FRAMES[..., 0]),
+        other=RawClip(points * 2, FRAMES[..., 0]),
+        shares=RawClip(points / 400, FRAMES[..., 0], normalized=True),
+    )
+    entries = [Entry(name, lambda clip=clip: clip) for name, clip in clips.items()]
+    known, pixels, other, shares = clip_blocks(entries, notes=notes)
+    assert known.size.tolist() == [[480, 640]] and known.img_shape.tolist() == [[480, 640]]
+    assert pixels.img_shape.tolist() == [[200, 400]] and pixels.size is None
+    assert other.img_shape.tolist() == [[400, 800]]
+    assert shares.img_shape.tolist() == [[1, 1]] and shares.scale == (1, 1)
+    assert [note.split(" is not known")[0] for note in notes] == [
+        "the image size of 2 clips",
+        "the image size of 1 clips",
+    ]
+    notes.clear()
+    assert len(list(clip_blocks(entries, (480, 640), notes=notes))) == 4 and not notes
 
 
 def test_files_of_other_kinds_and_empty_folders_are_named(folder, tmp_path):

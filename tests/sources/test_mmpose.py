@@ -64,7 +64,8 @@ def test_labels_signers_and_splits_come_from_the_list(tmp_path, capsys):
     assert store.glosses == ["book", "hat"]
     out = capsys.readouterr().out
     assert "1 of its 3 clips are not in the folder, the first is 'gone'" in out
-    assert "2 clips are not in" in out and "the first is 'c'" in out
+    assert "1 clips are of other splits in" in out
+    assert "1 clips are not in" in out and "the first is 'd'" in out
 
 
 def test_a_list_of_other_clips_is_refused(tmp_path, capsys):
@@ -148,10 +149,10 @@ def test_names_must_differ(tmp_path, capsys):
     assert "an earlier clip has the same id" in refusal(capsys, "mmpose", folder, tmp_path, *SIZES)
 
 
-def test_the_images_size_is_asked_for(tmp_path, capsys):
+def test_an_unknown_image_size_is_guessed_and_mentioned(tmp_path, capsys):
     path = dump(tmp_path / "a.pkl", video())
-    line = refusal(capsys, "mmpose", path, tmp_path)
-    assert "clip 'a': its image size is not known; give --img-size" in line
+    assert converted("mmpose", path, tmp_path).img_shape is None
+    assert "the image size of 1 clips is not known" in capsys.readouterr().out
     assert "above 0" in refusal(capsys, "mmpose", path, tmp_path, "--img-size", 0, 480)
 
 

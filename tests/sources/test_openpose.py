@@ -1,13 +1,18 @@
 """OpenPose's JSON, one file per frame."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
-from toys.source_toys import converted, in_layout, pose, refusal, same_clip
+from masa_mm.sources.openpose import MIN_SCORE
+
+from toys import source_toys
+from toys.source_toys import converted, in_layout, pose, refusal
 
 SIZES = ("--img-size", 640, 480)
+same_clip = partial(source_toys.same_clip, min_score=MIN_SCORE)
 PARTS = (("pose_keypoints_2d", 0, 25), ("hand_left_keypoints_2d", 25, 46))
 PARTS += (("hand_right_keypoints_2d", 46, 67),)
 
@@ -88,19 +93,37 @@ def test_missing_hands_are_named_and_allowed_on_request(tmp_path, capsys):
     keypoint, score = pose(5)
     keypoint[:, 21:42], score[:, 21:42] = 0, 0
     same_clip(store, "clip", keypoint, score)
-    write(tmp_path / "out", change=left_out("hand_left_keypoints_2d", "hand_right_keypoints_2d"))
-    line = refusal(capsys, "openpose", tmp_path / "out", tmp_path, *SIZES, "--allow-missing")
-    assert "no visible hand" in line
+
+
+@pytest.mark.parametrize("options", [(), ("--allow-missing",)])
+@pytest.mark.parametrize("empty", [True, False])
+def test_runs_without_hands_say_what_to_do(tmp_path, capsys, options, empty):
+    keys = ("hand_left_keypoints_2d", "hand_right_keypoints_2d")
+    change = left_out(*keys)
+    if empty:
+        change = lambda t, people: [{**people[0], **{key: [] for key in keys}}]  # noqa: E731
+    write(tmp_path / "out", change=change)
+    line = refusal(capsys, "openpose", tmp_path / "out", tmp_path, *SIZES, *options)
+    assert "OpenPose ran without --hand" in line and "run OpenPose again with --hand" in line
 
 
 def coco(t, people):
     return [dict(people[0], pose_keypoints_2d=people[0]["pose_keypoints_2d"][: 18 * 3])]
 
 
+def test_the_coco_model_gives_the_same_clip(tmp_path):
+    write(tmp_path / "out", change=coco)
+    same_clip(converted("openpose", tmp_path / "out", tmp_path, *SIZES), "clip", *pose(5))
+
+
+def mpi(t, people):
+    return [dict(people[0], pose_keypoints_2d=people[0]["pose_keypoints_2d"][: 15 * 3])]
+
+
 @pytest.mark.parametrize(
     "change, problem",
     [
-        (coco, "its pose_keypoints_2d are [54] per person, expected [75]"),
+        (mpi, "its pose_keypoints_2d are [45] per person, expected [75]"),
         (lambda t, people: None, "has no list of people"),
         (lambda t, people: [], "nobody in any frame"),
         (
@@ -137,3 +160,31 @@ def test_folders_without_such_files_are_named(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     line = refusal(capsys, "openpose", tmp_path / "empty", tmp_path, *SIZES)
     assert "has no *_keypoints.json" in line
+
+
+def test_hands_between_the_thresholds_are_kept_and_shape_their_box(tmp_path, capsys):
+    keypoint, score = pose(5)
+    score[1:3, :21] *= 0.4  # 0.2 to 0.4
+    for t, joints in enumerate(zip(*in_layout(keypoint, score, "openpose_body25_hands"))):
+        (tmp_path / "out").mkdir(exist_ok=True)
+        content = json.dumps(dict(people=[person(*joints)]))
+        (tmp_path / "out" / f"clip_{t}_keypoints.json").write_text(content)
+    store = converted("openpose", tmp_path / "out", tmp_path, *SIZES)
+    same_clip(store, "clip", keypoint, score)
+    assert (store.keypoint_score[:, :21] >= 0.4).all()
+    assert "right hand: 5 of 5 frames in the source, 5 kept" in capsys.readouterr().out
+    store = converted("openpose", tmp_path / "out", tmp_path, *SIZES, "--min-score", 0.4)
+    same_clip(store, "clip", keypoint, score, min_score=0.4)
+    out = capsys.readouterr().out
+    assert "right hand: 5 of 5 frames in the source, 3 kept" in out
+    assert "left hand: 4 of 5 frames in the source, 4 kept" in out
+    assert "22% of the source's hands were dropped" in out and "--min-score" in out
+
+
+def test_the_pickle_of_a_conversion_gives_the_same_store(tmp_path):
+    write(tmp_path / "out")
+    pickled = tmp_path / "out.pkl"
+    store = converted("openpose", tmp_path / "out", tmp_path, *SIZES, "--pickle", pickled)
+    again = converted("mmaction", pickled, tmp_path / "again")
+    np.testing.assert_array_equal(again.keypoint, store.keypoint)
+    np.testing.assert_array_equal(again.keypoint_score, store.keypoint_score)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from masa_mm.pose.crop import crop_parts
+from masa_mm.pose.crop import crop_parts, rescale_scores
 from masa_mm.pose.skeleton import source_layout
 from masa_mm.pose.store import PoseStore
 
@@ -84,10 +84,10 @@ def refusal(capsys, source, given, folder, *options):
     return lines[0]
 
 
-def same_clip(store, name, keypoint, score, size=SIZE, tolerance=2e-6):
+def same_clip(store, name, keypoint, score, size=SIZE, tolerance=2e-6, min_score=0.4):
     """Assert that a store's clip is the crop of these joints."""
     got, got_score = store.clip(store.ids.index(name))
-    want, want_score = crop_parts(keypoint, score, size)
+    want, want_score = crop_parts(keypoint, rescale_scores(score, min_score), size)
     np.testing.assert_allclose(got, want, atol=tolerance, rtol=tolerance)
     np.testing.assert_allclose(got_score, want_score, atol=1e-6)
 

@@ -27,7 +27,12 @@ from masa_mm.preparation.convert import (
     report_path,
     write_report,
 )
+from masa_mm.preparation.part_counts import part_lines
 from masa_mm.sources import SOURCES, PoseSource
+
+_KEEP_MORE_HANDS = (
+    "--min-score lowers the score of a visible joint, --few-joints elbow_wrist keeps such hands"
+)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -65,6 +70,12 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-missing", action="store_true", help="mark joints that the source lacks absent"
     )
+    parser.add_argument(
+        "--min-score",
+        type=float,
+        metavar="SCORE",
+        help="a joint is visible from this score on; default: as the source's page says",
+    )
     add_crop_options(parser)
     parser.add_argument(
         "--pickle", metavar="OUT.pkl", help="also write MMAction2's annotations, in pixels"
@@ -73,7 +84,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 def _convert(args: argparse.Namespace) -> None:
     source = args.open(args)
-    crop, options = crop_rules(args), (args.allow_missing, args.pickle)
+    crop, options = crop_rules(args), (args.allow_missing, args.pickle, args.min_score)
     report = convert(source, args.output, args.dtype, args.skip_bad, crop, *options)
     if args.skip_bad:
         write_report(report_path(args.output), report.skipped)
@@ -83,8 +94,8 @@ def _convert(args: argparse.Namespace) -> None:
 def _print_report(args: argparse.Namespace, source: PoseSource, report: WriteReport) -> None:
     for clip in report.skipped:
         print(f"skipped: {clip}")
-    for note in source.notes:
-        print(note)
+    for line in [*source.notes, *part_lines(report, _KEEP_MORE_HANDS)]:
+        print(line)
     if _may_count_from_one(args.output, source):
         print(
             "no clip has label 0: if the labels count from 1, all of them are off by one; "

@@ -37,6 +37,7 @@ from masa_mm.preparation.extraction.extract import (
 )
 from masa_mm.preparation.extraction.plan import Plan, plan_benchmark, plan_videos
 from masa_mm.preparation.extraction.workers import Worker, join, leave
+from masa_mm.preparation.part_counts import part_lines
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -144,6 +145,8 @@ def finish(
     )
     for clip in report.skipped:
         print(f"skipped: {clip}")
+    for line in part_lines(report, "--few-joints elbow_wrist keeps such hands"):
+        print(line)
     print(
         f"{args.out}: {report.num_clips} clips, {report.num_frames} frames, {len(plan.glosses)} "
         "classes" + (f"; {len(report.skipped)} skipped" if report.skipped else "")

@@ -23,6 +23,7 @@ from masa_mm.preparation.extraction.estimators import PoseEstimator
 from masa_mm.preparation.extraction.plan import ClipJob, Plan
 from masa_mm.preparation.extraction.video import read_frames
 from masa_mm.preparation.extraction.workers import Worker
+from masa_mm.preparation.part_counts import PartCounts
 
 BOX_MARGIN = 0.1
 
@@ -149,15 +150,18 @@ def write_clips(
     writer = PoseStoreWriter(
         out, source=plan.source, split=plan.split, glosses=plan.glosses, **options
     )
+    counts = PartCounts()
     for job in plan.jobs:
         if job.id in reasons:
             writer.refuse(_bad_clip(job.id, reasons[job.id]))
             continue
         poses = files.load(job.id)
-        joints, score = select_joints(poses.keypoint, poses.score, layout)
-        joints, score = crop_parts(joints, score, poses.img_shape, **(crop or {}))
-        writer.add(job.id, joints, score, job.label, job.signer, poses.img_shape.tolist())
-    return writer.close()
+        joints, in_image = select_joints(poses.keypoint, poses.score, layout)
+        joints, score = crop_parts(joints, in_image, poses.img_shape, **(crop or {}))
+        size = poses.img_shape.tolist()
+        good = writer.add(job.id, joints, score, job.label, job.signer, size)
+        counts.add(in_image, score, np.full(len(score), good))
+    return writer.close()._replace(parts=counts.result())
 
 
 def _bad_clip(clip: str, reason: str) -> BadClip:
