@@ -10,13 +10,16 @@ with tracking ``track_id``. The image size is in neither.
 
 rtmlib: one ``.npz``, ``.pkl`` or ``.json`` per video of what ``Wholebody()(frame)`` returns,
 ``keypoints`` [N, 133, 2] in pixels and ``scores`` [N, 133] of N persons, with the frames stacked or
-in a list, see :func:`~masa_mm.sources.estimator_arrays.estimator_clip`.
+in a list, see :func:`~masa_mm.sources.estimator_arrays.estimator_clip`. The pickles of Uni-Sign
+(github.com/ZechengLi19/Uni-Sign, ``demo/pose_extraction.py`` and ``datasets.py``) are
+``{"keypoints": [frames], "scores": [frames]}`` with x and y divided by the image size, and may have
+``start`` and ``end``.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ from masa_mm.pose.safe_pickle import load_pickle
 from masa_mm.pose.skeleton import source_layout
 from masa_mm.sources.base import ClipError
 from masa_mm.sources.estimator_arrays import (
+    ESTIMATOR_UNITS,
     estimator_clip,
     read_estimator_file,
     stack_persons,
@@ -43,10 +47,15 @@ def _pickle_entries(args: argparse.Namespace) -> Iterator[Entry]:
     videos = _videos(load_pickle(files[0])) if len(files) == 1 else None
     if videos is not None:
         for name, clip in videos.items():
-            yield Entry(str(name), partial(estimator_clip, clip, LAYOUT), place=files[0])
+            yield Entry(str(name), partial(estimator_clip, clip, LAYOUT, args.units), place=files[0])
     else:
-        for file in files:
-            yield Entry(file.stem, partial(read_estimator_file, file, LAYOUT), place=file)
+        yield from _file_entries(args, files)
+
+
+def _file_entries(args: argparse.Namespace, files: Iterable[Path]) -> Iterator[Entry]:
+    for file in files:
+        read = partial(read_estimator_file, file, LAYOUT, args.units)
+        yield Entry(file.stem, read, place=file)
 
 
 def _videos(content: Any) -> Mapping[Any, Any] | None:
@@ -91,14 +100,20 @@ def _tracks(persons: Sequence[Mapping[str, Any]]) -> np.ndarray | None:
     return None
 
 
-SOURCE = folder_source("mmpose", "MMPose's per-video pickles [T, 133, 3]", _pickle_entries, LAYOUT)
+SOURCE = folder_source(
+    "mmpose",
+    "MMPose's per-video pickles [T, 133, 3]",
+    _pickle_entries,
+    LAYOUT,
+    options=(ESTIMATOR_UNITS,),
+)
 JSON_SOURCE = file_source(
     "mmpose-json", "the MMPose 1.x inferencer's JSON, one per video", LAYOUT, _read_json, ".json"
 )
-RTMLIB_SOURCE = file_source(
+RTMLIB_SOURCE = folder_source(
     "rtmlib",
-    "rtmlib's whole-body arrays, one file per clip",
+    "rtmlib's whole-body arrays, also Uni-Sign's, one file per clip",
+    lambda args: _file_entries(args, files_below(args.input, ".npz", ".pkl", ".json")),
     LAYOUT,
-    lambda path, args: read_estimator_file(path, LAYOUT),
-    *(".npz", ".pkl", ".json"),
+    options=(ESTIMATOR_UNITS,),
 )

@@ -24,6 +24,7 @@ FORMS = dict(
     lists=lambda v: dict(keypoints=v.astype(float).tolist()),
     one_person=lambda v: v[:, None],
     persons=lambda v: np.stack([v * [0.1, 0.1, 1], v], axis=1),
+    normalized=lambda v: v / [640, 480, 1],
 )
 
 
@@ -36,8 +37,8 @@ def test_a_folder_of_videos(tmp_path, form):
     store = converted("mmpose", folder, tmp_path, *SIZES)
     assert store.ids == ["a", "b"] and store.img_shape.tolist() == [[480, 640]] * 2
     assert store.source == "mmpose" and (store.label == -1).all()
-    same_clip(store, "a", *pose(5, 0))
-    same_clip(store, "b", *pose(3, 1))
+    same_clip(store, "a", *pose(5, 0), tolerance=1e-5)
+    same_clip(store, "b", *pose(3, 1), tolerance=1e-5)
 
 
 def test_one_pickle_of_many_videos(tmp_path):
@@ -90,7 +91,7 @@ def nan(frames):
 
 
 BAD = dict(
-    shares=(lambda v: v / [640, 480, 1], "like normalised coordinates read as pixels"),
+    units=(lambda v: v / [100, 100, 1], "neither pixels nor normalized; give --units pixels or"),
     shape=(lambda v: v[:, :17], "its keypoints are [5, 17, 3]"),
     flat=(lambda v: v[0], "its keypoints are [133, 3]"),
     nan=(nan, "NaN or infinite"),
@@ -100,7 +101,7 @@ BAD = dict(
         "keypoints are [5, 133, 2] and scores [2, 133]",
     ),
     words=(lambda v: dict(keypoints="hello"), "its keypoints are not an array of numbers"),
-    ragged=(lambda v: dict(keypoints=[[1, 2], [3]]), "its keypoints are not an array of numbers"),
+    ragged=(lambda v: dict(keypoints=[[1, 2], [3]]), "its keypoints are [2]"),
     other=(lambda v: dict(keypoint_name="a", n=1), "it has no keypoints; it has keypoint_name, n"),
     empty=(lambda v: v[:0], "it has no frames"),
     nobody=(lambda v: np.zeros((5, 0, 133, 3)), "nobody in any frame"),

@@ -50,8 +50,45 @@ def write_json_dict(path, keypoint, score):
     (path / "a.json").write_text(json.dumps(arrays))
 
 
+def write_ragged_json_dict(path, keypoint, score):
+    keypoints, scores = zip(*ragged(keypoint, score))
+    lists = dict(keypoints=keypoints, scores=scores)
+    text = {name: [frame.astype(float).tolist() for frame in lists[name]] for name in lists}
+    (path / "a.json").write_text(json.dumps(text))
+
+
+def uni_sign(keypoint, score):
+    """What Uni-Sign's extraction pickles: lists of frames, float64 shares of the image."""
+    frames = ragged(keypoint, score)
+    keypoints = [frame / np.array([640, 480])[None, None] for frame, _ in frames]
+    return dict(keypoints=keypoints, scores=[frame_score for _, frame_score in frames])
+
+
+def write_uni_sign(path, keypoint, score):
+    dump(path / "a.pkl", uni_sign(keypoint, score))
+
+
+def write_objects(path, keypoint, score):
+    """The same as object arrays, cut from a longer video."""
+    content = uni_sign(*(np.concatenate([v[:2], v, v[:1]]) for v in (keypoint, score)))
+    for name, frames in content.items():
+        content[name] = np.empty(len(frames), object)
+        content[name][:] = frames
+    dump(path / "a.pkl", dict(content, start=np.int64(2), end=2 + len(keypoint)))
+
+
 @pytest.mark.parametrize(
-    "write", [write_npz, write_npz_alone, write_pickle, write_json, write_json_dict]
+    "write",
+    [
+        write_npz,
+        write_npz_alone,
+        write_pickle,
+        write_json,
+        write_json_dict,
+        write_ragged_json_dict,
+        write_uni_sign,
+        write_objects,
+    ],
 )
 def test_every_form_makes_the_same_store(tmp_path, write):
     folder = tmp_path / "poses"
@@ -59,16 +96,68 @@ def test_every_form_makes_the_same_store(tmp_path, write):
     write(folder, *video())
     store = converted("rtmlib", folder, tmp_path, *SIZES)
     assert store.ids == ["a"] and store.source == "rtmlib"
-    same_clip(store, "a", *pose())
+    same_clip(store, "a", *pose(), tolerance=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_uni_signs_poses_may_be_of_any_precision(tmp_path, dtype):
+    content = uni_sign(*video())
+    lists = {name: [frame.astype(dtype) for frame in content[name]] for name in content}
+    store = converted("rtmlib", dump(tmp_path / "a.pkl", lists), tmp_path, *SIZES)
+    keypoint, score = pose()
+    tolerance = 2e-2 if dtype == np.float16 else 1e-5
+    same_clip(store, "a", keypoint, score.astype(dtype), tolerance=tolerance)
+
+
+@pytest.mark.parametrize("units", [(), ("--units", "normalized")])
+def test_the_data_tells_its_units(tmp_path, units):
+    path = dump(tmp_path / "a.pkl", uni_sign(*video()))
+    same_clip(converted("rtmlib", path, tmp_path, *SIZES, *units), "a", *pose(), tolerance=1e-5)
+
+
+def test_other_units_than_those_of_the_data_are_refused(tmp_path, capsys):
+    path = dump(tmp_path / "a.pkl", uni_sign(*video()))
+    line = refusal(capsys, "rtmlib", path, tmp_path, *SIZES, "--units", "pixels")
+    assert "its coordinates are normalized, not pixels" in line
+    write_pickle(tmp_path, *video())
+    line = refusal(capsys, "rtmlib", path, tmp_path, *SIZES, "--units", "normalized")
+    assert "its coordinates are pixels, not normalized" in line and "--units pixels" in line
+
+
+LISTS = uni_sign(*video(4))
+
+
+@pytest.mark.parametrize(
+    "change, problem",
+    [
+        (dict(scores=LISTS["scores"][:3]), "keypoints for 4 frames, scores for 3 frames"),
+        (dict(scores=3), "it has keypoints for 4 frames; extract"),
+        (dict(keypoints=[], scores=[]), "it has no frames"),
+        (dict(keypoints=[None] * 4), "nobody in any frame"),
+        (dict(start=2, end=2), "the frames from 2 to 2 of 4"),
+        (dict(start=0, end=5), "the frames from 0 to 5 of 4"),
+        (dict(start="0", end=3), "the frames from 0 to 3 of 4"),
+        (dict(keypoints=[k[:, :17] for k in LISTS["keypoints"]]), "keypoints are ["),
+        (dict(scores=[s[:, :17] for s in LISTS["scores"]]), "and scores [1, 17]"),
+        (dict(keypoints=["a"] * 4), "its keypoints are not an array of numbers"),
+    ],
+)
+def test_lists_that_do_not_fit_are_one_line(tmp_path, capsys, change, problem):
+    path = dump(tmp_path / "a.pkl", dict(LISTS, **change))
+    assert problem in refusal(capsys, "rtmlib", path, tmp_path, *SIZES)
 
 
 def test_frames_without_persons_are_absent(tmp_path):
     frames = ragged(*video(4))
     frames[2] = (np.zeros((0, 133, 2)), np.zeros((0, 133)))
-    store = converted("rtmlib", dump(tmp_path / "a.pkl", frames), tmp_path, *SIZES)
     keypoint, score = pose(4)
     keypoint[2], score[2] = 0, 0
+    store = converted("rtmlib", dump(tmp_path / "a.pkl", frames), tmp_path, *SIZES)
     same_clip(store, "a", keypoint, score)
+    lists = uni_sign(*video(4))
+    lists["keypoints"][2], lists["scores"][2] = None, None
+    store = converted("rtmlib", dump(tmp_path / "a.pkl", lists), tmp_path, *SIZES)
+    same_clip(store, "a", keypoint, score, tolerance=1e-5)
 
 
 @pytest.mark.parametrize(
