@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from masa_mm import versions
-from masa_mm.compat import checkpoints, configs, cpu, packages
+from masa_mm.compat import checkpoints, configs, cpu, packages, transforms
 from masa_mm.compat.checkpoints import CheckpointError, load_from_local
 
 __all__ = ["REPAIRS", "CheckpointError", "active", "apply", "load_from_local"]
@@ -22,6 +22,7 @@ REPAIRS: tuple[Callable[[], bool], ...] = (
     packages.localizers_drn,
     packages.mmcv_lite_warning,
     packages.sample_names_of_1_2,
+    transforms.numpy_infinity,
     configs.pkg_resources,
     configs.listed_configs_in_metafiles,
     configs.configs_of_this_package,

@@ -191,7 +191,16 @@ _OPENPOSE_HAND = _hand_names("BASE", "T_", "STT BCMC MCP IP", "I_ M_ R_ P_", "CM
 _SPOTER_HAND = _hand_names(
     "wrist", "thumb", "CMC MP IP Tip", "index middle ring little", "MCP PIP DIP Tip"
 )
+_WHOLEBODY_HAND = tuple(f"hand_{i}" for i in range(21))
 _OPENPOSE_BODY = ("Nose", "LShoulder", "LElbow", "LWrist", "RShoulder", "RElbow", "RWrist")
+
+
+def _body_135_hand(side: str) -> tuple[str, ...]:
+    """The hands of OpenPose's BODY_135 begin at the body's wrist."""
+    fingers = " ".join(side + finger for finger in ("Index", "Middle", "Ring", "Pinky"))
+    thumb_joints, joints = "1CMC 2Knuckles 3IP 4FingerTip", "1Knuckles 2PIP 3DIP 4FingerTip"
+    return _hand_names(f"{side}Wrist", f"{side}Thumb", thumb_joints, fingers, joints)
+
 
 # The names of the 49 joints in sources that name their joints. To add a source, add one entry.
 # A name of the .pose format is "component/point".
@@ -205,6 +214,14 @@ NAMED_LAYOUTS: dict[str, tuple[str, ...]] = {
         *(f"hand_right_keypoints_2d/{name}" for name in _OPENPOSE_HAND),
         *(f"hand_left_keypoints_2d/{name}" for name in _OPENPOSE_HAND),
         *(f"pose_keypoints_2d/{name}" for name in _OPENPOSE_BODY),
+    ),
+    "pose_format_openpose_135": tuple(
+        f"BODY_135/{name}" for name in (*_body_135_hand("R"), *_body_135_hand("L"), *_OPENPOSE_BODY)
+    ),
+    "pose_format_wholebody": (
+        *(f"RIGHT_HAND/{name}" for name in _WHOLEBODY_HAND),
+        *(f"LEFT_HAND/{name}" for name in _WHOLEBODY_HAND),
+        *(f"BODY/{name}" for name in BODY_JOINTS),
     ),
     "spoter": (
         *(f"{name}_right" for name in _SPOTER_HAND),

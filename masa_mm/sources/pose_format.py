@@ -1,13 +1,18 @@
 """``.pose`` files, one per clip, read with the optional library ``pose-format``.
 
 A file names its components and points, and has the image size and a confidence per joint. The names
-of MediaPipe Holistic and OpenPose are known (:data:`masa_mm.pose.skeleton.NAMED_LAYOUTS`).
+of the estimators that the library supports are known: MediaPipe Holistic, OpenPose (BODY_25 and
+BODY_135) and COCO-WholeBody (MMPose, AlphaPose), see :data:`masa_mm.pose.skeleton.NAMED_LAYOUTS`.
+A joint is absent if its confidence is not above 0, if x or y is NaN, or if it is masked.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import functools
+import importlib
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,40 +22,81 @@ from masa_mm.errors import in_one_line
 from masa_mm.pose.files import SourceError
 from masa_mm.pose.skeleton import NAMED_LAYOUTS
 from masa_mm.sources.base import ClipError, named_joint_indices, take_joints
-from masa_mm.sources.folder import RawClip, file_source
+from masa_mm.sources.folder import Entry, RawClip, files_below, folder_source
+from masa_mm.sources.pixel_checks import check_pixels
 from masa_mm.sources.signer_selection import signer_clip
 
 _NAMINGS = tuple(name for name in NAMED_LAYOUTS if name.startswith("pose_format_"))
 
 
-def _read(path: Path, args: argparse.Namespace) -> RawClip:
-    pose = _load(path)
-    names = [f"{part.name}/{point}" for part in pose.header.components for point in part.points]
-    indices = named_joint_indices(_naming(names), names, args.allow_missing)
-    data, score = np.ma.filled(pose.body.data, 0), np.asarray(pose.body.confidence)
-    joints = take_joints(np.concatenate([data[..., :2], score[..., None]], axis=-1), indices)
-    joints = joints.astype(np.float32)
-    size = pose.header.dimensions
-    return RawClip(
-        *signer_clip(joints[..., :2], joints[..., 2]),
-        img_shape=(size.height, size.width) if size.height and size.width else None,
-    )
-
-
-def _load(path: Path) -> Any:
+def _entries(args: argparse.Namespace) -> Iterator[Entry]:
+    files = files_below(args.input, ".pose")
     try:
-        from pose_format import Pose
+        importlib.import_module("pose_format")
     except ImportError:
         raise SourceError(
-            f"{path}: reading .pose files needs the package pose-format; pip install pose-format"
+            "reading .pose files needs the package pose-format; pip install pose-format"
         ) from None
-    data = path.read_bytes()
+    for file in files:
+        yield Entry(file.stem, functools.partial(_read, file, args))
+
+
+def _read(path: Path, args: argparse.Namespace) -> RawClip:
+    header, body = _load(path)
+    names = [_name(part.name, point) for part in header.components for point in part.points]
+    naming = _naming(names)
+    indices = named_joint_indices(naming, names, allow_missing=True)
+    keypoint, score = _joints(body)
+    keypoint, score = signer_clip(
+        take_joints(keypoint, indices), take_joints(score[..., None], indices)[..., 0]
+    )
+    # Before missing joints: --allow-missing does not help a file that is normalised.
+    check_pixels(keypoint, score)
+    named_joint_indices(naming, names, args.allow_missing)
+    size = header.dimensions
+    has_size = size.height > 0 and size.width > 0
+    return RawClip(keypoint, score, (size.height, size.width) if has_size else None)
+
+
+def _load(path: Path) -> tuple[Any, Any]:
+    """Return the header and the body, read by the library."""
+    from pose_format.numpy import NumPyPoseBody
+    from pose_format.pose_header import PoseHeader
+    from pose_format.utils.reader import BufferReader
+
+    reader = BufferReader(path.read_bytes())
     try:
-        return Pose.read(data)
+        header = PoseHeader.read(reader)
+        body = NumPyPoseBody.read(header, reader)
     except Exception as error:  # the library raises many kinds for a damaged file
         raise SourceError(
-            f"{path}: not a complete .pose file ({in_one_line(error)}); copy it again"
+            f"{path}: not a complete .pose file of version 0.0, 0.1 or 0.2 "
+            f"({in_one_line(error)}); copy it again"
         ) from None
+    if reader.bytes_left():
+        raise SourceError(
+            f"{path}: its header has {body.data.shape[2]} points, its body has more; write the "
+            "file again with a header of all points"
+        )
+    return header, body
+
+
+def _joints(body: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return x, y [T, N, V, 2] and the score [T, N, V]; both are 0 for an absent joint."""
+    keypoint = np.ma.filled(body.data[..., :2], np.nan).astype(np.float32)
+    score = np.ma.filled(body.confidence, 0).astype(np.float32)
+    absent = np.isnan(keypoint).any(-1) | ~(score > 0)
+    return np.where(absent[..., None], 0, keypoint), np.where(absent, 0, score)
+
+
+def _name(part: str, point: str) -> str:
+    """Return the name of a point in :data:`NAMED_LAYOUTS`.
+
+    The components of COCO-WholeBody have the suffix _133 or _136 if AlphaPose wrote them; files of
+    earlier releases of the library name the side in the hands' points too.
+    """
+    part = re.sub(r"^(BODY|(?:LEFT|RIGHT)_HAND)_13[36]$", r"\1", part)
+    return f"{part}/{re.sub('^(?:left|right)_(?=hand_)', '', point)}"
 
 
 def _naming(names: Sequence[str]) -> str:
@@ -60,10 +106,10 @@ def _naming(names: Sequence[str]) -> str:
         components = sorted({name.split("/")[0] for name in names})
         raise ClipError(
             f"its components are {', '.join(components) or 'none'}",
-            "give those of MediaPipe Holistic or OpenPose, or add an entry to NAMED_LAYOUTS in "
-            "masa_mm/pose/skeleton.py",
+            "give those of MediaPipe Holistic, OpenPose or COCO-WholeBody, or add an entry to "
+            "NAMED_LAYOUTS in masa_mm/pose/skeleton.py",
         )
     return best
 
 
-SOURCE = file_source("pose-format", ".pose files, one per clip", "sign49", _read, ".pose")
+SOURCE = folder_source("pose-format", ".pose files, one per clip", _entries, "sign49")

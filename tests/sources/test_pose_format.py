@@ -1,48 +1,102 @@
 """``.pose`` files, written by the library that reads them."""
 
+import io
+import struct
 import sys
 
 import numpy as np
 import pytest
 
-from masa_mm.pose.skeleton import NAMED_LAYOUTS
+from masa_mm.pose.skeleton import BODY, NAMED_LAYOUTS, RIGHT_HAND
 
-from toys.source_toys import converted, pose, refusal, same_clip
+from toys.paths import SHARED
+from toys.source_toys import convert, converted, pose, refusal, same_clip
 
 pose_format = pytest.importorskip("pose_format", reason="the extra 'pose' is not installed")
 
-NAMINGS = ("pose_format_holistic", "pose_format_openpose")
+NAMINGS = tuple(name for name in NAMED_LAYOUTS if name.startswith("pose_format_"))
+HOLISTIC = NAMED_LAYOUTS["pose_format_holistic"]
+REAL = SHARED / "data/real_files/pose_format"
 
 
-def write(path, naming=NAMINGS[0], frames=5, seed=0, drop=(), size=(640, 480), others=0, dims="XY"):
-    """A file with the naming's components, shuffled, and one that nobody knows."""
-    from pose_format.numpy import NumPyPoseBody
-    from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
+def write(path, naming="pose_format_holistic", frames=5, seed=0, **options):
+    """Write a clip of :func:`toys.source_toys.pose`; return the path."""
+    write_joints(path, *pose(frames, seed), NAMED_LAYOUTS[naming], **options)
+    return path
 
-    keypoint, score = pose(frames, seed)
-    names = NAMED_LAYOUTS[naming]
+
+def write_joints(
+    path, keypoint, score, names, drop=(), size=(640, 480), others=0, dims="XY", version=0.2
+):
+    """Write joints [T, V, 2] under their names, shuffled, and a component that nobody knows."""
+    frames = len(keypoint)
     places, parts = [], {"FACE_LANDMARKS": ["0", "1"]}
     for name in np.random.default_rng(1).permutation([n for n in names if n not in drop]):
         part, point = name.split("/")
-        parts.setdefault(part, []).append(point)
+        if point not in parts.setdefault(part, []):
+            parts[part].append(point)
     for part, points in parts.items():
         places += [names.index(f"{part}/{p}") if part != "FACE_LANDMARKS" else 0 for p in points]
     person = np.concatenate([keypoint[:, places], np.ones((frames, len(places), 1))], axis=-1)
     person = person[..., : len(dims)]
-    people = np.stack([person * 0.1] * others + [person], axis=1)
-    confidence = np.stack([score[:, places]] * (others + 1), axis=1)
-    header = PoseHeader(
-        0.2,
-        PoseHeaderDimensions(*size),
-        [PoseHeaderComponent(p, names, [], [], dims + "C") for p, names in parts.items()],
+    people = np.stack([person * 0.1] * others + [person], axis=1).astype(np.float32)
+    confidence = np.stack([score[:, places]] * (others + 1), axis=1).astype(np.float32)
+    path.write_bytes(
+        _header(parts, size, dims, version) + _body(people, confidence, parts, version)
     )
-    body = NumPyPoseBody(25, people.astype(np.float32), confidence.astype(np.float32))
+
+
+def _header(parts, size, dims, version):
+    """The header that the library writes, with the bytes of another version."""
+    from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
+
+    components = [PoseHeaderComponent(p, names, [], [], dims + "C") for p, names in parts.items()]
+    header = io.BytesIO()
+    PoseHeader(version, PoseHeaderDimensions(*size), components).write(header)
+    return struct.pack("<f", version) + header.getvalue()[4:]
+
+
+def _body(people, confidence, parts, version):
+    """The body by the format's specification (docs/specs of the library's repository)."""
+    frames, persons = confidence.shape[:2]
+    if version > 0:
+        counts = struct.pack("<fIH" if version == 0.2 else "<HHH", 25, frames, persons)
+        return counts + people.tobytes() + confidence.tobytes()
+    body = struct.pack("<HH", 25, frames)
+    for joints, scores in zip(people, confidence):
+        body += struct.pack("<H", persons)
+        for points in np.concatenate([joints, scores[..., None]], axis=-1):
+            body += struct.pack("<h", 0) + points.tobytes()
+    return body
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return pose_format.Pose.read(file.read())
+
+
+def save(changed, path):
     with open(path, "wb") as file:
-        pose_format.Pose(header, body).write(file)
+        changed.write(file)
     return path
 
 
-@pytest.mark.parametrize("naming", NAMINGS)
+def expected(clip):
+    """The 49 joints by the library's own look-up; a point that is not there is absent."""
+    parts = {part.name: part.points for part in clip.header.components}
+    keypoint, score = np.zeros((2, len(clip.body.data), 49, 2), np.float32)
+    for naming in NAMINGS:
+        for joint, name in enumerate(NAMED_LAYOUTS[naming]):
+            part, point = name.split("/")
+            if point in parts.get(part, ()):
+                index = clip.header.get_point_index(part, point)
+                keypoint[:, joint] = np.ma.filled(clip.body.data[:, 0, index, :2], np.nan)
+                score[:, joint] = np.asarray(clip.body.confidence)[:, 0, index, None]
+    score = np.where(np.isnan(keypoint).any(-1), 0, score[..., 0])
+    return np.where(score[..., None] > 0, keypoint, 0), score
+
+
+@pytest.mark.parametrize("naming", [n for n in NAMINGS if n != "pose_format_openpose_135"])
 @pytest.mark.parametrize("dims", ["XY", "XYZ"])
 def test_joints_are_found_by_their_names(tmp_path, naming, dims):
     write(tmp_path / "a.pose", naming, dims=dims)
@@ -51,14 +105,85 @@ def test_joints_are_found_by_their_names(tmp_path, naming, dims):
     same_clip(store, "a", *pose())
 
 
-def test_a_folder_of_different_files(tmp_path):
+def test_the_joints_of_body_135_share_their_wrists_with_the_body(tmp_path):
+    keypoint, score = pose()
+    for hand, wrist in ((0, BODY.start + 6), (21, BODY.start + 3)):
+        keypoint[:, wrist], score[:, wrist] = keypoint[:, hand], score[:, hand]
+    names = NAMED_LAYOUTS["pose_format_openpose_135"]
+    write_joints(tmp_path / "a.pose", keypoint, score, names)
+    same_clip(converted("pose-format", tmp_path / "a.pose", tmp_path), "a", keypoint, score)
+
+
+def library_components():
+    """The components that the library declares for its estimators, Holistic's aside.
+
+    Those of Holistic need MediaPipe.
+    """
+    from pose_format.utils import openpose, openpose_135
+
+    yield "openpose", openpose.OpenPose_Components
+    yield "openpose_135", openpose_135.OpenPose_Components
+    for module, function in (
+        ("alphapose", "get_alphapose_components"),
+        ("alphapose_133", "get_alphapose_133_components"),
+        ("cocowholebody133_header", "cocowholebody_components"),
+    ):
+        pytest.importorskip(f"pose_format.utils.{module}", reason="an older pose-format")
+        yield module, getattr(sys.modules[f"pose_format.utils.{module}"], function)()
+
+
+def test_the_librarys_own_headers_have_all_joints(tmp_path):
+    from pose_format.numpy import NumPyPoseBody
+    from pose_format.pose_header import PoseHeader, PoseHeaderDimensions
+
+    rng = np.random.default_rng(0)
+    for name, components in library_components():
+        header = PoseHeader(0.2, PoseHeaderDimensions(640, 480), components)
+        data = rng.uniform(100, 400, (4, 1, header.total_points(), 2)).astype(np.float32)
+        body = NumPyPoseBody(25, data, np.ones(data.shape[:3], np.float32))
+        path = save(pose_format.Pose(header, body), tmp_path / f"{name}.pose")
+        store = converted("pose-format", path, tmp_path)
+        assert (store.clip(0)[1] == 1).all(), name
+
+
+def test_names_of_earlier_releases_have_the_side_twice(tmp_path):
+    names = [
+        name.replace("/hand", "/left_hand" if name.startswith("LEFT") else "/right_hand")
+        for name in NAMED_LAYOUTS["pose_format_wholebody"]
+    ]
+    write_joints(tmp_path / "a.pose", *pose(), names)
+    same_clip(converted("pose-format", tmp_path / "a.pose", tmp_path), "a", *pose())
+
+
+@pytest.mark.parametrize("version", [0.0, 0.1, 0.2])
+@pytest.mark.parametrize("dims", ["XY", "XYZ"])
+def test_versions_of_the_format(tmp_path, version, dims):
+    path = write(tmp_path / "a.pose", version=version, dims=dims)
+    clip = read(path)
+    assert clip.header.version == pytest.approx(version)
+    for got, want in zip(expected(clip), pose()):
+        np.testing.assert_array_equal(got, want)
+    same_clip(converted("pose-format", path, tmp_path), "a", *pose())
+
+
+def test_a_folder_of_different_files(tmp_path, capsys):
     folder = tmp_path / "poses"
     folder.mkdir()
-    for seed, naming in enumerate(NAMINGS):
+    namings = ("pose_format_holistic", "pose_format_openpose", "pose_format_wholebody")
+    for seed, naming in enumerate(namings):
         write(folder / f"{seed}.pose", naming, 3 + seed, seed)
-    store = converted("pose-format", folder, tmp_path)
-    same_clip(store, "0", *pose(3, 0))
-    same_clip(store, "1", *pose(4, 1))
+    write(folder / "hands.pose", drop=HOLISTIC[42:])
+    write(folder / "unknown.pose", drop=HOLISTIC)
+    out = tmp_path / "none" / "out.safetensors"
+    assert convert("pose-format", folder, out) == 1 and not out.exists()
+    lines = capsys.readouterr().err.splitlines()
+    assert "clip 'hands': it lacks the whole body" in lines[0] and "--allow-missing" in lines[0]
+    assert "clip 'unknown': its components are FACE_LANDMARKS" in lines[1]
+    assert "2 bad clips" in lines[2] and len(lines) == 3
+    store = converted("pose-format", folder, tmp_path, "--skip-bad")
+    assert store.ids == ["0", "1", "2"]
+    for seed in range(3):
+        same_clip(store, str(seed), *pose(3 + seed, seed))
 
 
 def test_the_signer_is_chosen(tmp_path):
@@ -67,8 +192,7 @@ def test_the_signer_is_chosen(tmp_path):
 
 
 def test_missing_joints_are_named_and_allowed_on_request(tmp_path, capsys):
-    names = NAMED_LAYOUTS[NAMINGS[0]]
-    write(tmp_path / "a.pose", drop=names[21:43])
+    write(tmp_path / "a.pose", drop=HOLISTIC[21:43])
     line = refusal(capsys, "pose-format", tmp_path / "a.pose", tmp_path)
     assert "it lacks the whole left_hand, nose of the 49 joints" in line
     assert "--allow-missing" in line
@@ -79,7 +203,7 @@ def test_missing_joints_are_named_and_allowed_on_request(tmp_path, capsys):
 
 
 def test_components_that_nobody_knows_are_named(tmp_path, capsys):
-    write(tmp_path / "a.pose", drop=NAMED_LAYOUTS[NAMINGS[0]])
+    write(tmp_path / "a.pose", drop=HOLISTIC)
     line = refusal(capsys, "pose-format", tmp_path / "a.pose", tmp_path, "--allow-missing")
     assert "its components are FACE_LANDMARKS" in line
 
@@ -100,7 +224,134 @@ def test_half_a_file_is_one_line(tmp_path, capsys, keep):
     assert "clip 'a'" in line and "not a complete .pose file" in line
 
 
-def test_without_the_library_the_line_says_what_to_install(tmp_path, capsys, monkeypatch):
-    path = write(tmp_path / "a.pose")
+@pytest.mark.parametrize("options", [[], ["--skip-bad"]])
+def test_without_the_library_one_line_says_what_to_install(tmp_path, capsys, monkeypatch, options):
+    folder = tmp_path / "poses"
+    folder.mkdir()
+    for seed in range(3):
+        write(folder / f"{seed}.pose", seed=seed)
     monkeypatch.setitem(sys.modules, "pose_format", None)
-    assert "pip install pose-format" in refusal(capsys, "pose-format", path, tmp_path)
+    line = refusal(capsys, "pose-format", folder, tmp_path, *options)
+    assert line == (
+        "error: reading .pose files needs the package pose-format; pip install pose-format"
+    )
+
+
+@pytest.mark.parametrize("coordinate", [0, 1, slice(None)])
+def test_nan_is_absent_with_any_confidence(tmp_path, coordinate):
+    keypoint, score = pose()
+    keypoint[1, 3:9, coordinate] = np.nan
+    score[2, 30] = np.nan
+    write_joints(tmp_path / "a.pose", keypoint, score, HOLISTIC)
+    score[1, 3:9] = score[2, 30] = 0
+    keypoint[score == 0] = 0
+    same_clip(converted("pose-format", tmp_path / "a.pose", tmp_path), "a", keypoint, score)
+
+
+def test_a_third_coordinate_that_is_nan_changes_nothing(tmp_path):
+    path = write(tmp_path / "a.pose", dims="XYZ")
+    changed = read(path)
+    changed.body.data[..., 2] = np.nan
+    same_clip(converted("pose-format", save(changed, path), tmp_path), "a", *pose())
+
+
+def test_a_header_of_fewer_points_than_the_body(tmp_path, capsys):
+    """As pose-format's normalize_hands_3d leaves them: it appends points to the body only."""
+    path = write(tmp_path / "a.pose")
+    changed = read(path)
+    changed.body = changed.body.get_points([*range(51), 0, 1, 2])
+    line = refusal(capsys, "pose-format", save(changed, path), tmp_path)
+    assert "its header has 51 points, its body has more" in line
+
+
+def test_a_reduced_holistic_skeleton(tmp_path, capsys):
+    from pose_format.utils.generic import reduce_holistic
+
+    path = write(tmp_path / "a.pose")
+    save(reduce_holistic(face_points(read(path))), path)
+    line = refusal(capsys, "pose-format", path, tmp_path)
+    assert "it lacks nose of the 49 joints" in line and "--allow-missing" in line
+    store = converted("pose-format", path, tmp_path, "--allow-missing")
+    keypoint, score = pose()
+    keypoint[:, BODY.start], score[:, BODY.start] = 0, 0
+    same_clip(store, "a", keypoint, score)
+
+
+def face_points(clip):
+    """The clip with all points of Holistic's face, which the library's reduction selects from."""
+    face = clip.header.components[0]
+    data = np.repeat(clip.body.data[:, :, :1], 468, axis=2)
+    clip.body.data = np.ma.concatenate([data, clip.body.data[:, :, 2:]], axis=2)
+    confidence = np.ones((*data.shape[:2], 468), np.float32)
+    clip.body.confidence = np.concatenate([confidence, clip.body.confidence[:, :, 2:]], axis=2)
+    face.points = [str(point) for point in range(468)]
+    return clip
+
+
+def test_hands_without_a_body(tmp_path):
+    path = write(tmp_path / "a.pose", drop=HOLISTIC[42:])
+    store = converted("pose-format", path, tmp_path, "--allow-missing")
+    keypoint, score = pose()
+    keypoint[:, 42:], score[:, 42:] = 0, 0
+    same_clip(store, "a", keypoint, score)
+
+
+@pytest.mark.parametrize("scale", [1, 100])
+@pytest.mark.parametrize("options", [[], ["--allow-missing"]])
+def test_a_file_after_normalize_is_refused(tmp_path, capsys, scale, options):
+    path = write(tmp_path / "a.pose", drop=HOLISTIC[42:43])
+    save(read(path).normalize(scale_factor=scale), path)
+    line = refusal(capsys, "pose-format", path, tmp_path, *options)
+    assert "it is normalised" in line and "as the pose estimator wrote it" in line
+
+
+def test_a_file_after_normalize_distribution_is_refused(tmp_path, capsys):
+    path = write(tmp_path / "a.pose", frames=20)
+    changed = read(path)
+    changed.normalize_distribution()
+    line = refusal(capsys, "pose-format", save(changed, path), tmp_path)
+    assert "it is normalised" in line
+
+
+@pytest.mark.parametrize("side", ["RIGHT", "LEFT"])
+def test_a_hand_after_3d_normalisation_is_refused(tmp_path, capsys, side):
+    """The library's own steps: it turns and scales the hand, then shifts it into the image."""
+    from pose_format.utils.normalization_3d import PoseNormalizer
+
+    part = f"{side}_HAND_LANDMARKS"
+    path = write(tmp_path / "a.pose", dims="XYZ")
+    hand = read(path).get_components([part])
+    points = ("WRIST", "PINKY_MCP", "INDEX_FINGER_MCP", "MIDDLE_FINGER_MCP")
+    wrist, little, index, middle = ((part, point) for point in points)
+    plane = hand.header.normalization_info(p1=wrist, p2=little, p3=index)
+    line = hand.header.normalization_info(p1=wrist, p2=middle)
+    hand.body.data = PoseNormalizer(plane=plane, line=line, size=100)(hand.body.data)
+    hand.focus()
+    message = refusal(capsys, "pose-format", save(hand, path), tmp_path, "--allow-missing")
+    assert f"its {side.lower()} hand is normalised: the wrist stays in place" in message
+
+
+def test_a_hand_at_the_image_border_is_accepted(tmp_path):
+    keypoint, score = pose()
+    keypoint[:, : RIGHT_HAND.num_joints] -= keypoint[:, : RIGHT_HAND.num_joints].mean((0, 1))
+    write_joints(tmp_path / "a.pose", keypoint, score, HOLISTIC)
+    same_clip(converted("pose-format", tmp_path / "a.pose", tmp_path), "a", keypoint, score)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs the real files in ../shared/data/real_files")
+@pytest.mark.parametrize("path", sorted(REAL.rglob("*.pose")), ids=lambda path: path.stem)
+def test_real_files(tmp_path, capsys, path):
+    if "normalized" in path.stem:
+        line = refusal(capsys, "pose-format", path, tmp_path, "--allow-missing")
+        assert "normalised" in line
+        return
+    clip = read(path)
+    size = clip.header.dimensions
+    options = ["--allow-missing"]
+    if not size.width:
+        options += ["--img-size", 640, 480]
+    store = converted("pose-format", path, tmp_path, *options)
+    assert store.num_frames.tolist() == [len(clip.body.data)]
+    if clip.body.data.shape[1] == 1:
+        shape = (size.height or 480, size.width or 640)
+        same_clip(store, path.stem, *expected(clip), shape, tolerance=1e-5)
