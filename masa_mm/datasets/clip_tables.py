@@ -108,7 +108,8 @@ def read_clip_table(
         ListError: If it cannot be read, or contradicts itself or the class list.
     """
     kind = kind or TableFormat()
-    rows = [row for split, file in split_paths(path).items() for row in _rows(file, split, kind)]
+    files = split_paths(path).items()
+    rows = [row for split, file in files for row in read_fields(file, split, kind)]
     if not rows:
         raise ListError(f"{path}: lists no clip; give a list with some")
     labels, names = _labels(path, rows, classes)
@@ -170,7 +171,7 @@ def read_cells(
         raise ListError(f"{path}: line {reader.line_num} is not CSV ({error})") from None
 
 
-def _rows(path: str, split: str | None, kind: TableFormat) -> Iterator[Fields]:
+def read_fields(path: str, split: str | None, kind: TableFormat) -> Iterator[Fields]:
     """Iterate over the known fields of a file's rows, without empty ones; 'at' is the place."""
     lines = read_cells(path, kind.separator)
     names = kind.header or next(lines, ("", []))[1]

@@ -47,7 +47,8 @@ def _pickle_entries(args: argparse.Namespace) -> Iterator[Entry]:
     videos = _videos(load_pickle(files[0])) if len(files) == 1 else None
     if videos is not None:
         for name, clip in videos.items():
-            yield Entry(str(name), partial(estimator_clip, clip, LAYOUT, args.units), place=files[0])
+            read = partial(estimator_clip, clip, LAYOUT, args.units)
+            yield Entry(str(name), read, place=files[0])
     else:
         yield from _file_entries(args, files)
 

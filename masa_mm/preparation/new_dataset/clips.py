@@ -9,13 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from masa_mm.datasets.clip_tables import read_fields
+import numpy as np
+
+from masa_mm.datasets.clip_tables import TableFormat, read_fields
 from masa_mm.errors import UserError
 from masa_mm.pose.clip_ids import ids_of_paths, path_parts
 from masa_mm.preparation.extraction.plan import find_videos
 from masa_mm.preparation.extraction.video import IMAGES, VIDEOS
 from masa_mm.sources import SOURCES
-from masa_mm.sources.folder import Entry, FolderSource
+from masa_mm.sources.folder import Entry, FolderSource, RawClip
 
 VIDEO_SOURCE = "videos"
 # Sources whose clips have names and labels of their own are converted first.
@@ -48,6 +50,24 @@ class SignClip(NamedTuple):
     entry: Entry | None = None
 
 
+class LabelledClips(NamedTuple):
+    """The clips of a dataset.
+
+    Args:
+        ids (list[str]): Id of each clip.
+        label (np.ndarray): [clips], from 0.
+        glosses (list[str]): Names of the signs in the order of labels.
+        signer (list[str]): Name of each clip's signer, '' = unknown.
+        split (list[str]): 'train', 'val' or 'test', '' = to be chosen.
+    """
+
+    ids: list[str]
+    label: np.ndarray
+    glosses: list[str]
+    signer: list[str]
+    split: list[str]
+
+
 def clips_of_folder(
     root: Path, source: str, args: argparse.Namespace, signer: str | None = None
 ) -> list[SignClip]:
@@ -57,8 +77,8 @@ def clips_of_folder(
         root (Path): A folder with a folder for each sign.
         source (str): :data:`VIDEO_SOURCE` or a name in :data:`FOLDER_SOURCES`.
         args (argparse.Namespace): Options of the source.
-        signer (str | None): Regular expression whose first group is the signer in a clip's id. None:
-            the signers are not known.
+        signer (str | None): Regular expression whose first group is the signer in a clip's id.
+            None: the signers are not known.
 
     Raises:
         NewDatasetError: If two clips have one id, or an id has no signer.
@@ -109,7 +129,8 @@ def clips_of_table(path: Path, source: str, args: argparse.Namespace) -> list[Si
         place = path.parent / row["path"]
         (entry, *more) = _entries(source, place, args)
         if more:
-            raise NewDatasetError(f"{row['at']}: {place} holds {1 + len(more)} clips; list one each")
+            number = 1 + len(more)
+            raise NewDatasetError(f"{row['at']}: {place} holds {number} clips; list one a line")
         gloss = row.get("gloss") or row["label"]
         fields = (row.get("id", name), gloss, place, row.get("signer", ""), row.get("split", ""))
         clips.append(SignClip(*fields, entry))
@@ -125,7 +146,7 @@ def clips_of_table(path: Path, source: str, args: argparse.Namespace) -> list[Si
 
 def table_rows(path: Path) -> Iterator[dict[str, str]]:
     """Iterate over the rows of a CSV file, whose paths must exist; 'at' is the row's place."""
-    for row in read_fields(str(path)):
+    for row in read_fields(str(path), None, TableFormat()):
         if "path" not in row:
             raise NewDatasetError(f"{row['at']}: has no path; name each clip's file or folder")
         if not (path.parent / row["path"]).exists():
@@ -136,22 +157,22 @@ def table_rows(path: Path) -> Iterator[dict[str, str]]:
         yield row
 
 
-def detect_source(root: Path, paths: Iterable[Path] | None = None) -> str:
-    """Tell the source by the files' names.
-
-    Args:
-        root (Path): The folder with a folder for each sign, or that of the CSV file.
-        paths (Iterable[Path] | None): The files and folders of the clips; None: all below ``root``.
+def detect_source(root: Path) -> str:
+    """Tell the source of a folder of signs, or of the files in a CSV file, by the files' names.
 
     Raises:
         NewDatasetError: If there is no video or pose file, or it is not clear what they are.
     """
-    places = [root] if paths is None else paths
+    if root.is_dir():
+        clips = [path for sign in sign_folders(root) for path in sign.iterdir()]
+    else:
+        clips = [root.parent / row["path"] for row in table_rows(root)]
     found: dict[str, Path] = {}
-    for file in (file for place in places for file in _files(place)):
-        kind = _kind(file, depth=len(file.relative_to(root).parts) if paths is None else 3)
-        if kind is not None:
-            found.setdefault(kind, file)
+    for place in clips:
+        for file in _files(place):
+            kind = _kind(file, in_folder=file != place)
+            if kind is not None:
+                found.setdefault(kind, file)
     names = ", ".join(sorted((VIDEO_SOURCE, *FOLDER_SOURCES)))
     if not found:
         raise NewDatasetError(f"{root}: has no videos or pose files; give --source, one of {names}")
@@ -161,8 +182,13 @@ def detect_source(root: Path, paths: Iterable[Path] | None = None) -> str:
     return next(iter(found))
 
 
-def _kind(file: Path, depth: int) -> str | None:
-    """Return a file's source, '' if several sources have such files, None if none has."""
+def _kind(file: Path, in_folder: bool) -> str | None:
+    """Return a file's source, '' if several sources have such files, None if none has.
+
+    Args:
+        file (Path): The file.
+        in_folder (bool): Whether it lies in a folder of its clip.
+    """
     suffix = file.suffix.lower()
     if suffix in VIDEOS or suffix in IMAGES:
         return VIDEO_SOURCE
@@ -170,7 +196,7 @@ def _kind(file: Path, depth: int) -> str | None:
         return "pose-format"
     if file.name.endswith("_keypoints.json"):
         return "openpose"
-    if suffix == ".npy" and file.stem.isdigit() and depth > 2:  # SIGN/SEQUENCE/FRAME.npy
+    if suffix == ".npy" and file.stem.isdigit() and in_folder:
         return "mediapipe-frames"
     return _UNCLEAR if suffix in _UNCLEAR_SUFFIXES else None
 
@@ -191,7 +217,7 @@ def _entries(source: str, place: Path, args: argparse.Namespace) -> Sequence[Ent
     return list(FOLDER_SOURCES[source].entries(options))
 
 
-def _no_poses() -> None:
+def _no_poses() -> RawClip:
     raise AssertionError("a video has no poses yet")
 
 

@@ -1,9 +1,8 @@
-"""Division of labelled clips among train, val and test: by signer where signers are known."""
+"""Random division of labelled clips among train, val and test, by signer or by clip."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,43 +11,7 @@ HELD_OUT_SHARE = 0.15  # of val, and of test
 # With fewer signers there is no test part: training would lose too many of them.
 MIN_SIGNERS_FOR_TEST = 4
 _DRAWS = 300  # random divisions of the signers, of which the best is kept
-_TRAIN, _VAL, _TEST = range(3)
-
-
-class Division(NamedTuple):
-    """The part of each clip, and how it was chosen.
-
-    Args:
-        part (np.ndarray): [clips], an index into :data:`PARTS`.
-        by_signer (bool): Whether no signer is in two parts.
-        reason (str): How the parts were chosen, for the user.
-    """
-
-    part: np.ndarray
-    by_signer: bool
-    reason: str
-
-
-def divide(label: np.ndarray, signer: Sequence[str], seed: int = 0) -> Division:
-    """Divide clips by signer, or by clip where that is not possible; the reason says why.
-
-    Args:
-        label (np.ndarray): Class of each clip [clips], from 0.
-        signer (Sequence[str]): Name of each clip's signer [clips], '' = unknown.
-        seed (int): Seed of the draw.
-    """
-    names = set(signer)
-    if "" in names:
-        unknown = sum(name == "" for name in signer)
-        reason = f"the signers of {unknown} of {len(signer)} clips are not known"
-    elif len(names) == 1:
-        reason = "all clips are by one signer"
-    else:
-        part = divide_signers(label, signer, seed)
-        if (part == _VAL).any():
-            return Division(part, True, f"{len(names)} signers, none of them in two parts")
-        reason = "a division by signer would leave a sign without train clips"
-    return Division(divide_clips(label, seed), False, reason)
+TRAIN, VAL, TEST = range(3)
 
 
 def divide_signers(label: np.ndarray, signer: Sequence[str], seed: int = 0) -> np.ndarray:
@@ -63,14 +26,14 @@ def divide_signers(label: np.ndarray, signer: Sequence[str], seed: int = 0) -> n
     counts = np.zeros((len(names), label.max() + 1), np.int64)
     np.add.at(counts, (number, label), 1)
     rng = np.random.default_rng(seed)
-    held_out = (_TEST, _VAL) if len(names) >= MIN_SIGNERS_FOR_TEST else (_VAL,)
+    held_out = (TEST, VAL) if len(names) >= MIN_SIGNERS_FOR_TEST else (VAL,)
     draws = [_draw(counts, held_out, rng) for _ in range(_DRAWS)]
     return min(draws, key=lambda part_of: _cost(counts, part_of))[number]
 
 
 def _draw(counts: np.ndarray, held_out: Sequence[int], rng: np.random.Generator) -> np.ndarray:
     """Draw the part of each signer [signers], given the clips of each signer and class."""
-    part_of, order = np.full(len(counts), _TRAIN), rng.permutation(len(counts))
+    part_of, order = np.full(len(counts), TRAIN), rng.permutation(len(counts))
     share = counts.sum(1)[order] / counts.sum()
     first = 0
     for left, part in zip(range(len(held_out), 0, -1), held_out):
@@ -86,23 +49,23 @@ def _draw(counts: np.ndarray, held_out: Sequence[int], rng: np.random.Generator)
 def _return_to_train(counts: np.ndarray, part_of: np.ndarray) -> None:
     """Move signers back to train, in place, until each class has train clips."""
     while True:
-        missing = (counts[part_of == _TRAIN].sum(0) == 0) & (counts.sum(0) > 0)
+        missing = (counts[part_of == TRAIN].sum(0) == 0) & (counts.sum(0) > 0)
         if not missing.any():
             return
-        useful = (counts[:, missing] > 0).sum(1) * (part_of != _TRAIN)
-        part_of[useful.argmax()] = _TRAIN
+        useful = (counts[:, missing] > 0).sum(1) * (part_of != TRAIN)
+        part_of[useful.argmax()] = TRAIN
 
 
 def _cost(counts: np.ndarray, part_of: np.ndarray) -> float:
     """Return how far the parts are from their shares, and the share of classes they lack."""
-    of_part = np.stack([counts[part_of == part].sum(0) for part in (_VAL, _TEST)])
+    of_part = np.stack([counts[part_of == part].sum(0) for part in (VAL, TEST)])
     shares = of_part.sum(1) / counts.sum()
     classes = (of_part[:, counts.sum(0) > 0] > 0).mean(1)
     return float(np.abs(shares - HELD_OUT_SHARE).sum() + (1 - classes).sum())
 
 
 def divide_clips(label: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Divide the clips of each class at random; arguments and result as in :func:`divide`.
+    """Divide the clips of each class at random; arguments and result as above.
 
     A class of one clip is in train alone, and one of two or three clips is not in test.
     """
@@ -113,4 +76,4 @@ def divide_clips(label: np.ndarray, seed: int = 0) -> np.ndarray:
     share = np.maximum(1, np.floor(HELD_OUT_SHARE * counts + 0.5))
     num_val, num_test = np.where(counts > 1, share, 0), np.where(counts > 3, share, 0)
     in_val, in_test = rank < num_val[inverse], rank < (num_val + num_test)[inverse]
-    return np.where(in_val, _VAL, np.where(in_test, _TEST, _TRAIN))
+    return np.where(in_val, VAL, np.where(in_test, TEST, TRAIN))
