@@ -15,6 +15,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -103,15 +104,22 @@ def extract(args: argparse.Namespace, worker: Worker) -> int:
     plan = make_plan(args)
     if args.no_boxes:
         plan = plan._replace(jobs=[job._replace(box=None) for job in plan.jobs])
-    estimator = make_estimator(args, worker)
-    files = ClipFiles(args.poses or Path(args.out).with_suffix(".poses"), settings(args, estimator))
-    if worker.is_leader:
-        print(f"{len(plan.jobs)} clips, {sum(files.is_done(job.id) for job in plan.jobs)} are done")
-        if plan.missing:
-            print(f"{len(plan.missing)} more of the list have no video, '{plan.missing[0]}' first")
-    extract_share(plan, files, estimator, worker, args.box_margin, args.fps)
+    with closing(make_estimator(args, worker)) as estimator:
+        files = ClipFiles(
+            args.poses or Path(args.out).with_suffix(".poses"), settings(args, estimator)
+        )
+        if worker.is_leader:
+            describe(plan, files)
+        extract_share(plan, files, estimator, worker, args.box_margin, args.fps)
     barrier()  # of torchrun's processes; the tasks of a Slurm array do not wait
     return finish(args, plan, files, worker, estimator.layout) if worker.is_leader else 0
+
+
+def describe(plan: Plan, files: ClipFiles) -> None:
+    """Print how many clips there are, done and missing."""
+    print(f"{len(plan.jobs)} clips, {sum(files.is_done(job.id) for job in plan.jobs)} are done")
+    if plan.missing:
+        print(f"{len(plan.missing)} more of the list have no video, '{plan.missing[0]}' first")
 
 
 def finish(

@@ -50,6 +50,9 @@ class PoseEstimator(ABC):
     def begin_clip(self) -> None:  # noqa: B027 - most estimators keep no state
         """Forget the previous clip. An estimator that tracks persons resets its state here."""
 
+    def close(self) -> None:  # noqa: B027 - most estimators hold nothing
+        """End what the estimator started, such as processes. It is not used afterwards."""
+
     def estimate(self, frames: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Estimate the signer's poses in a clip.
 

@@ -3,9 +3,12 @@
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,6 +18,7 @@ from masa_mm.pose.store import PoseStore
 from masa_mm.preparation.extraction.extract import extract_clip
 from masa_mm.preparation.extraction.plan import ClipJob
 
+from toys.mediapipe_stand_in import STAND_IN, ends, image, is_alive
 from toys.paths import ROOT
 from toys.toy_videos import (
     FPS,
@@ -261,3 +265,82 @@ def test_the_last_task_of_a_slurm_array_writes_the_store(videos, monkeypatch, co
     assert run(videos, "--skip-bad") == 0
     assert PoseStore(videos / "out.safetensors").ids == ["a", "b", "c"]
     assert (videos / "out.failed.txt").read_text().startswith("b2\t")
+
+
+# ---- MediaPipe's process -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def mediapipe(tmp_path, monkeypatch):
+    """Three clips for the stand-in of MediaPipe, in an environment that has it."""
+    (tmp_path / "environment" / "bin").mkdir(parents=True)
+    python = tmp_path / "environment" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nshift\nexec "{sys.executable}" "$@"\n')  # without -I
+    python.chmod(0o755)
+    monkeypatch.setenv("MASA_MEDIAPIPE_ENV", str(tmp_path / "environment"))
+    monkeypatch.setenv("PYTHONPATH", str(STAND_IN))
+    for name in "abc":
+        (tmp_path / "v" / name).mkdir(parents=True)
+        for number in range(40):
+            path = tmp_path / "v" / name / f"{number}.png"
+            cv2.imwrite(str(path), image(hands=number % 4)[..., ::-1])
+    return tmp_path
+
+
+def mediapipe_command(folder, out):
+    tool_path = str(ROOT / "tools/data/extract_poses.py")
+    return [
+        sys.executable, tool_path, str(folder / "v"), "--out", str(folder / out),
+        "--estimator", "mediapipe", "--dtype", "float32",
+    ]  # fmt: skip
+
+
+def workers_of(pid):
+    """Numbers of the processes that a process started."""
+    ps = subprocess.run(["ps", "-A", "-o", "ppid=,pid="], stdout=subprocess.PIPE, text=True)
+    pairs = [line.split() for line in ps.stdout.splitlines()]
+    return [int(child) for parent, child in pairs if int(parent) == pid]
+
+
+def test_a_dead_mediapipe_fails_its_clip_alone(mediapipe, capsys):
+    cv2.imwrite(str(mediapipe / "v" / "b" / "5.png"), image(dies=True)[..., ::-1])
+    arguments = mediapipe_command(mediapipe, "out.safetensors")[2:]
+    assert tool.main(arguments) == 1
+    error = capsys.readouterr().err
+    reason = "MediaPipe's process stopped (exit code -9: it died of the stand-in)"
+    assert f"failed: clip 'b' ({mediapipe / 'v' / 'b'}): {reason}" in error
+    assert "1 of 3 clips failed" in error
+    assert sorted(path.stem for path in (mediapipe / "out.poses").glob("*.npz")) == ["a", "c"]
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_killed_resumes_and_equals_an_unbroken_one(mediapipe, signal_number):
+    environment = os.environ | dict(PYTHONPATH=f"{ROOT}{os.pathsep}{STAND_IN}", STAND_IN_DELAY="30")
+    command = mediapipe_command(mediapipe, "broken.safetensors")
+    run = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    while not (mediapipe / "broken.poses" / "a.npz").exists():
+        assert run.poll() is None
+        time.sleep(0.01)
+    (worker,) = workers_of(run.pid)
+    run.send_signal(signal_number)
+    run.communicate()
+    assert run.returncode != 0 and ends(worker)
+    assert not (mediapipe / "broken.safetensors").exists()
+    assert not (mediapipe / "broken.poses" / "c.npz").exists()
+    assert tool.main(command[2:]) == 0
+    assert tool.main(mediapipe_command(mediapipe, "unbroken.safetensors")[2:]) == 0
+    stores = [PoseStore(mediapipe / f"{name}.safetensors") for name in ("broken", "unbroken")]
+    assert stores[0].ids == stores[1].ids == ["a", "b", "c"]
+    for clip in range(3):
+        for broken, unbroken in zip(stores[0].clip(clip), stores[1].clip(clip)):
+            np.testing.assert_array_equal(broken, unbroken)
+
+
+def test_the_tool_leaves_no_process(mediapipe):
+    before = set(workers_of(os.getpid()))
+    arguments = mediapipe_command(mediapipe, "out.safetensors")[2:]
+    assert tool.main(arguments) == 0
+    (mediapipe / "out.poses" / "extraction.json").write_text("{}")
+    assert tool.main(arguments) == 1  # an error after MediaPipe started
+    left = set(workers_of(os.getpid())) - before
+    assert not any(is_alive(pid) for pid in left)
