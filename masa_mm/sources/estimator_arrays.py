@@ -88,13 +88,13 @@ def stack_persons(
     return values
 
 
-def image_shape(value: Any) -> tuple[int, int] | None:
+def image_shape(value: Any, name: str = "img_shape") -> tuple[int, int] | None:
     """Return the (h, w) in pixels that a file gives, if any; a ClipError if not positive."""
     if value is None:
         return None
-    sides = as_numbers(value, "img_shape").reshape(-1)
+    sides = as_numbers(value, name).reshape(-1)
     if len(sides) < 2 or not (sides[:2] > 0).all():
-        raise ClipError(f"its img_shape is {value}", "give (h, w) in pixels")
+        raise ClipError(f"its {name} is {value}", "give (h, w) in pixels")
     return int(sides[0]), int(sides[1])
 
 
@@ -111,7 +111,8 @@ def _is_normalized(clip: RawClip, units: str | None) -> bool:
     if not units and not data and np.isfinite(median):
         problem = f"the median of its coordinates is {median:.2g}, neither pixels nor normalized"
         raise ClipError(problem, "give --units pixels or --units normalized")
-    return (units or data) == "normalized"
+    # Without a visible joint the units do not matter.
+    return (units or data) != "pixels"
 
 
 def _has_frames(value: Any) -> bool:

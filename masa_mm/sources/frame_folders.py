@@ -17,6 +17,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -128,7 +129,7 @@ def _read(sequence: _Sequence) -> RawClip:
 
 
 def _in_order(files: Sequence[str]) -> list[str]:
-    """Sort files by frame number; a ClipError if there are none, or a number lacks."""
+    """Sort files by frame number; a ClipError if there are none, or if some are missing."""
     file_of = {}
     for file in files:
         number = re.search(r"(\d+)\.npy$", file)
@@ -139,11 +140,12 @@ def _in_order(files: Sequence[str]) -> list[str]:
         file_of[int(number[1])] = file
     if not files:
         raise ClipError("its folder has no frames", "record it again or remove the folder")
-    gaps = sorted(set(range(min(file_of), max(file_of))) - set(file_of))
-    if gaps:
-        missing = ", ".join(map(str, gaps[:5])) + (", ..." if len(gaps) > 5 else "")
-        raise ClipError(f"lacks frame {missing}", "copy it again or leave it out")
-    return [file_of[number] for number in sorted(file_of)]
+    numbers = sorted(file_of)
+    for before, after in pairwise(numbers):
+        if after - before > 1:
+            problem = f"frames between {before} and {after} are missing"
+            raise ClipError(problem, "copy it again or leave it out")
+    return [file_of[number] for number in numbers]
 
 
 def _row(path: Path) -> np.ndarray:

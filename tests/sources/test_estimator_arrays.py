@@ -22,6 +22,21 @@ FORMS = dict(
         dict(keypoints=[small, k] if t % 2 else [k], scores=[s, s] if t % 2 else [s])
         for t, (small, k, s) in enumerate(zip(SMALL, KEYPOINT, SCORE))
     ],
+    lists=dict(keypoints=list(KEYPOINT), scores=list(SCORE)),
+    lists_of_persons=dict(
+        keypoints=[
+            np.stack([small, k] if t % 2 else [k])
+            for t, (small, k) in enumerate(zip(SMALL, KEYPOINT))
+        ],
+        keypoint_scores=[np.stack([s, s] if t % 2 else [s]) for t, s in enumerate(SCORE)],
+    ),
+    one_list=dict(keypoints=list(np.concatenate([KEYPOINT, SCORE[..., None]], axis=-1))),
+    part=dict(
+        keypoints=np.concatenate([SMALL, KEYPOINT, SMALL]),
+        scores=np.concatenate([SCORE] * 3),
+        start=4,
+        end=8,
+    ),
     single_persons=[dict(keypoints=k, scores=s) for k, s in zip(KEYPOINT, SCORE)],
 )
 
@@ -32,6 +47,40 @@ def test_every_form_is_the_same_clip(form):
     np.testing.assert_array_equal(clip.keypoint, KEYPOINT)
     np.testing.assert_array_equal(clip.score, SCORE)
     assert clip.img_shape is None and not clip.normalized
+
+
+@pytest.mark.parametrize("units", [None, "normalized"])
+def test_normalised_coordinates_stay_as_they_are(units):
+    clip = estimator_clip(dict(keypoints=KEYPOINT / 300, scores=SCORE), LAYOUT, units)
+    np.testing.assert_array_equal(clip.keypoint, KEYPOINT / 300)
+    assert clip.normalized
+
+
+@pytest.mark.parametrize("scale", [1, 1 / 300])
+def test_joints_that_are_not_visible_do_not_tell_the_units(scale):
+    keypoint, score = KEYPOINT * np.float32(scale), SCORE.copy()
+    score[:, 10:] = 0
+    keypoint[:, 10:] = 1e4 if scale < 1 else 0
+    assert estimator_clip(dict(keypoints=keypoint, scores=score), LAYOUT).normalized == (scale < 1)
+
+
+@pytest.mark.parametrize(
+    ("scale", "units", "problem"),
+    [
+        (1 / 300, "pixels", "its coordinates are normalized, not pixels.*give --units normalized"),
+        (1, "normalized", "its coordinates are pixels, not normalized.*give --units pixels"),
+        (1 / 40, None, "neither pixels nor normalized; give --units"),
+    ],
+)
+def test_units_must_fit_the_coordinates(scale, units, problem):
+    with pytest.raises(ClipError, match=problem):
+        estimator_clip(dict(keypoints=KEYPOINT * np.float32(scale), scores=SCORE), LAYOUT, units)
+
+
+@pytest.mark.parametrize("units", ["pixels", "normalized"])
+def test_units_decide_where_coordinates_are_unclear(units):
+    content = dict(keypoints=KEYPOINT / 40, scores=SCORE)
+    assert estimator_clip(content, LAYOUT, units).normalized == (units == "normalized")
 
 
 def test_the_image_size_may_be_in_the_frames():

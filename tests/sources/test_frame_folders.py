@@ -143,6 +143,10 @@ def remove_frame(folder):
     (folder / "3.npy").unlink()
 
 
+def far_away(folder):
+    np.save(folder / f"{10**16 - 1}.npy", rows(1)[0])
+
+
 def remove_all(folder):
     for file in folder.iterdir():
         file.unlink()
@@ -189,7 +193,8 @@ def put_nan(folder):
 @pytest.mark.parametrize(
     "damage, problem",
     [
-        (remove_frame, "lacks frame 3"),
+        (remove_frame, "frames between 2 and 4 are missing"),
+        (far_away, "frames between 4 and 9999999999999999 are missing"),
         (remove_all, "its folder has no frames"),
         (add_unnumbered, "mean.npy has no frame number"),
         (add_twice, "twice"),

@@ -140,6 +140,12 @@ def write_frames(folder, keypoint, score):
     return folder
 
 
+def write_openhands(folder, keypoint, score):
+    joints, scores = in_layout(keypoint, score, "mediapipe_holistic")
+    turned = np.pad(joints / SIZE[::-1] * SIZE, [(0, 0), (0, 0), (0, 1)])
+    return dump(folder / "a.pkl", dict(keypoints=turned, confidences=scores, vid_shape=SIZE))
+
+
 def write_holistic(folder, keypoint, score):
     joints, scores = in_layout(keypoint, score, "mediapipe_holistic")
     place = np.where(scores[..., None] > 0, joints.astype(float) / SIZE[::-1], np.nan)
@@ -154,6 +160,7 @@ WRITERS = {
     "openpose": write_openpose,
     "mediapipe-holistic": write_holistic,
     "mediapipe-frames": write_frames,
+    "openhands": write_openhands,
 }
 
 
