@@ -25,6 +25,8 @@ class ConfusionPicture(BaseMetric):
         **kwargs (Any): Options of :class:`mmengine.evaluator.BaseMetric`.
     """
 
+    default_prefix = "confusion"
+
     def __init__(self, out_file: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.out_file = out_file

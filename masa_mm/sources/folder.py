@@ -52,13 +52,13 @@ class Entry(NamedTuple):
         name (str): The clip's id.
         read (Callable): Reads it.
         label (int): Its label without a list of clips, -1 = none.
-        place (Path): Its file or folder.
+        place (Path | None): Its file or folder.
     """
 
     name: str
     read: Callable[[], RawClip]
     label: int = -1
-    place: Path = Path()
+    place: Path | None = None
 
 
 @dataclass(frozen=True)

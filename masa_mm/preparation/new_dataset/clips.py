@@ -87,8 +87,9 @@ def clips_of_folder(
     clips = []
     for folder in sign_folders(root):
         for entry in _entries(source, folder, args):
-            name = _clip_id(root, entry)
-            clips.append(SignClip(name, folder.name, entry.place, _signer(signer, name), "", entry))
+            place = entry.place or folder / entry.name
+            name = _clip_id(place.relative_to(root), entry.name, place.is_dir())
+            clips.append(SignClip(name, folder.name, place, _signer(signer, name), "", entry))
     _refuse_repeated(clips)
     return clips
 
@@ -221,13 +222,17 @@ def _no_poses() -> RawClip:
     raise AssertionError("a video has no poses yet")
 
 
-def _clip_id(root: Path, entry: Entry) -> str:
-    """Return a clip's path below the root without ending, and its name where files hold several."""
-    relative = entry.place.relative_to(root)
-    parts = list(relative.parts) if entry.place.is_dir() else path_parts(relative)
-    is_place = entry.name in (entry.place.stem, entry.place.name)
-    is_place |= relative.as_posix().endswith(f"/{entry.name}") or relative.as_posix() == entry.name
-    return "/".join(parts if is_place else [*parts, entry.name])
+def _clip_id(place: Path, name: str, is_folder: bool) -> str:
+    """Return the path of a clip's file without ending, and its name if the file may hold others.
+
+    Args:
+        place (Path): Its file or folder, below the folder of all signs.
+        name (str): Its name in the source.
+        is_folder (bool): Whether the place is a folder.
+    """
+    parts = list(place.parts) if is_folder else path_parts(place)
+    is_whole = name == place.stem or f"/{place.as_posix()}".endswith(f"/{name}")
+    return "/".join(parts if is_whole else [*parts, name])
 
 
 def _signer(pattern: str | None, name: str) -> str:
