@@ -88,7 +88,10 @@ def clips_of_folder(
     for folder in sign_folders(root):
         for entry in _entries(source, folder, args):
             place = entry.place or folder / entry.name
-            name = _clip_id(place.relative_to(root), entry.name, place.is_dir())
+            relative = place.relative_to(root)
+            if any(part.startswith(".") for part in relative.parts):  # '._1.mp4' of macOS
+                continue
+            name = _clip_id(relative, entry.name, place.is_dir())
             clips.append(SignClip(name, folder.name, place, _signer(signer, name), "", entry))
     _refuse_repeated(clips)
     return clips
@@ -165,7 +168,8 @@ def detect_source(root: Path) -> str:
         NewDatasetError: If there is no video or pose file, or it is not clear what they are.
     """
     if root.is_dir():
-        clips = [path for sign in sign_folders(root) for path in sign.iterdir()]
+        paths = [path for sign in sign_folders(root) for path in sorted(sign.iterdir())]
+        clips = [path for path in paths if path.name[0] != "."]
     else:
         clips = [root.parent / row["path"] for row in table_rows(root)]
     found: dict[str, Path] = {}

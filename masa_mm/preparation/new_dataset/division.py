@@ -20,7 +20,7 @@ class Division(NamedTuple):
 
 
 def divide(clips: LabelledClips, seed: int = 0) -> Division:
-    """Divide clips as the user says, else by signer, else by clip.
+    """Divide clips as the user says if that makes two parts or more, else by signer or by clip.
 
     Args:
         clips (LabelledClips): The clips.
@@ -29,7 +29,7 @@ def divide(clips: LabelledClips, seed: int = 0) -> Division:
     Raises:
         NewDatasetError: If a sign has no train clip, or nothing is left to test on.
     """
-    if all(clips.split):
+    if all(clips.split) and len(set(clips.split)) > 1:
         part = np.array([PARTS.index(split) for split in clips.split])
         division = Division(part, ["parts: as given"])
     else:

@@ -19,8 +19,16 @@ def divide_signers(label: np.ndarray, signer: Sequence[str], seed: int = 0) -> n
 
     Of many random divisions, the one is chosen whose parts are nearest to their shares of the clips
     and have the most classes. There is no test part with fewer than
-    :data:`MIN_SIGNERS_FOR_TEST` signers. Arguments and result are those of :func:`divide`; val and
-    test may be empty.
+    :data:`MIN_SIGNERS_FOR_TEST` signers.
+
+    Args:
+        label (np.ndarray): Class of each clip [clips], from 0.
+        signer (Sequence[str]): Name of each clip's signer [clips], two or more.
+        seed (int): Seed of the draws.
+
+    Returns:
+        np.ndarray: Part of each clip [clips], an index into :data:`PARTS`. Val and test may be
+            empty.
     """
     names, number = np.unique(np.asarray(signer), return_inverse=True)
     counts = np.zeros((len(names), label.max() + 1), np.int64)
