@@ -20,6 +20,7 @@ from mmengine.dist import barrier, is_distributed
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from masa_mm.apis.confusion import ConfusionPicture
+from masa_mm.apis.metric_config import fit_topk
 from masa_mm.engine import load_strictly
 from masa_mm.errors import UserError
 
@@ -231,7 +232,11 @@ def _set_randomness(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def _runner(cfg: Config) -> Runner:
-    return RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    left_out = fit_topk(cfg)
+    runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    if left_out:
+        runner.logger.warning(left_out)
+    return runner
 
 
 def _exit_code(run: Callable[[], object]) -> int:

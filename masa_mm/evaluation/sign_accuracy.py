@@ -18,6 +18,8 @@ from masa_mm.errors import UserError
 from masa_mm.evaluation.accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
 from masa_mm.pose.files import read_json
 
+DEFAULT_TOPK = (1, 5)
+
 
 @METRICS.register_module()
 class SignAccuracy(BaseMetric):
@@ -27,6 +29,9 @@ class SignAccuracy(BaseMetric):
     [0, 1] under ``sign/top1_pi``, ``sign/top1_pi_low``, ``sign/top1_pi_high``, ``sign/top1_pc``,
     ... for each k, and those of a subset under ``sign/<subset>_top1_pi``, .... Select checkpoints
     by ``save_best='sign/top1_pi', rule='greater'``.
+
+    A k above the number of classes is left out with a warning, since every prediction would be
+    right: when the class list of the dataset is known, else with the first scores.
 
     P-C is the mean over the classes that have a test clip. Ties count against the prediction (see
     :func:`~masa_mm.evaluation.accuracy.true_class_ranks`).
@@ -53,7 +58,7 @@ class SignAccuracy(BaseMetric):
 
     def __init__(
         self,
-        topk: Sequence[int] = (1, 5),
+        topk: int | Sequence[int] = DEFAULT_TOPK,
         subsets: Mapping[str, str | Path | Sequence[int | str]] | None = None,
         missing_subsets: str = "error",
         num_resamples: int = 1000,
@@ -62,9 +67,7 @@ class SignAccuracy(BaseMetric):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
-        if not self.topk or min(self.topk) < 1:
-            raise UserError(f"SignAccuracy: topk must be integers from 1, got {topk}")
+        self.topk = as_topk(topk)
         if missing_subsets not in ("error", "skip"):
             raise UserError(
                 f"SignAccuracy: missing_subsets is 'error' or 'skip', not '{missing_subsets}'"
@@ -81,6 +84,18 @@ class SignAccuracy(BaseMetric):
         self.confidence = confidence
         self.seed = seed
 
+    @property
+    def dataset_meta(self) -> dict | None:
+        """The ``metainfo`` of the dataset; mmengine sets it before the first epoch."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict | None) -> None:
+        self._dataset_meta = dataset_meta
+        classes = (dataset_meta or {}).get("classes")
+        if classes:
+            self._leave_out_above(len(classes))
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Store each clip's label and rank of the true class, by ``gt_label`` and ``pred_score``.
 
@@ -90,17 +105,13 @@ class SignAccuracy(BaseMetric):
                 error messages, ``frame_dir``.
 
         Raises:
-            UserError: If a clip has no label, a label outside the classes or NaN scores, or if k
-                exceeds the number of classes.
+            UserError: If a clip has no label, a label outside the classes or NaN scores, or if
+                every k exceeds the number of classes.
         """
         labels = np.array([self._label_of(sample) for sample in data_samples])
         scores = np.stack([self._scores_of(sample) for sample in data_samples])
         num_classes = scores.shape[1]
-        if max(self.topk) > num_classes:
-            raise UserError(
-                f"SignAccuracy: top-{max(self.topk)} of {num_classes} classes is undefined; "
-                f"set topk in the evaluator to numbers below {num_classes}"
-            )
+        self._leave_out_above(num_classes)
         for row in np.flatnonzero((labels >= num_classes) | np.isnan(scores).any(1)):
             problem = (
                 "its scores contain NaN: the network has diverged or its input contains NaN"
@@ -129,6 +140,14 @@ class SignAccuracy(BaseMetric):
                 raise UserError(f"SignAccuracy: subset '{name}' has no clip among {len(labels)}")
             metrics |= self._report(ranks[chosen], labels[chosen], f"{name}_")
         return metrics
+
+    def _leave_out_above(self, num_classes: int) -> None:
+        """Leave out the k that exceed the number of classes; a UserError if none is left."""
+        topk = defined_topk(self.topk, num_classes)
+        if topk != self.topk:
+            text = left_out_message(self.topk, num_classes)
+            print_log(text, logger="current", level=logging.WARNING)
+            self.topk = topk
 
     def _report(self, ranks: np.ndarray, labels: np.ndarray, prefix: str = "") -> dict[str, float]:
         metrics = top_k_accuracies(ranks, labels, self.topk)
@@ -175,6 +194,31 @@ class SignAccuracy(BaseMetric):
             )
         # double() first: scores can be bfloat16 under autocast, which numpy does not have.
         return torch.as_tensor(scores).detach().double().cpu().numpy()
+
+
+def as_topk(topk: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the values of k; a UserError unless they are whole numbers from 1."""
+    values = (topk,) if isinstance(topk, int) else tuple(topk)
+    if not values or min(values) < 1:
+        raise UserError(f"SignAccuracy: topk must be integers from 1, got {topk}")
+    return values
+
+
+def defined_topk(topk: tuple[int, ...], num_classes: int) -> tuple[int, ...]:
+    """Return the k up to the number of classes; a UserError if none is left."""
+    defined = tuple(k for k in topk if k <= num_classes)
+    if not defined:
+        raise UserError(
+            f"SignAccuracy: topk is {topk}, but there are {num_classes} classes; "
+            "set topk in the evaluator to smaller numbers"
+        )
+    return defined
+
+
+def left_out_message(topk: tuple[int, ...], num_classes: int) -> str:
+    """Say which k are left out."""
+    names = ", ".join(f"top-{k}" for k in topk if k > num_classes)
+    return f"SignAccuracy: {names} is not reported: there are only {num_classes} classes"
 
 
 def _name_of(sample: dict) -> str:

@@ -18,12 +18,7 @@ from masa_mm.sources.folder import CLASS_LIST
 
 def _open(args: argparse.Namespace) -> PoseSource:
     annotations, glosses, name, cropped = read_annotations(args.input, args.split)
-    layout = args.layout or str(annotations[0].get("layout"))
-    if layout not in SOURCE_LAYOUTS:
-        raise SourceError(
-            f"{args.input}: its annotations do not name their joints ('layout'); give --layout, "
-            f"one of {', '.join(SOURCE_LAYOUTS)}"
-        )
+    layout = _layout(args.input, annotations, args.layout)
     if args.class_list:
         glosses = read_class_list(args.class_list)
         _check_classes(args.input, annotations, glosses)
@@ -35,6 +30,34 @@ def _open(args: argparse.Namespace) -> PoseSource:
         split=args.split or "",
         cropped=cropped,
     )
+
+
+def _layout(path: str, annotations: Sequence[dict[str, Any]], given: str | None) -> str:
+    """Return the given layout or that of the annotations; refuse one of another number of joints.
+
+    Raises:
+        SourceError: If there is none, or if no annotation has its number of joints; the message
+            names the layouts that fit.
+    """
+    layout = given or str(annotations[0].get("layout"))
+    arrays = [annotation.get("keypoint") for annotation in annotations]
+    numbers = {a.shape[2] for a in arrays if isinstance(a, np.ndarray) and a.ndim == 4}
+    fitting = [
+        name for name, known in SOURCE_LAYOUTS.items() if known.num_joints in numbers or not numbers
+    ]
+    if layout in fitting:
+        return layout
+    joints = " or ".join(map(str, sorted(numbers)))
+    if not fitting:
+        raise SourceError(
+            f"{path}: its clips have {joints} joints, as no layout with both hands has; extract "
+            "whole-body poses from the videos (docs/data/extraction.md)"
+        )
+    problem = "its annotations do not name their joints ('layout')"
+    if layout in SOURCE_LAYOUTS:
+        number = SOURCE_LAYOUTS[layout].num_joints
+        problem = f"its clips have {joints} joints, but layout '{layout}' has {number}"
+    raise SourceError(f"{path}: {problem}; give --layout {' or '.join(fitting)}")
 
 
 def _check_classes(

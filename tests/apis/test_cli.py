@@ -115,6 +115,54 @@ def test_the_best_weights_start_a_run_but_cannot_be_resumed(in_process, tmp_path
     assert in_process(cli.train, "on.py", "--work-dir", "c") == 0
 
 
+THREE_SIGNS = """
+_base_ = "toy_config.py"
+model = dict({model})
+train_dataloader = dict(dataset=dict(num_classes=3, classes={classes}))
+val_dataloader = dict(dataset=dict(num_classes=3, classes={classes}))
+test_dataloader = val_dataloader
+val_evaluator = dict(_delete_=True, type="SignAccuracy", topk=(1, 5))
+test_evaluator = dict(_delete_=True, type="SignAccuracy")
+default_hooks = dict(checkpoint=dict(save_best="{best}", rule="greater"))
+train_cfg = dict(max_epochs=2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "classes"),
+    [
+        ("cls_head=dict(num_classes=3)", "abc"),
+        ("num_classes=3", "abc"),
+        ("num_classes=3", ""),
+    ],
+    ids=["of the head", "of the class list", "of the scores"],
+)
+def test_three_signs_with_the_default_topk(in_process, tmp_path, capfd, model, classes):
+    """Whichever tells the number of classes: one message, and no top-5 of three."""
+    text = THREE_SIGNS.format(model=model, classes=list(classes), best="sign/top1_pi")
+    (tmp_path / "three.py").write_text(text)
+    capfd.readouterr()
+    assert in_process(cli.train, "three.py") == 0
+    out = "".join(capfd.readouterr())
+    message = "SignAccuracy: top-5 is not reported: there are only 3 classes"
+    assert out.count(message) == 1
+    if classes:
+        assert out.index(message) < out.index("Epoch(train)")
+    assert "Epoch(val) [2][3/3]" in out and "sign/top1_pi" in out and "top5" not in out
+    (best,) = (tmp_path / "work_dirs/three").glob("best_sign_top1_pi*.pth")
+    assert in_process(cli.test, "three.py", str(best)) == 0
+    out = "".join(capfd.readouterr())
+    assert out.count(message) == 1 and "sign/top1_pc" in out and "top5" not in out
+
+
+def test_checkpoints_selected_by_a_top_k_that_is_left_out(in_process, tmp_path, capfd):
+    model = "cls_head=dict(num_classes=3)"
+    text = THREE_SIGNS.format(model=model, classes=["a", "b", "c"], best="sign/top5_pi")
+    (tmp_path / "three.py").write_text(text)
+    assert in_process(cli.train, "three.py") == 2
+    assert "save_best is 'sign/top5_pi', but the model has 3 classes" in capfd.readouterr().err
+
+
 def config_of(*argv):
     return cli.train_config(cli._parse(cli._train_parser(), argv))
 

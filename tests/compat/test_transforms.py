@@ -46,6 +46,12 @@ def compressed(clip, tmp_path):
     return dict(clip, keypoint=joints, frame_inds=np.arange(FRAMES))
 
 
+def in_a_file(clip, tmp_path):
+    path = tmp_path / "kinetics.pkl"
+    path.write_bytes(pickle.dumps(compressed(clip, tmp_path)["keypoint"]))
+    return dict(clip, filename=str(path), frame_inds=np.arange(FRAMES))
+
+
 def with_images(clip, tmp_path):
     return dict(clip, imgs=[np.zeros((*SIZE, 3), np.uint8) for _ in range(FRAMES)])
 
@@ -66,6 +72,7 @@ CASES = {
     "GenSkeFeat": (dict(dataset="coco", feats=["j", "b", "jm", "bm"]), (1, FRAMES, 49, 12)),
     "GeneratePoseTarget": (dict(scaling=0.1), SHAPE),
     "JointToBone": (dict(dataset="coco"), SHAPE),
+    "LoadKineticsPose": (dict(), SHAPE, in_a_file),  # of mmaction2 1.1
     "MMCompact": (dict(), SHAPE, with_images),
     "MMDecode": (dict(), SHAPE, with_video),
     "MMUniformSampleFrames": (dict(clip_len=dict(RGB=3, Pose=4)), SHAPE),

@@ -10,8 +10,6 @@ from toys.paths import ROOT
 CONFIG = f"""
 _base_ = {str(ROOT / "configs/masa_finetune_demo.py")!r}
 model = dict(backbone=dict(init_cfg=None), cls_head=dict(num_classes=4))
-val_evaluator = dict(topk=(1,))
-test_evaluator = dict(topk=(1,))
 """
 
 

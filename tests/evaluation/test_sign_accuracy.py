@@ -17,6 +17,7 @@ from mmaction.registry import METRICS
 from mmengine.evaluator import Evaluator
 from mmengine.structures import BaseDataElement
 
+from masa_mm.errors import UserError
 from masa_mm.evaluation import SignAccuracy, bootstrap_intervals, top_k_accuracies, true_class_ranks
 
 
@@ -199,9 +200,33 @@ def test_missing_label_and_scores_are_named():
         metric.process(None, [dict(gt_label=torch.tensor([1]), frame_dir="x")])
 
 
-def test_more_k_than_classes_is_refused():
-    with pytest.raises(ValueError, match="top-5 of 3 classes"):
-        SignAccuracy().process(None, [sample([0.3, 0.4, 0.3], 1)])
+def evaluated(metric, num_classes):
+    metric.process(None, [sample(np.arange(num_classes) == i, i) for i in range(num_classes)])
+    return metric.evaluate(num_classes)
+
+
+@pytest.mark.parametrize("classes", [None, [], ["a", "b", "c"]])
+def test_k_above_the_number_of_classes_is_left_out_with_one_warning(monkeypatch, classes):
+    """When the dataset is known, or with the first scores; once, however many epochs follow."""
+    warnings = []
+    print_log = "masa_mm.evaluation.sign_accuracy.print_log"
+    monkeypatch.setattr(print_log, lambda text, **_: warnings.append(text))
+    metric = SignAccuracy(topk=(1, 3, 5))
+    metric.dataset_meta = dict(classes=classes)
+    assert len(warnings) == bool(classes)
+    for _ in range(2):
+        found = evaluated(metric, 3)
+    assert warnings == ["SignAccuracy: top-5 is not reported: there are only 3 classes"]
+    assert found["sign/top1_pi"] == found["sign/top3_pc"] == 1
+    assert not any("top5" in key for key in found)
+
+
+def test_no_k_left_is_refused():
+    with pytest.raises(UserError, match=r"topk is \(5, 9\), but there are 3 classes"):
+        evaluated(SignAccuracy(topk=(5, 9)), 3)
+    metric = SignAccuracy(topk=5)
+    with pytest.raises(UserError, match="but there are 2 classes; set topk"):
+        metric.dataset_meta = dict(classes=["a", "b"])
 
 
 def test_other_refusals(tmp_path):

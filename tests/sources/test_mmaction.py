@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 
 from masa_mm.pose.crop import crop_parts, select_joints
+from masa_mm.pose.skeleton import SOURCE_LAYOUTS
 from masa_mm.pose.store import PoseStore
 
+from toys.paths import SHARED
 from toys.pose_toys import GLOSSES, annotations
 from toys.source_toys import Evil, annotation, converted, dump, left_behind, refusal
 from toys.source_toys import convert as run
+
+REAL = SHARED / "data/real_files/mmaction"
 
 
 @pytest.fixture
@@ -73,3 +77,44 @@ def test_a_class_list_in_another_order_or_labels_from_one_are_refused(tmp_path, 
     late = dump(tmp_path / "late.pkl", [a | dict(label=a["label"] + 1, gloss="") for a in clips])
     line = refusal(capsys, "mmaction", late, tmp_path, *options, tmp_path / "classes.txt")
     assert "labels run from 1 to 3, off by one" in line
+
+
+@pytest.mark.parametrize("options", [[], ["--layout", "coco_wholebody", "--skip-bad"]])
+@pytest.mark.parametrize("joints", [17, 25])
+def test_body_poses_without_hands_are_one_message(tmp_path, capsys, joints, options):
+    """COCO's and NTU's joints, of which most published pickles of MMAction2 are."""
+    path = dump(tmp_path / "in.pkl", annotations(5, joints))
+    line = refusal(capsys, "mmaction", path, tmp_path, *options)
+    assert f"its clips have {joints} joints, as no layout with both hands has" in line
+    assert "docs/data/extraction.md" in line
+
+
+@pytest.mark.parametrize(
+    ("joints", "options", "message"),
+    [
+        (133, [], "do not name their joints ('layout'); give --layout coco_wholebody"),
+        (
+            *(543, ["--layout", "sign49"]),
+            "its clips have 543 joints, but layout 'sign49' has 49; give --layout "
+            "mediapipe_holistic_face or mediapipe_holistic_face_first",
+        ),
+    ],
+)
+def test_layouts_of_the_files_number_of_joints_are_proposed(
+    tmp_path, capsys, joints, options, message
+):
+    path = dump(tmp_path / "in.pkl", annotations(2, joints))
+    assert refusal(capsys, "mmaction", path, tmp_path, *options).endswith(message)
+
+
+def test_annotations_without_joints_still_need_a_layout(tmp_path, capsys):
+    path = dump(tmp_path / "in.pkl", [dict(frame_dir="a", total_frames=3)])
+    line = refusal(capsys, "mmaction", path, tmp_path)
+    assert line.endswith("give --layout " + " or ".join(SOURCE_LAYOUTS))
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs the real files in ../shared/data/real_files")
+@pytest.mark.parametrize("path", sorted(REAL.rglob("*.pkl")), ids=lambda path: path.stem)
+def test_real_files_of_body_joints_are_one_message(tmp_path, capsys, path):
+    line = refusal(capsys, "mmaction", path, tmp_path)
+    assert "17 joints, as no layout with both hands has" in line

@@ -12,12 +12,12 @@ from torch import nn
 
 @DATASETS.register_module()
 class ToyDataset(torch.utils.data.Dataset):
-    metainfo = dict(classes=["left", "right"])
-
-    def __init__(self, size=24):
+    def __init__(self, size=24, num_classes=2, classes=("left", "right")):
         generator = torch.Generator().manual_seed(0)
+        self.metainfo = dict(classes=list(classes))
         self.inputs = torch.randn(size, 6, generator=generator)
-        self.labels = (self.inputs[:, 0] > 0).long()
+        borders = torch.arange(1, num_classes) - num_classes / 2
+        self.labels = torch.bucketize(self.inputs[:, 0].contiguous(), borders)
 
     def __len__(self):
         return len(self.labels)
@@ -29,10 +29,11 @@ class ToyDataset(torch.utils.data.Dataset):
 
 @MODELS.register_module()
 class ToyModel(BaseModel):
-    def __init__(self):
+    def __init__(self, num_classes=2, cls_head=None):
         super().__init__()
+        num_classes = (cls_head or {}).get("num_classes", num_classes)
         self.net = nn.Sequential(
-            nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(), nn.Linear(8, 2)
+            nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(), nn.Linear(8, num_classes)
         )
 
     def forward(self, inputs, labels, mode="tensor"):
@@ -43,7 +44,11 @@ class ToyModel(BaseModel):
             if self.steps == int(os.environ.get("TOY_DIES_AT_STEP", 0)):
                 os._exit(9)  # like SIGKILL
             return dict(loss=nn.functional.cross_entropy(scores.float(), labels))
-        return [dict(right=right) for right in (scores.argmax(1) == labels)]
+        rights = scores.argmax(1) == labels
+        return [
+            dict(right=right, pred_score=score, gt_label=label[None])
+            for right, score, label in zip(rights, scores, labels)
+        ]
 
 
 @METRICS.register_module()

@@ -91,7 +91,7 @@ class MASAHead(BaseHead):
                 one.
 
         Returns:
-            dict: ``loss_cls`` and ``top{k}_acc``.
+            dict: ``loss_cls`` and ``top{k}_acc`` for each k up to the number of classes.
 
         Raises:
             UserError: If a clip has no label, or one that the head does not know.
@@ -104,7 +104,8 @@ class MASAHead(BaseHead):
         with torch.no_grad():
             # Rank of the true class; ties and NaN count as misses.
             rank = (~(cls_scores < cls_scores.gather(1, labels[:, None]))).sum(1)
-            losses.update({f"top{k}_acc": (rank <= k).float().mean() for k in self.topk})
+            topk = [k for k in self.topk if k <= self.num_classes]  # above, all would be right
+            losses.update({f"top{k}_acc": (rank <= k).float().mean() for k in topk})
         return losses
 
     def _smooth(self, labels: Tensor) -> Tensor:
