@@ -4,10 +4,10 @@ A pickle holds ``keypoints`` [T, 75, 3] (x, y, z of pose 33, left hand 21, right
 ``confidences`` [T, 75]: the pose's visibility, 1 for a hand, 0 for an absent part
 (``openhands/pipelines/generate_pose.py``, ``openhands/datasets/isolated/base.py``).
 
-Newer files have x and y divided by the image size. The published ones also have ``vid_shape``, by
-which OpenHands divides x and y, in this order, before training. It is frame.shape[:2], that is
-(height, width), because ``scripts/mediapipe_extract.py`` calls the rows of a frame its width: x was
-multiplied by the height and y by the width.
+Newer files have x and y divided by the image size. Published ones (Zenodo record 6674324, INCLUDE)
+also have ``vid_shape``, by which OpenHands divided x and y, in this order, before training. It is
+frame.shape[:2], that is (height, width), because ``scripts/mediapipe_extract.py`` calls the rows of
+a frame its width: x was multiplied by the height and y by the width.
 
 Files lie where the dataset's videos lay: ``05237.pkl`` (WLASL), ``signer0_sample1_color.pkl``
 (AUTSL), ``health1_signer3_rep1_glosses/glosses0000.pkl`` (GSL), ``Animals/4. Bird/MVI_2988.pkl``
