@@ -76,7 +76,7 @@ def clip_problems(
         (
             ~in_some_frame(score[:, _HANDS].max(axis=1, initial=0) > 0),
             "it has no visible hand in any frame",
-            "leave it out or extract its poses again",
+            "leave it out, extract its poses again, or convert it with a lower --min-score",
         ),
         (
             (label < -1) | (label >= num_classes),

@@ -15,7 +15,12 @@ from masa_mm.sources.base import ClipError
 Size = tuple[int, int]
 # Joints in pixels reach farther than this, normalised ones do not.
 _MIN_REACH = 16.0
-_REMEDY = "give --img-size WIDTH HEIGHT, or columns width and height in --labels"
+# What a guess means, by units; docs/data/converters.md has the measurement.
+_CONSEQUENCES = dict(
+    pixels="the extent of its joints stands for it: bodies are off by about 4 % of the image",
+    normalized="their images count as square: hands in other images are distorted",
+)
+_REMEDY = "give --img-size WIDTH HEIGHT, or columns width and height in --labels, if you know it"
 
 
 class ImageSizes:
@@ -43,26 +48,20 @@ class ImageSizes:
         Raises:
             ClipError: If the size must be guessed, but joints taken for pixels are normalised.
         """
-        if known or self.default:
-            return known or self.default, False
+        given = known or self.default
+        if given is not None:
+            return given, False
         size = (1, 1) if normalized else guess_size(joints)
         self.guessed["normalized" if normalized else "pixels"] += 1
         return size, True
 
     def notes(self) -> list[str]:
         """Return a sentence for each kind of guess that was made."""
-        notes = []
-        if self.guessed["pixels"]:
-            notes.append(
-                f"the image size of {self.guessed['pixels']} clips is not known, so the extent of "
-                f"each clip's joints stands for it; {_REMEDY}"
-            )
-        if self.guessed["normalized"]:
-            notes.append(
-                f"the image size of {self.guessed['normalized']} clips is not known, so their "
-                f"images count as square and other ones are distorted; {_REMEDY}"
-            )
-        return notes
+        return [
+            f"the image size of {count} clips is not known, so {_CONSEQUENCES[units]}; {_REMEDY}"
+            for units, count in self.guessed.items()
+            if count
+        ]
 
 
 def guess_size(joints: np.ndarray) -> Size:

@@ -116,9 +116,13 @@ def _entries(
             columns = columns or _columns(row, args.allow_missing)
         except ClipError as error:
             raise SourceError(f"{args.input}: {error}") from None
-        if img_size is None and not all(row.get(column) for column in _SIZE_COLUMNS):
+        turned = args.y_up and args.units == "pixels"  # at the image's height
+        if turned and img_size is None and not all(row.get(column) for column in _SIZE_COLUMNS):
             missing = " or ".join(_SIZE_COLUMNS)
-            raise SourceError(f"{args.input}: there is no {missing}; give --img-size WIDTH HEIGHT")
+            raise SourceError(
+                f"{args.input}: there is no {missing}, which --y-up needs; give --img-size WIDTH "
+                "HEIGHT"
+            )
         yield Entry(name, partial(_read_row, row, columns, img_size, args), label)
 
 
@@ -126,12 +130,14 @@ def _open(args: argparse.Namespace) -> PoseSource:
     rows = _labelled_rows(args.input, args.id_column)
     labels, glosses = resolve_labels(args.input, rows, args.class_list, args.first_label)
     entries = _entries(args, [row["id"] for row in rows], labels)
+    notes: list[str] = []
     return PoseSource(
         name=args.source_name or "spoter",
         layout="sign49",
-        blocks=clip_blocks(entries),
+        blocks=clip_blocks(entries, notes=notes),
         glosses=glosses,
         split=args.split or "",
+        notes=notes,
     )
 
 

@@ -1,6 +1,7 @@
 """OpenPose's JSON, one file per frame."""
 
 import json
+import re
 from functools import partial
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 from masa_mm.sources.openpose import MIN_SCORE
 
 from toys import source_toys
+from toys.paths import SHARED
 from toys.source_toys import converted, in_layout, pose, refusal
 
 SIZES = ("--img-size", 640, 480)
+REAL = SHARED / "data" / "real_files" / "openpose"
 same_clip = partial(source_toys.same_clip, min_score=MIN_SCORE)
 PARTS = (("pose_keypoints_2d", 0, 25), ("hand_left_keypoints_2d", 25, 46))
 PARTS += (("hand_right_keypoints_2d", 46, 67),)
@@ -26,8 +29,13 @@ def person(keypoint, score, **change):
 
 def write(folder, stem="clip", frames=5, seed=0, digits=12, step=1, change=None):
     """A clip's files; ``change`` takes (frame's number, its people) and returns other people."""
+    return write_clip(folder, *pose(frames, seed), stem, digits, step, change)
+
+
+def write_clip(folder, keypoint, score, stem="clip", digits=12, step=1, change=None):
+    """The files of the 49 joints of a clip."""
     folder.mkdir(parents=True, exist_ok=True)
-    for t, joints in enumerate(zip(*in_layout(*pose(frames, seed), "openpose_body25_hands"))):
+    for t, joints in enumerate(zip(*in_layout(keypoint, score, "openpose_body25_hands"))):
         people = [person(*joints)]
         people = change(t, people) if change else people
         name = f"{stem}_{t * step:0{digits}d}_keypoints.json"
@@ -165,10 +173,7 @@ def test_folders_without_such_files_are_named(tmp_path, capsys):
 def test_hands_between_the_thresholds_are_kept_and_shape_their_box(tmp_path, capsys):
     keypoint, score = pose(5)
     score[1:3, :21] *= 0.4  # 0.2 to 0.4
-    for t, joints in enumerate(zip(*in_layout(keypoint, score, "openpose_body25_hands"))):
-        (tmp_path / "out").mkdir(exist_ok=True)
-        content = json.dumps(dict(people=[person(*joints)]))
-        (tmp_path / "out" / f"clip_{t}_keypoints.json").write_text(content)
+    write_clip(tmp_path / "out", keypoint, score)
     store = converted("openpose", tmp_path / "out", tmp_path, *SIZES)
     same_clip(store, "clip", keypoint, score)
     assert (store.keypoint_score[:, :21] >= 0.4).all()
@@ -179,6 +184,36 @@ def test_hands_between_the_thresholds_are_kept_and_shape_their_box(tmp_path, cap
     assert "right hand: 5 of 5 frames in the source, 3 kept" in out
     assert "left hand: 4 of 5 frames in the source, 4 kept" in out
     assert "22% of the source's hands were dropped" in out and "--min-score" in out
+
+
+def test_scattered_joints_of_low_scores_are_no_hand(tmp_path, capsys):
+    keypoint, score = pose(5)
+    score[1:3, :21] = np.random.default_rng(0).uniform(0.03, 0.13, (2, 21))
+    score[1:3, 4] = 0.56  # one joint of such a hand may be sure
+    write_clip(tmp_path / "out", keypoint, score)
+    store = converted("openpose", tmp_path / "out", tmp_path, *SIZES)
+    assert store.keypoint_score[:, :21].any(1).tolist() == [True, False, False, True, True]
+    assert "right hand: 5 of 5 frames in the source, 3 kept" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data/real_files is not here")
+def test_real_files_keep_more_hands_than_at_the_reference_score(tmp_path, capsys):
+    def kept(*options):
+        store = converted("openpose", REAL, tmp_path, *options)
+        out = capsys.readouterr().out
+        frames = len(store.keypoint_score)
+        counts = []
+        for hand, joints in (("right", slice(0, 21)), ("left", slice(21, 42))):
+            num_kept = int(store.keypoint_score[:, joints].any(axis=1).sum())
+            line = re.search(rf"{hand} hand: (\d+) of (\d+) frames in the source, (\d+) kept", out)
+            in_source, all_frames, printed = map(int, line.groups())
+            assert all_frames == frames and num_kept == printed <= in_source <= frames
+            counts.append(num_kept)
+        return sum(counts), out
+
+    by_default, out = kept()
+    assert "is not known, so the extent of its joints" in out
+    assert by_default > kept("--min-score", 0.4)[0]
 
 
 def test_the_pickle_of_a_conversion_gives_the_same_store(tmp_path):

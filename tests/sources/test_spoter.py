@@ -73,7 +73,10 @@ def test_other_units_and_axes(tmp_path):
 def test_sizes_may_come_from_the_option(tmp_path, capsys):
     clip = {k: v for k, v in row().items() if not k.startswith("video_size")}
     path = write(tmp_path / "a.csv", clip)
-    assert "give --img-size" in refusal(capsys, "spoter", path, tmp_path)
+    assert converted("spoter", path, tmp_path).img_shape is None
+    assert "images count as square" in capsys.readouterr().out
+    line = refusal(capsys, "spoter", path, tmp_path, "--units", "pixels", "--y-up")
+    assert "which --y-up needs; give --img-size" in line
     store = converted("spoter", path, tmp_path, "--img-size", 640, 480)
     same_clip(store, "a_00000", *certain(), tolerance=1e-5)
 

@@ -68,7 +68,10 @@ def counted(monkeypatch):
 
 def test_videos_become_a_store(videos, capsys):
     assert run(videos, "--source-name", "mine", "--split", "train", "--dtype", "float32") == 0
-    assert "out.safetensors: 3 clips, 17 frames, 0 classes" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "out.safetensors: 3 clips, 17 frames, 0 classes" in out
+    for part in ("right hand", "left hand", "body"):
+        assert f"{part}: 17 of 17 frames in the source, 17 kept" in out
     store = PoseStore(videos / "out.safetensors")
     assert store.ids == ["a", "b", "c"] and store.num_frames.tolist() == [8, 5, 4]
     assert (store.source, store.split) == ("mine", "train")
