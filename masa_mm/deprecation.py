@@ -29,7 +29,7 @@ MOVED_MODULES = {
     "masa_mm.datasets.crop": "masa_mm.pose.crop",
     "masa_mm.datasets.demo": "masa_mm.preparation.demo",
     "masa_mm.datasets.foreign_files": "masa_mm.pose.files",
-    "masa_mm.datasets.held_out": "masa_mm.datasets.benchmarks",
+    "masa_mm.datasets.held_out": "masa_mm.datasets.held_out_split",
     "masa_mm.datasets.pickle_writer": "masa_mm.pose.pose_pickle",
     "masa_mm.datasets.pose_pickle": "masa_mm.pose.pose_pickle",
     "masa_mm.datasets.safe_pickle": "masa_mm.pose.safe_pickle",

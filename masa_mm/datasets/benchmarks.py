@@ -1,4 +1,4 @@
-"""The four benchmarks of MASA (arXiv 2405.20666, section IV-A): classes, subsets and splits."""
+"""The four benchmarks of MASA (arXiv 2405.20666, section IV-A), and the names of all."""
 
 from __future__ import annotations
 
@@ -9,9 +9,19 @@ from typing import Any
 import numpy as np
 from mmaction.registry import DATASETS
 
-from masa_mm.datasets.clip_selection import DatasetError, stratified_share
+from masa_mm.datasets.clip_selection import DatasetError
 from masa_mm.datasets.csv_pose import CSVPose
-from masa_mm.datasets.official_clip import OfficialClip, OfficialList
+from masa_mm.datasets.held_out_split import HeldOutOfTrain
+from masa_mm.datasets.listed_benchmarks import (
+    ASLCitizenPose,
+    AUTSLPose,
+    BosphorusSign22kPose,
+    DEVISIGNPose,
+    GSLPose,
+    INCLUDEPose,
+    LSA64Pose,
+)
+from masa_mm.datasets.official_clip import OfficialList
 from masa_mm.datasets.official_lists import read_json, read_msasl, read_wlasl
 from masa_mm.datasets.sign_benchmark import OfficialSplit, SignBenchmark
 from masa_mm.pose.clip_ids import file_id
@@ -64,48 +74,9 @@ class MSASLPose(SignBenchmark):
     @classmethod
     def read_classes(cls, path: str) -> list[str]:
         """Read ``MSASL_classes.json``, or a text file of names."""
-        if not path.endswith(".json"):
+        if not path.endswith((".json", ".json.gz")):
             return super().read_classes(path)
         return [str(name) for name in read_json(path)]
-
-
-class HeldOutOfTrain(SignBenchmark):
-    """Base class of benchmarks without a val split.
-
-    'val' is the part of the official train split that a subclass holds out, 'train' the rest, and
-    'trainval' the whole official train split.
-    """
-
-    SPLITS = dict(train=("train",), test=("test",))
-    OUT_OF_TRAIN = ("val", "trainval")
-    # The option that holds clips out, for error messages.
-    HOLD_OUT = ""
-    # Whether it is set.
-    holds_out: bool
-
-    def _read_official(self, classes: list[str] | None) -> OfficialSplit | None:
-        official = super()._read_official(classes)
-        if official is None or self.split not in ("train", "val"):
-            return official
-        held_out = self._held_out(official.clips)
-        self._check_held_out(held_out)
-        chosen = held_out == (self.split == "val")
-        return official._replace(clips=[clip for clip, ok in zip(official.clips, chosen) if ok])
-
-    def _check_held_out(self, held_out: np.ndarray) -> None:
-        if self.split == "val" and not held_out.any():
-            raise DatasetError(
-                f"{self.NAME} has no val split: hold out part of train, {self.HOLD_OUT}"
-            )
-
-    def _held_out(self, clips: list[OfficialClip]) -> np.ndarray:
-        """Return which clips of the official train split are val, bool [clips]."""
-        raise NotImplementedError
-
-    def _split_title(self) -> str:
-        train = "train (less held out)" if self.holds_out else "train"
-        titles = dict(train=train, val="train (held out)", trainval="train")
-        return titles.get(self.split or "", super()._split_title())
 
 
 @DATASETS.register_module()
@@ -114,42 +85,11 @@ class NMFsCSLPose(HeldOutOfTrain):
 
     ``split_file`` is a list of "file name, label" lines per split, such as 'nmfs_{split}.txt', with
     labels from 0 or names of ``class_list``. A clip's id is its file's name.
-
-    Args:
-        *args (Any): Positional arguments of :class:`SignBenchmark`.
-        val_ratio (float): Share of each class's official train clips (at least one) that is 'val'
-            instead of 'train', always the same clips. 0: there is no 'val'.
-        **kwargs (Any): Options of :class:`SignBenchmark`.
     """
 
     NAME = "NMFsCSL"
     NUM_CLASSES = 1067
     SUBSETS = (1067,)
-    HOLD_OUT = "val_ratio=0.1"
-
-    def __init__(self, *args: Any, val_ratio: float = 0.0, **kwargs: Any) -> None:
-        if not 0 <= val_ratio < 1:
-            raise DatasetError(f"val_ratio must lie in [0, 1), got {val_ratio}")
-        self.val_ratio = val_ratio
-        self.holds_out = val_ratio > 0
-        super().__init__(*args, **kwargs)
-
-    def _held_out(self, clips: list[OfficialClip]) -> np.ndarray:
-        held_out = np.zeros(len(clips), bool)
-        if self.holds_out:
-            # Sort by id, so that the result does not depend on the order of the list's lines.
-            order = np.array(sorted(range(len(clips)), key=lambda number: clips[number].id))
-            labels = np.array([clip.label for clip in clips])
-            held_out[stratified_share(order, labels, self.val_ratio)] = True
-        return held_out
-
-    def _choose_without_list(self, ids: Sequence[str], label: np.ndarray) -> np.ndarray:
-        if self.split in ("val", "trainval") or (self.split == "train" and self.holds_out):
-            raise DatasetError(
-                f"{type(self).__name__}: split '{self.split}' is part of the official train split; "
-                "give its list, split_file"
-            )
-        return super()._choose_without_list(ids, label)
 
 
 @DATASETS.register_module()
@@ -162,11 +102,10 @@ class SLR500Pose(HeldOutOfTrain):
     ``slr500_gloss_label.txt``.
 
     Args:
-        *args (Any): Positional arguments of :class:`SignBenchmark`.
+        *args (Any): Positional arguments of :class:`HeldOutOfTrain`.
         train_signers (Sequence[int], optional): The signers of 'train', in MASA's protocol 36 of
             50. None: the list's split, or without a list signers 1 to 36.
-        val_signers (Sequence[int]): Those of them who are 'val' instead of 'train'.
-        **kwargs (Any): Options of :class:`SignBenchmark`.
+        **kwargs (Any): Options of :class:`HeldOutOfTrain`.
     """
 
     NAME = "SLR500"
@@ -179,12 +118,9 @@ class SLR500Pose(HeldOutOfTrain):
         self,
         *args: Any,
         train_signers: Sequence[int] | None = None,
-        val_signers: Sequence[int] = (),
         **kwargs: Any,
     ) -> None:
         self.train_signers = None if train_signers is None else tuple(train_signers)
-        self.val_signers = tuple(val_signers)
-        self.holds_out = len(self.val_signers) > 0
         super().__init__(*args, **kwargs)
 
     @classmethod
@@ -201,14 +137,11 @@ class SLR500Pose(HeldOutOfTrain):
         chosen = self._by_signer(self.split, [clip.id for clip in official.clips])
         return official._replace(clips=[official.clips[number] for number in chosen])
 
-    def _held_out(self, clips: list[OfficialClip]) -> np.ndarray:
-        return np.isin([clip.signer for clip in clips], self.val_signers)
-
     def _split_of_pickle(self) -> str | None:
         return None
 
     def _choose_without_list(self, ids: Sequence[str], label: np.ndarray) -> np.ndarray:
-        if self.split is None:
+        if self.split is None or self.val_ratio > 0:
             return super()._choose_without_list(ids, label)
         chosen = self._by_signer(self.split, ids)
         self._log(f"{self._name()}: {len(chosen)} clips, by signer; no official list was given")
@@ -238,5 +171,16 @@ def slr500_signer(name: str | os.PathLike) -> int:
 
 # Names of the benchmarks on the command line.
 BENCHMARKS: dict[str, type[SignBenchmark]] = dict(
-    csv=CSVPose, wlasl=WLASLPose, msasl=MSASLPose, nmfs_csl=NMFsCSLPose, slr500=SLR500Pose
+    csv=CSVPose,
+    wlasl=WLASLPose,
+    msasl=MSASLPose,
+    nmfs_csl=NMFsCSLPose,
+    slr500=SLR500Pose,
+    asl_citizen=ASLCitizenPose,
+    autsl=AUTSLPose,
+    gsl=GSLPose,
+    include=INCLUDEPose,
+    bosphorus=BosphorusSign22kPose,
+    devisign=DEVISIGNPose,
+    lsa64=LSA64Pose,
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mmaction.registry import DATASETS
 
 from masa_mm.datasets.clip_selection import DatasetError
-from masa_mm.datasets.clip_tables import TableFormat, read_clip_table
+from masa_mm.datasets.clip_tables import TableFormat, read_class_table, read_clip_table
 from masa_mm.datasets.official_clip import OfficialList
 from masa_mm.datasets.sign_benchmark import OfficialSplit, SignBenchmark
 
@@ -37,6 +37,12 @@ class CSVPose(SignBenchmark):
     def read_list(cls, path: str, classes: Sequence[str] | None = None) -> OfficialList:
         """Read the clips of all splits, see :func:`read_clip_table`."""
         return read_clip_table(path, classes, cls.FORMAT)
+
+    @classmethod
+    def read_classes(cls, path: str) -> list[str]:
+        """Read the class names: a name per line, or the columns that ``FORMAT.classes`` names."""
+        label, name = cls.FORMAT.classes
+        return read_class_table(path, label, name) if label else super().read_classes(path)
 
     @classmethod
     def official_split(

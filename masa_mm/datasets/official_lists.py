@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import logging
 import os
 import re
 import zlib
@@ -18,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from mmengine.logging import print_log
 
 from masa_mm.datasets.official_clip import Box, FrameRange, OfficialClip, OfficialList
 from masa_mm.errors import UserError
@@ -114,14 +117,24 @@ def _wlasl_clip(instance: dict, label: int) -> OfficialClip:
 def read_msasl(path: str | os.PathLike) -> OfficialList:
     """Read ``MSASL_{train,val,test}.json``; a clip's id is ``{YouTube id}_{start}_{end}``.
 
-    Frames count from 0 at the entry's frame rate; ``end`` is the frame after the last. Boxes are
-    relative to the image: top, left, bottom, right.
+    Frames count from 0 at the entry's frame rate; ``end`` is the frame after the last. An entry
+    without ``fps`` has the rate that its frames and seconds imply; without seconds it counts the
+    video's frames, and the log says so. Boxes are relative to the image: top, left, bottom, right.
     """
     content = read_json(path)
     try:
-        return OfficialList([_msasl_clip(entry) for entry in content])
+        clips = [_msasl_clip(entry) for entry in content]
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ListError(f"{path}: not an MSASL_*.json list; give one") from None
+    unknown = sum(clip.frames is not None and clip.frames.fps is None for clip in clips)
+    if unknown:
+        print_log(
+            f"{path}: {unknown} of {len(clips)} clips have no frame rate, so their frames are "
+            "counted at the rate of your videos. Whole videos must have their original rate",
+            logger="current",
+            level=logging.WARNING,
+        )
+    return OfficialList(clips)
 
 
 def _msasl_clip(entry: dict) -> OfficialClip:
@@ -137,9 +150,17 @@ def _msasl_clip(entry: dict) -> OfficialClip:
         label=int(entry["label"]),
         signer=int(entry.get("signer_id", -1)),
         videos=(video,),
-        frames=FrameRange(int(entry["start"]), int(entry["end"]), entry.get("fps")),
+        frames=FrameRange(int(entry["start"]), int(entry["end"]), _msasl_rate(entry)),
         box=box,
     )
+
+
+def _msasl_rate(entry: dict) -> float | None:
+    """Return the frame rate of an entry's frames; None if nothing tells it."""
+    if entry.get("fps") is not None:
+        return float(entry["fps"])
+    frame, seconds = entry["end"], entry.get("end_time") or 0
+    return frame / seconds if frame > 0 and seconds > 0 else None
 
 
 def msasl_id(entry: dict) -> str:

@@ -1,6 +1,7 @@
-"""configs/_base_/datasets of the four benchmarks: they read what docs/data/ tells to put there."""
+"""configs/_base_/datasets of the benchmarks: they read what docs/data/ tells to put there."""
 
 import json
+from functools import partial
 
 import pytest
 from mmaction.registry import DATASETS, METRICS
@@ -9,6 +10,7 @@ from mmengine.config import Config
 import masa_mm  # noqa: F401
 from masa_mm.datasets.benchmarks import BENCHMARKS
 
+from toys.list_toys import LIST_TWINS
 from toys.paths import ROOT
 from toys.pose_toys import arrays, make_store
 
@@ -28,13 +30,6 @@ def write(path, text):
 def store(folder, name, split, ids):
     clips = arrays([2] * len(ids)) | dict(ids=ids, label=None)
     make_store(folder / f"{name}_{split}.safetensors", **clips, split=split, glosses=())
-
-
-def csv_files(folder):
-    rows = [f"{split}{i}.mp4,sign{i},{split}" for split in LOADERS for i in range(3)]
-    write(folder / "signs.csv", "\n".join(["path,gloss,split", *rows]))
-    for split in LOADERS:
-        store(folder, "signs", split, [f"{split}{i}" for i in range(3)])
 
 
 def wlasl_files(folder):
@@ -73,16 +68,25 @@ def slr500_files(folder):
         write(folder / f"slr500_split.{split}.csv", f"video_path,class_name\n{rows}")
 
 
-FILES = dict(
-    csv=csv_files,
-    wlasl=wlasl_files,
-    msasl=msasl_files,
-    nmfs_csl=nmfs_csl_files,
-    slr500=slr500_files,
-)
-SIZES = dict(
-    csv=(3, 3, 3), wlasl=(3, 3, 3), msasl=(3, 3, 3), nmfs_csl=(9, 1, 3), slr500=(3, 2, 3)
-)  # slr500: 1-3 train; 35, 36 held out; 37-39 test
+def listed_files(name, folder):
+    """A twin of the official list; val is in the store of train where it is held out."""
+    twin = LIST_TWINS[name](folder)
+    held_out = name in ("include", "bosphorus", "devisign")
+    for split, ids in twin.ids.items():
+        if held_out and split == "train":
+            ids = ids + [clip for clip in twin.ids["val"] if not clip.endswith("?")]
+        if not (held_out and split == "val"):
+            store(folder, folder.name, split, ids)
+
+
+PAPER = dict(wlasl=wlasl_files, msasl=msasl_files, nmfs_csl=nmfs_csl_files, slr500=slr500_files)
+FILES = PAPER | {name: partial(listed_files, name) for name in LIST_TWINS}
+# slr500: 1-3 train; 35, 36 held out; 37-39 test
+SIZES = dict(wlasl=(3, 3, 3), msasl=(3, 3, 3), nmfs_csl=(9, 1, 3), slr500=(3, 2, 3))
+SIZES |= dict(csv=(3, 3, 3), asl_citizen=(3, 3, 3), autsl=(3, 3, 3), gsl=(3, 3, 3))
+SIZES |= dict(include=(14, 2, 2), bosphorus=(12, 6, 6), devisign=(6, 3, 3), lsa64=(80, 10, 10))
+# Lists that name their classes decide their number.
+CLASSES = dict.fromkeys(LIST_TWINS, 3) | dict(include=2, lsa64=2, wlasl=100)
 
 
 @each_benchmark
@@ -97,9 +101,16 @@ def test_reads_the_official_files_and_shares_no_clip(name, tmp_path):
         clips[split] = {clip["frame_dir"] for clip in dataset}
         assert len(clips[split]) == len(dataset)
         assert dataset.test_mode == (split != "train")
-        assert dataset.num_classes == dict(wlasl=100, csv=3).get(name, BENCHMARKS[name].NUM_CLASSES)
+        assert dataset.num_classes == CLASSES.get(name, BENCHMARKS[name].NUM_CLASSES)
     assert tuple(map(len, clips.values())) == SIZES[name]
     assert len(set.union(*clips.values())) == sum(SIZES[name])
+
+
+@pytest.mark.parametrize("name", [name for name in LIST_TWINS if name != "csv"])
+def test_the_head_has_the_benchmarks_classes(name):
+    cfg = Config.fromfile(ROOT / "configs" / f"masa_finetune_{name}.py")
+    assert cfg.model.cls_head.num_classes == BENCHMARKS[name].NUM_CLASSES
+    assert BENCHMARKS[name].__name__ == cfg.train_dataloader.dataset.type
 
 
 @each_benchmark

@@ -99,20 +99,25 @@ def test_a_repeated_line_counts_once(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no column 'path' or 'id', only nothing"),
+        ("", "names no column 'path', only nothing"),
         ("path,gloss\n", "lists no clip"),
         ("a.mp4,hello\nb.mp4,thanks\n", "first line names no column .* only 'a.mp4', 'hello'"),
-        ("path,signer\na.mp4,1\n", "no column 'gloss' or 'label'"),
+        ("path,signer\na.mp4,1\n", "names no column 'gloss'"),
         ("path,gloss\na.mp4\n", "line 2 has 1 cells, the list has 2 columns"),
         ("path,gloss\na.mp4,hello, you\n", "line 2 has 3 cells"),
         ("path,gloss\n\na.mp4,\n", "line 3 has no gloss"),
         ("path,gloss\n,hello\n", "line 2 has no path"),
         ("path,gloss,split\na.mp4,x,fold1\n", "line 2 has split 'fold1'; write train, val, test"),
         ("path,gloss\na.mp4,x\na.mp4,y\n", "line 3: lists clip 'a' again"),
+        ("path,label,gloss\na.mp4,0,x\nb.mp4,0,y\n", "line 3 gives 'y' the label 0"),
+        ("path,gloss\na.mp4,x\na.avi,x\n", "line 3: lists clip 'a' again with another path"),
         ("path,gloss,split\na.mp4,x,train\na.mp4,x,test\n", "line 3: lists clip 'a' again"),
         ("path,label\na.mp4,1\nb.mp4,2\n", "labels run from 1 to 2; .* subtract 1"),
         ("path,label\na.mp4,0\nb.mp4,999999999\n", "labels run from 0 to 999999999"),
-        ("path,label,gloss\na.mp4,0,x\nb.mp4,1,x\n", "line 3 gives 'x' the label 1, but it is 0"),
+        (
+            "path,label,gloss\na.mp4,0,x\nb.mp4,1,x\n",
+            "line 2 gives 'x' the label 0, but",
+        ),
         (b"path,gloss\na.mp4,gr\xfcn\n", "save the list as 'CSV UTF-8'"),
         (b"PK\x03\x04xlsx", "a zip archive"),
         (gzip.compress(LINES.encode())[:-9], "not a complete gzip file"),
@@ -130,7 +135,11 @@ def test_what_is_refused_in_one_line(tmp_path, text, said):
     [
         (LINES, ["hello"], "line 3 has gloss 'thanks', which is not in the class list"),
         ("path,label\na.mp4,2\n", ["x", "y"], "from 2 to 2; they must count from 0 to 1"),
-        ("path,label,gloss\na.mp4,0,y\n", ["x", "y"], "'y' the label 0, but it is 1 in the class"),
+        (
+            "path,label,gloss\na.mp4,0,y\n",
+            ["x", "y"],
+            "gives 'y' the label 0, but another",
+        ),
     ],
 )
 def test_another_class_list_is_refused(tmp_path, text, classes, said):

@@ -47,6 +47,22 @@ def test_msasl_tells_frames_box_and_signer(tmp_path):
     assert clip == OfficialClip("wX7_30_59", None, 5, 3, ("wX7",), frames, box)
 
 
+def test_a_missing_frame_rate_follows_from_the_seconds_or_is_said(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        "masa_mm.datasets.official_lists.print_log", lambda text, **_: said.append(text)
+    )
+    entry = dict(url="www.youtube.com/watch?v=wX7", start=30, end=60, label=5)
+    timed = dict(entry, start_time=1.2, end_time=2.4)
+    clips = read_msasl(dump(tmp_path / "m.json", [timed])).clips
+    assert clips[0].frames == FrameRange(30, 60, pytest.approx(25.0))
+    assert not said
+    clips = read_msasl(dump(tmp_path / "m.json", [timed, entry])).clips
+    assert clips[1].frames.fps is None
+    (text,) = said
+    assert "m.json: 1 of 2 clips have no frame rate" in text
+
+
 @pytest.mark.parametrize("content", [[1], {}, [dict(url="x.org", start=0, end=1, label=0)], ["a"]])
 def test_a_json_that_is_no_msasl_list_is_refused(tmp_path, content):
     path = dump(tmp_path / "m.json", content)

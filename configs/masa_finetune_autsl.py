@@ -1,0 +1,9 @@
+"""MASA finetuned on AUTSL (paper recipe, base size)."""
+
+_base_ = [
+    "./_base_/finetune_runtime.py",
+    "./_base_/models/recognizer_base_pooled.py",
+    "./_base_/datasets/autsl.py",
+]
+
+model = dict(cls_head=dict(num_classes=226))
