@@ -15,7 +15,6 @@ from masa_mm.pose.store import PoseStore
 from masa_mm.preparation.new_dataset.clips import LabelledClips, NewDatasetError, SignClip
 from masa_mm.preparation.new_dataset.split import PARTS
 
-_TOP_K = 5  # of configs/_base_/datasets/tiny_finetune.py
 # Small sets train for as many epochs as large ones, so they need small batches to learn enough.
 _BATCHES_PER_EPOCH, _MIN_BATCH, _MAX_BATCH = 30, 8, 32
 
@@ -110,8 +109,6 @@ def write_config(
         test="test" if sizes["test"] else "val",
         num_classes=num_classes,
     )
-    if num_classes <= _TOP_K:
-        text += "val_evaluator = test_evaluator = dict(topk=(1,))\n"
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
