@@ -2,11 +2,14 @@
 
 import os
 import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
+
+from masa_mm.preparation.extraction.mediapipe_environment import environment_folder
 
 from toys.paths import ROOT
 
@@ -37,6 +40,20 @@ def ends(pid, seconds=10):
             return True
         time.sleep(0.05)
     return False
+
+
+def has_environment():
+    """Whether the real MediaPipe's environment exists; tests do not download it."""
+    return (environment_folder() / "bin" / "python").exists()
+
+
+def write_environment(folder):
+    """Write what looks like MediaPipe's environment: this Python, not isolated; return it."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nshift\nexec "{sys.executable}" "$@"\n')  # without -I
+    python.chmod(0o755)
+    return folder
 
 
 def write_wheel(folder, version):

@@ -1,6 +1,6 @@
 """Extract poses from videos into a pose store.
 
-    python tools/data/extract_poses.py videos/ --out data/mine.safetensors --estimator rtmlib
+    python tools/data/extract_poses.py videos/ --out data/mine.safetensors --estimator mediapipe
     python tools/data/extract_poses.py videos/ --out data/wlasl/wlasl_train.safetensors \
         --estimator rtmlib --benchmark wlasl --list WLASL_v0.3.json --split train
 

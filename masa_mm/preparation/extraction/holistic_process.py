@@ -22,7 +22,7 @@ from masa_mm.preparation.extraction.mediapipe_worker import LENGTH, NUM_BODY, NU
 
 WORKER = Path(__file__).with_name("mediapipe_worker.py")
 # How the log lines of MediaPipe and of its libraries begin.
-_LOG_LINE = re.compile(r"[IWE]\d{4} |INFO|WARNING")
+_LOG_LINE = re.compile(r"[IW]\d{4} |INFO|WARNING")
 
 
 class HolisticProcess:

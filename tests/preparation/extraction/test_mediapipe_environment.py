@@ -74,6 +74,7 @@ def begun(folder):
 @can_hold
 def test_the_environment_is_made_once_and_runs_holistic(wheels, capfd, monkeypatch):
     monkeypatch.setenv("PIP_CONSTRAINT", "/constraints/of/the/current/environment.txt")
+    monkeypatch.setenv("PIP_USER", "1")
     python = python_with_holistic()
     folder = environment_folder()
     assert python == [str(folder / "bin" / "python"), "-I"]
@@ -193,6 +194,6 @@ def test_another_python_then_uv_then_what_to_install(monkeypatch, tmp_path):
     script(tmp_path / "current" / "uv", "")
     assert maker()[:2] == [str(tmp_path / "current" / "uv"), "venv"]
     script(tmp_path / "bin" / "python3.12", "exit 0")
-    assert maker() == [str(tmp_path / "bin" / "python3.12"), "-m", "venv"]
+    assert maker() == [str(tmp_path / "bin" / "python3.12"), "-I", "-m", "venv"]
     script(tmp_path / "current" / "python", "exit 0")
     assert maker()[0] == str(tmp_path / "current" / "python")

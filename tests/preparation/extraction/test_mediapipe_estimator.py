@@ -3,15 +3,17 @@
 import sys
 import types
 
+import cv2
 import numpy as np
 import pytest
+from matplotlib import get_data_path
 
 from masa_mm.pose.skeleton import source_layout
 from masa_mm.preparation.extraction import MediaPipeEstimator, mediapipe_estimator
 from masa_mm.preparation.extraction.estimators import EstimatorError, build
 from masa_mm.preparation.extraction.video import VideoError
 
-from toys.mediapipe_stand_in import STAND_IN, image, is_alive
+from toys.mediapipe_stand_in import STAND_IN, has_environment, image, is_alive
 
 
 def mark(x, y, visibility=None):
@@ -175,3 +177,26 @@ def test_closing_ends_the_process(holistic):
     worker = estimator._holistic._process.pid
     estimator.close()
     assert not is_alive(worker)
+
+
+# ---- the real one ------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not has_environment(), reason="MediaPipe's environment was not made here")
+def test_the_real_holistic_finds_a_person_and_tells_left_from_right():
+    """The portrait among matplotlib's sample data; the person faces the camera."""
+    portrait = cv2.imread(f"{get_data_path()}/sample_data/grace_hopper.jpg")
+    layout = source_layout("mediapipe_holistic")
+    nose, left, _, _, right, _, _ = layout.body
+    estimator = build("mediapipe", "cpu", {})
+    try:
+        keypoint, score = estimator.estimate([portrait] * 3)
+        mirrored, _ = estimator.estimate([portrait[:, ::-1]] * 3)
+        again, _ = estimator.estimate([portrait] * 3)
+    finally:
+        estimator.close()
+    assert (score[:, [nose, left, right]] > 0.9).all()
+    np.testing.assert_allclose(keypoint[:, nose], [[275, 215]] * 3, atol=15)  # below the glasses
+    for poses in (keypoint, mirrored):  # their left is at the right of both pictures
+        assert (poses[:, left, 0] - poses[:, right, 0] > 200).all()
+    np.testing.assert_array_equal(again, keypoint)  # the clip between is forgotten

@@ -8,7 +8,8 @@ import pytest
 from toys.benchmark_toys import FOLDER, load_script
 from toys.paths import ROOT
 
-PAGES = [ROOT / "docs" / "performance.md", ROOT / "docs" / "benchmarks.md", *FOLDER.glob("*.py")]
+DOCS = [ROOT / "docs" / name for name in ("performance.md", "benchmarks.md", "data/extraction.md")]
+PAGES = [*DOCS, *FOLDER.glob("*.py")]
 COMMANDS = sorted(
     {
         match
@@ -27,7 +28,7 @@ def test_command_is_valid(command, monkeypatch):
         load_script(script.removesuffix(".py")).parse_args(argv)
 
 
-@pytest.mark.parametrize("page", PAGES[:2], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_configs_and_tools_exist(page):
     for path in re.findall(r"(?:configs|tools)/[\w/]+\.py", page.read_text(encoding="utf-8")):
         assert (ROOT / path).is_file(), path
