@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from mmaction.registry import DATASETS
 
 from masa_mm.datasets.clip_selection import DatasetError
-from masa_mm.datasets.clip_tables import TableFormat, read_class_table, read_clip_table
+from masa_mm.datasets.clip_tables import read_clip_table
 from masa_mm.datasets.official_clip import OfficialList
 from masa_mm.datasets.sign_benchmark import OfficialSplit, SignBenchmark
+from masa_mm.datasets.table_rows import TableFormat, read_class_table
 
 
 @DATASETS.register_module()
@@ -17,7 +18,7 @@ class CSVPose(SignBenchmark):
     """Signs that a CSV file lists: a path, a gloss, and if known a signer and a split per line.
 
     ``split_file`` starts with a line of column names (``path`` or ``id``, ``gloss`` or ``label``,
-    ``signer``, ``split``; :data:`masa_mm.datasets.clip_tables.COLUMNS` has the other names that
+    ``signer``, ``split``; :data:`masa_mm.datasets.table_rows.COLUMNS` has the other names that
     are accepted). Without a column of splits there is one file per split, 'signs_{split}.csv'.
 
     A clip's id is its file's name without ending, or the end of its path where names repeat

@@ -7,14 +7,14 @@ from itertools import product
 
 from mmaction.registry import DATASETS
 
-from masa_mm.datasets.clip_tables import TableFormat, read_cells, split_of
+from masa_mm.datasets.clip_tables import split_of
 from masa_mm.datasets.csv_pose import CSVPose
 from masa_mm.datasets.held_out_split import HeldOutOfTrain
 from masa_mm.datasets.official_clip import OfficialClip, OfficialList
 from masa_mm.datasets.official_lists import ListError
+from masa_mm.datasets.table_rows import TableFormat, read_cells
 
 _THREE_SPLITS = ("train", "val", "test")
-_WHOLE_PATH = 100  # parts of a path
 
 
 @DATASETS.register_module()
@@ -79,15 +79,15 @@ class INCLUDEPose(HeldOutOfTrain, CSVPose):
     """INCLUDE: 263 signs of Indian Sign Language, and INCLUDE-50 (Sridhar et al., ACM MM 2020).
 
     ``split_file`` is '{split}_include.csv' or '{split}_include50.csv'. Classes are the sorted words
-    of both lists, with their numbers ('1. loud'). File names repeat, so a clip's id is its whole
-    path, 'Animals/4. Bird/MVI_2988'. The signers are not known.
+    of both lists, with their numbers ('1. loud'). File names repeat, so a clip's id is the last
+    three names of its path, 'Animals/4. Bird/MVI_2988'. The signers are not known.
     """
 
     NAME = "INCLUDE"
     NUM_CLASSES = 263
     FORMAT = TableFormat(
         columns=dict(path=("FilePath",), gloss=("Word",)),
-        id_parts=_WHOLE_PATH,
+        id_parts=3,
         splits=("train", "test"),
     )
 

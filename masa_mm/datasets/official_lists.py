@@ -16,7 +16,6 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,7 +26,9 @@ from masa_mm.errors import UserError
 from masa_mm.pose.clip_ids import file_id
 from masa_mm.pose.files import foreign_kind, require_file
 
-_MISSING = "no such list; download it from the benchmark's site"
+_MISSING = "no such list; check the path, or download it from the benchmark's site"
+# A limit for damaged and malicious files; the largest list of a benchmark has 12 MiB.
+_MOST_BYTES = 2**28
 
 
 class ListError(UserError):
@@ -36,12 +37,7 @@ class ListError(UserError):
 
 def read_json(path: str | os.PathLike) -> Any:
     """Read a JSON file, gzipped or not; refuse one with an object that has a key twice."""
-    require_file(path, _MISSING)
-    data = Path(path).read_bytes()
-    try:
-        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise ListError(f"{path}: not a complete gzip file ({error}); download it again") from None
+    data = _read_bytes(path)
     kind = foreign_kind(data)
     if kind:
         raise ListError(f"{path}: not a JSON file but {kind}")
@@ -49,6 +45,33 @@ def read_json(path: str | os.PathLike) -> Any:
         return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:
         raise ListError(f"{path}: not a JSON file ({error}); download it again") from None
+
+
+def read_list_text(path: str | os.PathLike) -> str:
+    """Read a list as text, gzipped or not, with or without a byte order mark."""
+    data = _read_bytes(path)
+    kind = foreign_kind(data)
+    if kind:
+        raise ListError(f"{path}: not a list of clips but {kind}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ListError(f"{path}: not a text file in UTF-8; save the list as such") from None
+
+
+def _read_bytes(path: str | os.PathLike) -> bytes:
+    """Read a file, decompressed if it is gzipped."""
+    require_file(path, _MISSING)
+    with open(path, "rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path) if zipped else open(path, "rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ListError(f"{path}: not a complete gzip file ({error}); download it again") from None
+    if len(data) > _MOST_BYTES:
+        raise ListError(f"{path}: has more than {_MOST_BYTES >> 20} MiB; give a list of clips")
+    return data
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -185,11 +208,7 @@ def read_rows(path: str | os.PathLike, classes: Sequence[str] | None = None) -> 
     clip's id is the file's name without folder and ending ('000/P41_01_00_1._color.mp4' is
     'P41_01_00_1').
     """
-    require_file(path, _MISSING)
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise ListError(f"{path}: not a text file; give a list of file name and label") from None
+    lines = read_list_text(path).splitlines()
     labels = {name: label for label, name in enumerate(classes or ())}
     clips = []
     for number, line in enumerate(lines, 1):

@@ -1,12 +1,16 @@
-"""Lists of clips as tables: what is read from each way to write them, and what is refused."""
+"""Lists of clips as tables: what is read from each way to write them, and what is refused.
+
+Covers also masa_mm.datasets.table_rows.
+"""
 
 import gzip
 
 import pytest
 
-from masa_mm.datasets.clip_tables import TableFormat, read_cells, read_clip_table
+from masa_mm.datasets.clip_tables import read_clip_table
 from masa_mm.datasets.official_clip import OfficialClip
 from masa_mm.datasets.official_lists import ListError
+from masa_mm.datasets.table_rows import TableFormat
 
 LINES = """path,gloss,signer,split
 videos/hello/01.mp4,hello,Ann,train
@@ -14,9 +18,9 @@ videos/thanks/02.mp4,thanks,Bob,val
 videos/hello/03.mp4,hello,Ann,test
 """
 CLIPS = [
-    OfficialClip("01", "train", 0, 0),
-    OfficialClip("02", "val", 1, 1),
-    OfficialClip("03", "test", 0, 0),
+    OfficialClip("01", "train", 0, 0, ("hello/01", "videos/hello/01")),
+    OfficialClip("02", "val", 1, 1, ("thanks/02", "videos/thanks/02")),
+    OfficialClip("03", "test", 0, 0, ("hello/03", "videos/hello/03")),
 ]
 
 
@@ -62,7 +66,7 @@ def test_a_file_per_split_has_the_classes_ids_and_signers_of_all(tmp_path):
 
 def test_an_id_is_taken_as_it_is_and_its_path_names_the_video(tmp_path):
     (clip,) = clips_of(tmp_path, "id,path,gloss\na.b/1.mp4,x/7.mov,hello\n")
-    assert clip == OfficialClip("a.b/1.mp4", None, 0, -1, ("7",))
+    assert clip == OfficialClip("a.b/1.mp4", None, 0, -1, ("7", "x/7"))
 
 
 def test_numbers_are_labels_and_glosses_name_them(tmp_path):
@@ -92,6 +96,13 @@ def test_a_list_without_a_header_by_its_format(tmp_path):
     ]
 
 
+def test_ends_of_the_path_that_name_one_clip_are_its_names(tmp_path):
+    text = "path,gloss\nt/a/1.mp4,x\nt/b/1.mp4,x\nu/b/1.mp4,x\n"
+    clips = clips_of(tmp_path, text)
+    assert [clip.id for clip in clips] == ["t/a/1", "t/b/1", "u/b/1"]
+    assert [clip.videos for clip in clips] == [("a/1",), (), ()]
+
+
 def test_a_repeated_line_counts_once(tmp_path):
     assert clips_of(tmp_path, LINES + LINES.splitlines()[1]) == CLIPS
 
@@ -118,7 +129,7 @@ def test_a_repeated_line_counts_once(tmp_path):
             "path,label,gloss\na.mp4,0,x\nb.mp4,1,x\n",
             "line 2 gives 'x' the label 0, but",
         ),
-        (b"path,gloss\na.mp4,gr\xfcn\n", "save the list as 'CSV UTF-8'"),
+        (b"path,gloss\na.mp4,gr\xfcn\n", "not a text file in UTF-8"),
         (b"PK\x03\x04xlsx", "a zip archive"),
         (gzip.compress(LINES.encode())[:-9], "not a complete gzip file"),
         (b"path,gloss\n" + b"x" * 200_000 + b",a\n", "is not CSV"),
@@ -145,10 +156,3 @@ def test_what_is_refused_in_one_line(tmp_path, text, said):
 def test_another_class_list_is_refused(tmp_path, text, classes, said):
     with pytest.raises(ListError, match=said):
         read_clip_table(write(tmp_path, text), classes)
-
-
-def test_a_huge_list_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("masa_mm.datasets.clip_tables._MOST_BYTES", 1000)
-    path = write(tmp_path, gzip.compress(b"path,gloss\n" * 1000))
-    with pytest.raises(ListError, match="more than 256 MiB"):
-        list(read_cells(path))

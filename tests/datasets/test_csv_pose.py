@@ -72,10 +72,17 @@ def test_a_class_list_and_stores_of_another_order(signs, tmp_path):
         CSVPose(**signs | dict(ann_file=other), split="train")
 
 
+def test_poses_may_have_more_folders_in_their_ids(signs, tmp_path):
+    """Converters name a clip by as much of its path as they need."""
+    other = store(tmp_path / "b.safetensors", ["hello/01", "videos/thanks/02", "please/04"])
+    dataset = CSVPose(**signs | dict(ann_file=other), split="train")
+    assert clips_of(dataset) == [("01", 0, 0), ("02", 2, 1)]
+
+
 def test_a_list_of_other_clips_names_a_clip_of_both(signs, tmp_path):
-    other = store(tmp_path / "b.safetensors", ["hello/01"])
+    other = store(tmp_path / "b.safetensors", ["hello_01"])
     with pytest.raises(
-        DatasetError, match=r"first clip of .*signs\.csv is '01', theirs is 'hello/01'"
+        DatasetError, match=r"first clip of .*signs\.csv is '01', theirs is 'hello_01'"
     ):
         CSVPose(**signs | dict(ann_file=other), split="train")
 

@@ -87,7 +87,7 @@ def test_a_list_without_another_splits_list_is_refused(name, tmp_path):
     if "{split}" not in LISTS[name] or name == "autsl":  # AUTSL's lists have numbers
         return
     (tmp_path / LISTS[name].replace("{split}", "test")).unlink()
-    with pytest.raises(FileNotFoundError, match="no such list of clips for test"):
+    with pytest.raises(FileNotFoundError, match="no such list for test"):
         BENCHMARKS[name].official_split(str(tmp_path / LISTS[name]), "train")
 
 

@@ -146,6 +146,22 @@ def test_damaged_lists_are_named_in_one_line(tmp_path, content, said):
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_huge_list_is_refused(tmp_path, monkeypatch):
+    """Compressed, it may be small."""
+    monkeypatch.setattr("masa_mm.datasets.official_lists._MOST_BYTES", 1000)
+    path = tmp_path / "list.txt.gz"
+    path.write_bytes(gzip.compress(b"a.mp4 1\n" * 1000))
+    for read in (read_wlasl, read_rows):
+        with pytest.raises(ListError, match=r"list\.txt\.gz: has more than"):
+            read(path)
+
+
+def test_rows_may_be_gzipped(tmp_path):
+    path = tmp_path / "list.txt.gz"
+    path.write_bytes(gzip.compress(b"a.mp4 1\n"))
+    assert [clip.label for clip in read_rows(path).clips] == [1]
+
+
 def test_a_folder_is_no_list(tmp_path):
     for read in (read_wlasl, read_msasl, read_rows):
         with pytest.raises(FileNotFoundError, match="a folder; give a file"):

@@ -74,7 +74,7 @@ def gsl(folder: Path) -> ListTwin:
 def include(folder: Path) -> ListTwin:
     """Names of files repeat across signs, and some lie one folder deeper."""
     bird, house = "Animals/4. Bird/MVI_", "Places/19. House/Extra/MVI_"
-    ids = dict(train=[f"{bird}{i}" for i in range(8)] + [f"{house}{i}" for i in range(8)], val=[])
+    ids = dict(train=[f"{bird}{i}" for i in range(8)] + [f"{house}{i}" for i in range(8)])
     ids["test"] = [f"{bird}90", f"{house}90"]
     for split in ("train", "test"):
         rows = [
@@ -82,7 +82,9 @@ def include(folder: Path) -> ListTwin:
             for path in ids[split]
         ]
         write(folder, f"{split}_include.csv", ["Category,Word,Video,FilePath", *rows])
-    ids["val"] = [f"{bird}?", f"{house}?"]  # one of each sign, drawn from train
+    # An id has three names. One clip of each sign is drawn from train for val.
+    ids = {split: [path.removeprefix("Places/") for path in paths] for split, paths in ids.items()}
+    ids["val"] = [f"{bird}?", f"{house}?"]
     return ListTwin(ids, ["19. House", "4. Bird"])
 
 

@@ -56,7 +56,7 @@ def official_parts(
 
     Args:
         clips (AuditClips): All clips.
-        benchmark (str): 'wlasl', 'msasl', 'nmfs_csl' or 'slr500'.
+        benchmark (str): A name in :data:`masa_mm.datasets.benchmarks.BENCHMARKS`.
         split_files (Sequence[str]): Official lists; ``{split}`` in a name stands for the split.
         class_list (str | None): File of class names in the order of the labels.
         subset (int | None): Classes of the benchmark's subset; by default those of the list.

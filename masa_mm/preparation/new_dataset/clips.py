@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from masa_mm.datasets.clip_tables import TableFormat, read_fields
+from masa_mm.datasets.table_rows import TableFormat, read_fields
 from masa_mm.errors import UserError
 from masa_mm.pose.clip_ids import ids_of_paths, path_parts
 from masa_mm.preparation.extraction.plan import find_videos

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from masa_mm.datasets.clip_tables import number_signers
 from masa_mm.pose.store_writer import WriteReport
 from masa_mm.preparation.convert import convert
 from masa_mm.preparation.extraction.clip_files import ClipFiles
@@ -101,9 +102,6 @@ def labels_of(clips: Sequence[SignClip]) -> list[int]:
 
 
 def signer_numbers(clips: Sequence[SignClip]) -> list[int]:
-    """Return the number of each clip's signer, -1 = unknown; names are numbered alphabetically."""
-    names = sorted({clip.signer for clip in clips} - {""})
-    if all(name.isdecimal() and len(name) < 10 for name in names):
-        return [int(clip.signer or -1) for clip in clips]
-    number_of = {name: number for number, name in enumerate(names)}
+    """Return the number of each clip's signer, -1 = unknown, as ``CSVPose`` numbers them."""
+    number_of = number_signers({clip.signer for clip in clips} - {""})
     return [number_of.get(clip.signer, -1) for clip in clips]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from masa_mm.datasets import WLASLPose
+from masa_mm.datasets import CSVPose, WLASLPose
 from masa_mm.pose.crop import crop_parts, select_joints
 from masa_mm.pose.store import PoseStore
 from masa_mm.preparation.extraction.extract import extract_clip
@@ -343,3 +343,20 @@ def test_the_tool_leaves_no_process(mediapipe):
     assert tool.main(arguments) == 1  # an error after MediaPipe started
     left = set(workers_of(os.getpid())) - before
     assert not any(is_alive(pid) for pid in left)
+
+
+def test_the_clips_of_your_own_list(tmp_path):
+    """Videos of one name in a folder a sign: the list names them by their folders."""
+    rows = []
+    for number, sign in enumerate(("thanks", "hello")):
+        make_video(tmp_path / "v" / sign / "1.mp4", 5 + number)
+        rows.append(f"videos/{sign}/1.mov,{sign},P{number + 3},train")
+    (tmp_path / "signs.csv").write_text("\n".join(["file,word,participant,split", *rows]))
+    own = ("--benchmark", "csv", "--list", str(tmp_path / "signs.csv"), "--split", "train")
+    assert run(tmp_path, *own) == 0
+    store = PoseStore(tmp_path / "out.safetensors")
+    assert list(store.ids) == ["hello/1", "thanks/1"] and store.num_frames.tolist() == [6, 5]
+    assert store.label.tolist() == [0, 1] and list(store.glosses) == ["hello", "thanks"]
+    assert store.signer.tolist() == [4, 3] and store.split == "train"
+    split = dict(split="train", split_file=str(tmp_path / "signs.csv"))
+    assert len(CSVPose(str(tmp_path / "out.safetensors"), [], **split)) == 2
