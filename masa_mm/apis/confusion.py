@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,7 +46,7 @@ class ConfusionPicture(BaseMetric):
         labels, predicted, num_classes = np.array(results, np.int64).T
         counts = confusion_counts(predicted, labels, int(num_classes[0]))
         names = (self.dataset_meta or {}).get("classes")
-        path = save_figure(plot_confusion(counts, names, Path(self.out_file).stem), self.out_file)
+        path = save_figure(plot_confusion(counts, names), self.out_file)
         mistakes = most_confused(counts, names, _LISTED)
         lines = [f"{true} taken for {guess}: {clips}" for true, guess, clips in mistakes]
         print_log("\n".join([f"confusion picture: {path}", *lines]), logger="current")

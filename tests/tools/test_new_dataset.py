@@ -6,6 +6,7 @@ import re
 import shlex
 import tarfile
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.logging import MessageHub
@@ -196,6 +197,18 @@ def test_unknown_options_are_refused(folder, capsys, words, problem):
     with pytest.raises(SystemExit) as caught:
         tool.main(words)
     assert caught.value.code == 2 and problem in capsys.readouterr().err
+
+
+@needs_installation
+def test_files_of_hands_alone_train_too(folder):
+    for seed in range(4):
+        hands = np.random.default_rng(seed).uniform(0.3, 0.6, (2, 6, 21, 3))
+        place = folder / f"signs/{('hello', 'thanks')[seed % 2]}/{seed}.npz"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(place, left_hand=hands[0], right_hand=hands[1])
+    make("signs", "--source", "mediapipe-hands")
+    words = in_process("configs/my_signs.py", "--work-dir", "work")
+    assert cli.train([*words, "train_cfg.max_epochs=1"]) == 0
 
 
 def test_options_of_the_source_are_taken(folder):
