@@ -13,6 +13,7 @@ docs/your_own_signs.md is the guide.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,6 +67,7 @@ def parse_args(argv: Sequence[str] | None = None) -> tuple[argparse.Namespace, l
     parser.add_argument(
         "--signer",
         metavar="PATTERN",
+        type=signer_pattern,
         help="regular expression of the signer in SIGN/NAME, such as '_s(\\d+)'; its group counts",
     )
     parser.add_argument("--estimator", default="mediapipe", help="pose estimator of videos")
@@ -86,6 +88,17 @@ def parse_args(argv: Sequence[str] | None = None) -> tuple[argparse.Namespace, l
     return args, left
 
 
+def signer_pattern(text: str) -> re.Pattern[str]:
+    """Compile the regular expression of ``--signer``."""
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is no regular expression: {error}") from None
+    if pattern.groups != 1:
+        raise argparse.ArgumentTypeError(f"'{text}' needs one group, as in '_s(\\d+)'")
+    return pattern
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     args, left = parse_args(argv)
@@ -104,8 +117,8 @@ def make_dataset(args: argparse.Namespace, left: Sequence[str]) -> None:
     """Write poses, list and config, and print what they hold and the next commands."""
     store, clip_list = (args.data_dir / f"{args.out.stem}{end}" for end in (".safetensors", ".csv"))
     given = [path for path in args.data if path.suffix == ".safetensors"]
-    if given and (given != args.data or left):
-        raise NewDatasetError("pose stores come alone and without options of a source")
+    if given and (given != args.data or left or args.signer):
+        raise NewDatasetError("pose stores come alone, without options of files")
     refuse_to_replace([args.out, clip_list], args.force)
     if given:
         clips = clips_of_stores(given)
@@ -137,6 +150,8 @@ def make_store(args: argparse.Namespace, left: Sequence[str], store: Path) -> La
         raise FileNotFoundError(f"{root}: no such folder or file")
     source = args.source or detect_source(root)
     options = source_options(args, source, left)
+    if args.signer and not root.is_dir():
+        raise NewDatasetError("--signer is for folders; give the CSV file a column 'signer'")
     if root.is_dir():
         clips = clips_of_folder(root, source, options, args.signer)
     else:

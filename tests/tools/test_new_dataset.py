@@ -175,11 +175,13 @@ def test_bad_clips_are_named_and_left_out_on_request(folder, capsys):
         (["my_signs", "--source", "wlasl-hands"], "convert other files with tools/data/convert.py"),
         (["a.safetensors", "my_signs"], "pose stores come alone"),
         (["a.safetensors"], "a.safetensors"),
+        (["signs.csv", "--signer", "(.)"], "give the CSV file a column 'signer'"),
         (["my_signs/hello"], "two signs or more"),
     ],
 )
 def test_mistakes_are_one_line(folder, capsys, words, problem):
     write_takes(folder, 1)
+    write_table(folder / "signs.csv", dict(path="my_signs/hello/0", gloss="hello"))
     make(*words, code=1)
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert problem in line and line.startswith("error: ")
@@ -189,6 +191,8 @@ def test_mistakes_are_one_line(folder, capsys, words, problem):
     ("words", "problem"),
     [
         (["my_signs", "--out", "x.yaml"], "ends in .py"),
+        (["my_signs", "--out", "x.py", "--signer", "("], "is no regular expression"),
+        (["my_signs", "--out", "x.py", "--signer", "s"], "needs one group"),
         (["my_signs", "--out", "x.py", "--units", "pixels"], "unrecognized arguments: --units"),
     ],
 )

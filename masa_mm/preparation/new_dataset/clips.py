@@ -17,7 +17,7 @@ from masa_mm.pose.clip_ids import ids_of_paths, path_parts
 from masa_mm.preparation.extraction.plan import find_videos
 from masa_mm.preparation.extraction.video import IMAGES, VIDEOS
 from masa_mm.sources import SOURCES
-from masa_mm.sources.folder import Entry, FolderSource, RawClip
+from masa_mm.sources.folder import Entry, FolderSource
 
 VIDEO_SOURCE = "videos"
 # Sources whose clips have names and labels of their own are converted first.
@@ -69,7 +69,7 @@ class LabelledClips(NamedTuple):
 
 
 def clips_of_folder(
-    root: Path, source: str, args: argparse.Namespace, signer: str | None = None
+    root: Path, source: str, args: argparse.Namespace, signer: re.Pattern[str] | None = None
 ) -> list[SignClip]:
     """Find the clips of each sign, in subfolders of any depth.
 
@@ -77,8 +77,8 @@ def clips_of_folder(
         root (Path): A folder with a folder for each sign.
         source (str): :data:`VIDEO_SOURCE` or a name in :data:`FOLDER_SOURCES`.
         args (argparse.Namespace): Options of the source.
-        signer (str | None): Regular expression whose first group is the signer in a clip's id.
-            None: the signers are not known.
+        signer (re.Pattern | None): Its first group is the signer in a clip's id. None: the signers
+            are not known.
 
     Raises:
         NewDatasetError: If two clips have one id, or an id has no signer.
@@ -86,12 +86,11 @@ def clips_of_folder(
     root = Path(os.path.abspath(root))
     clips = []
     for folder in sign_folders(root):
-        for entry in _entries(source, folder, args):
-            place = entry.place or folder / entry.name
+        for name_in_source, place, entry in _found(source, folder, args):
             relative = place.relative_to(root)
-            if any(part.startswith(".") for part in relative.parts):  # '._1.mp4' of macOS
+            if any(map(_is_hidden, relative.parts)):  # such as '._1.mp4'
                 continue
-            name = _clip_id(relative, entry.name, place.is_dir())
+            name = _clip_id(relative, name_in_source, place.is_dir())
             clips.append(SignClip(name, folder.name, place, _signer(signer, name), "", entry))
     _refuse_repeated(clips)
     return clips
@@ -104,7 +103,7 @@ def sign_folders(root: Path) -> list[Path]:
         NewDatasetError: If there are fewer than two.
     """
     folders = [path for path in sorted(root.iterdir()) if path.is_dir()]
-    signs = [path for path in folders if path.name[0] not in "._" and any(_files(path))]
+    signs = [path for path in folders if not _is_hidden(path.name) and any(_files(path))]
     if len(signs) < 2:
         found = f"only '{signs[0].name}'" if signs else "none with files"
         raise NewDatasetError(
@@ -131,7 +130,7 @@ def clips_of_table(path: Path, source: str, args: argparse.Namespace) -> list[Si
     clips = []
     for row, name in zip(rows, names):
         place = path.parent / row["path"]
-        (entry, *more) = _entries(source, place, args)
+        ((_, _, entry), *more) = _found(source, place, args)
         if more:
             number = 1 + len(more)
             raise NewDatasetError(f"{row['at']}: {place} holds {number} clips; list one a line")
@@ -206,24 +205,29 @@ def _kind(file: Path, in_folder: bool) -> str | None:
     return _UNCLEAR if suffix in _UNCLEAR_SUFFIXES else None
 
 
+def _is_hidden(name: str) -> bool:
+    """Whether a folder is one that systems and archivers add, as '.git' or '__MACOSX'."""
+    return name.startswith((".", "__"))
+
+
 def _files(place: Path) -> Iterator[Path]:
     """Iterate over a file, or the files below a folder, without hidden ones."""
     if not place.is_dir():
         yield place
     for folder, folders, names in os.walk(place):
-        folders[:] = sorted(name for name in folders if name[0] not in "._")
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
         yield from (Path(folder, name) for name in sorted(names) if name[0] != ".")
 
 
-def _entries(source: str, place: Path, args: argparse.Namespace) -> Sequence[Entry]:
+def _found(
+    source: str, below: Path, args: argparse.Namespace
+) -> list[tuple[str, Path, Entry | None]]:
+    """Return name, place and entry of the clips at or below a path; a video has no entry."""
     if source == VIDEO_SOURCE:
-        return [Entry(path.stem, _no_poses, place=path) for path in find_videos([place])]
-    options = argparse.Namespace(**{**vars(args), "input": str(place)})
-    return list(FOLDER_SOURCES[source].entries(options))
-
-
-def _no_poses() -> RawClip:
-    raise AssertionError("a video has no poses yet")
+        return [(path.stem, path, None) for path in find_videos([below])]
+    options = argparse.Namespace(**{**vars(args), "input": str(below)})
+    entries = FOLDER_SOURCES[source].entries(options)
+    return [(entry.name, entry.place or below / entry.name, entry) for entry in entries]
 
 
 def _clip_id(place: Path, name: str, is_folder: bool) -> str:
@@ -239,14 +243,14 @@ def _clip_id(place: Path, name: str, is_folder: bool) -> str:
     return "/".join(parts if is_whole else [*parts, name])
 
 
-def _signer(pattern: str | None, name: str) -> str:
+def _signer(pattern: re.Pattern[str] | None, name: str) -> str:
     if pattern is None:
         return ""
-    match = re.search(pattern, name)
+    match = pattern.search(name)
     if match is None or not match[1]:
         raise NewDatasetError(
-            f"--signer '{pattern}': finds no signer in '{name}'; correct it, or list the clips and "
-            "their signers in a CSV file"
+            f"--signer '{pattern.pattern}': finds no signer in '{name}'; correct it, or list "
+            "the clips and their signers in a CSV file"
         )
     return match[1]
 

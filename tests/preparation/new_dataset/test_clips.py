@@ -1,5 +1,7 @@
 """The clips of folders and CSV files: ids, signs, signers; nothing is dropped silently."""
 
+import re
+
 import pytest
 
 from masa_mm.datasets.official_lists import ListError
@@ -76,9 +78,10 @@ def test_openposes_files_of_one_folder_are_several_clips(tmp_path):
 
 def test_a_pattern_finds_the_signers(tmp_path):
     touch(tmp_path, "hello/ann_1.mp4", "hello/bob_1.mp4", "thanks/ann_1.mp4")
-    clips = clips_of_folder(tmp_path, "videos", OPTIONS, r"/([a-z]+)_")
+    clips = clips_of_folder(tmp_path, "videos", OPTIONS, re.compile("/([a-z]+)_"))
     assert [clip.signer for clip in clips] == ["ann", "bob", "ann"]
-    refused("finds no signer in 'hello/ann_1'", clips_of_folder, tmp_path, "videos", OPTIONS, "(x)")
+    options = "videos", OPTIONS, re.compile("(x)")
+    refused("finds no signer in 'hello/ann_1'", clips_of_folder, tmp_path, *options)
 
 
 def test_two_files_of_one_id_are_refused(tmp_path):

@@ -1,6 +1,7 @@
 """Labelled videos and pose files become one store, with their labels and signers."""
 
 import argparse
+import re
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def videos(tmp_path):
 
 
 def extract(folder, **options):
-    clips = clips_of_folder(folder / "signs", "videos", OPTIONS, "/([a-z]+)_")
+    clips = clips_of_folder(folder / "signs", "videos", OPTIONS, re.compile("/([a-z]+)_"))
     return extract_videos(clips, folder / "mine.safetensors", "square", {}, **options)
 
 
