@@ -100,6 +100,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _make(folder: Path) -> None:
     """Make the environment under another name and rename it: a killed run leaves none by halves."""
+    _refuse_other_content(folder)
     for left in folder.parent.glob(f"{folder.name}.part-*"):
         shutil.rmtree(left, ignore_errors=True)
     maker = _environment_maker()
@@ -113,6 +114,15 @@ def _make(folder: Path) -> None:
         _install(_python_of(made))
         shutil.rmtree(folder, ignore_errors=True)  # one whose Python is gone
         made.replace(folder)
+
+
+def _refuse_other_content(folder: Path) -> None:
+    """Refuse to replace anything but an environment, for example one whose Python is gone."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "pyvenv.cfg").is_file():
+        raise EstimatorError(
+            f"{folder}: holds other files than a Python environment; let {VARIABLE} name another "
+            "folder"
+        )
 
 
 def _environment_maker() -> list[str]:
@@ -151,7 +161,7 @@ def _install(python: Path) -> None:
 
 
 def _run(command: Sequence[str]) -> None:
-    # Constraints hold for the current environment: they may ask for NumPy 2. So does --user.
+    # Constraints and --user are meant for the current environment; they may ask for NumPy 2.
     environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
     environment["PIP_USER"] = "0"
     done = subprocess.run(

@@ -177,6 +177,18 @@ def test_the_folder_can_be_named(monkeypatch, tmp_path):
     assert python_with_holistic() == [str(tmp_path / "mine" / "bin" / "python"), "-I"]
 
 
+def test_a_folder_with_other_files_is_never_replaced(wheels, copied, monkeypatch, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    monkeypatch.setenv(mediapipe_environment.VARIABLE, str(mine))
+    with pytest.raises(EstimatorError, match="mine: holds other files than a Python environment"):
+        python_with_holistic()
+    assert (mine / "thesis.txt").read_text() == "years of work" and begun(mine) == []
+    (mine / "thesis.txt").unlink()
+    assert Path(python_with_holistic()[0]).exists()  # an empty folder is taken
+
+
 def script(path, text):
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
