@@ -325,6 +325,11 @@ def test_slr500_holds_signers_out_without_a_list_too(tmp_path):
     assert [name[1:3] for name in ids["test"]] == ["37"]
 
 
+def test_slr500_cannot_hold_a_share_out_without_a_list(tmp_path):
+    store, _ = slr500_files(tmp_path)
+    refused(lambda: SLR500Pose(store, [], split="val", val_ratio=0.1), "give its list, split_file")
+
+
 def test_names_of_videos():
     assert slr500_signer("000/P41_01_00_1._color.mp4") == 41
     assert slr500_signer("video7") == -1

@@ -74,9 +74,8 @@ def official_parts(
         raise AuditError(f"no benchmark '{benchmark}'; there are {', '.join(BENCHMARKS)}")
     kind = BENCHMARKS[benchmark]
     if subset is not None and subset not in kind.SUBSETS:
-        raise AuditError(
-            f"{kind.NAME} has no subset {subset}; it has {', '.join(map(str, kind.SUBSETS))}"
-        )
+        subsets = ", ".join(map(str, kind.SUBSETS)) or "none"
+        raise AuditError(f"{kind.NAME} has no subset {subset}; it has {subsets}")
     classes = kind.read_classes(class_list) if class_list else None
     known = [name for name, members in kind.SPLITS.items() if members == (name,)]
     stored = {store.split for store in clips.stores}

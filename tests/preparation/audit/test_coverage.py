@@ -100,7 +100,7 @@ def test_what_is_no_list_is_one_line(tmp_path):
     zipped = tmp_path / "nslt_100.json"
     zipped.write_bytes(b"PK\3\4")
     for arguments, kind, said in (
-        (("phoenix", []), AuditError, "no benchmark 'phoenix'; there are wlasl"),
+        (("phoenix", []), AuditError, "no benchmark 'phoenix'; there are csv, wlasl"),
         (("wlasl", [str(zipped)]), ListError, "nslt_100.json: not a JSON file"),
         (("wlasl", ["gone.json"]), FileNotFoundError, "gone.json: no such list"),
         (("wlasl", [other]), AuditError, "nslt_1000.json: has no clip of train; give another"),
