@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmaction.registry import RUNNERS
@@ -18,6 +19,7 @@ from mmengine.config import Config, DictAction
 from mmengine.dist import barrier, is_distributed
 from mmengine.runner import Runner, find_latest_checkpoint
 
+from masa_mm.apis.confusion import ConfusionPicture
 from masa_mm.apis.metric_config import fit_topk
 from masa_mm.engine import load_strictly
 from masa_mm.errors import UserError
@@ -87,9 +89,11 @@ def test_config(args: argparse.Namespace) -> Config:
     if args.dump:
         if not args.dump.endswith((".pkl", ".pickle")):
             raise UsageError(f"--dump {args.dump}: must end with .pkl or .pickle")
-        metrics = cfg.test_evaluator
-        metrics = list(metrics) if isinstance(metrics, list | tuple) else [metrics]
-        cfg.test_evaluator = [*metrics, dict(type="DumpResults", out_file_path=args.dump)]
+        _add_test_metric(cfg, type="DumpResults", out_file_path=args.dump)
+    if args.confusion:
+        if not args.confusion.endswith((".png", ".svg", ".pdf")):
+            raise UsageError(f"--confusion {args.confusion}: must end with .png, .svg or .pdf")
+        _add_test_metric(cfg, type=ConfusionPicture.__name__, out_file=args.confusion)
     return cfg
 
 
@@ -122,6 +126,9 @@ def _test_parser() -> argparse.ArgumentParser:
     parser = _common_parser("Test a checkpoint by a config")
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument("--dump", metavar="FILE.pkl", help="write the predictions to this file")
+    parser.add_argument(
+        "--confusion", metavar="FILE.png", help="draw the confusion matrix of the test clips"
+    )
     return parser
 
 
@@ -170,6 +177,12 @@ def _load_config(args: argparse.Namespace) -> Config:
     elif cfg.get("work_dir") is None:
         cfg.work_dir = str(Path("work_dirs") / Path(args.config).stem)
     return cfg
+
+
+def _add_test_metric(cfg: Config, **metric: Any) -> None:
+    metrics = cfg.test_evaluator
+    metrics = list(metrics) if isinstance(metrics, list | tuple) else [metrics]
+    cfg.test_evaluator = [*metrics, metric]
 
 
 def _use_amp(cfg: Config) -> None:

@@ -10,6 +10,7 @@ import argparse
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,11 +46,35 @@ class RawClip(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A clip to be read: its name, the function that reads it, and its label without a list."""
+    """A clip to be read.
+
+    Args:
+        name (str): The clip's id.
+        read (Callable): Reads it.
+        label (int): Its label without a list of clips, -1 = none.
+        place (Path | None): Its file or folder.
+    """
 
     name: str
     read: Callable[[], RawClip]
     label: int = -1
+    place: Path | None = None
+
+
+@dataclass(frozen=True)
+class FolderSource(Source):
+    """A source of one clip per file or folder, made by :func:`folder_source`.
+
+    Args:
+        entries (Callable): Finds the clips, given the parsed options.
+        open_entries (Callable): Opens the source with some of these entries, which may have other
+            names, given the parsed options, the entries and the list of their labels.
+    """
+
+    entries: Callable[[argparse.Namespace], Iterable[Entry]] = field(kw_only=True)
+    open_entries: Callable[[argparse.Namespace, Iterable[Entry], ClipList], PoseSource] = field(
+        kw_only=True
+    )
 
 
 # Options that several sources share.
@@ -87,7 +112,7 @@ def file_source(
     layout: str,
     read: Callable[[Path, argparse.Namespace], RawClip],
     *suffixes: str,
-) -> Source:
+) -> FolderSource:
     """Declare a source whose clips are one file each, named like the file.
 
     ``read`` makes a clip of a file with one of the suffixes, given the parsed options. The other
@@ -96,7 +121,7 @@ def file_source(
 
     def entries(args: argparse.Namespace) -> Iterator[Entry]:
         for file in files_below(args.input, *suffixes):
-            yield Entry(file.stem, functools.partial(read, file, args))
+            yield Entry(file.stem, functools.partial(read, file, args), place=file)
 
     return folder_source(name, text, entries, layout)
 
@@ -109,7 +134,7 @@ def folder_source(
     options: Sequence[Option] = (),
     partial: bool = False,
     class_names: Callable[[argparse.Namespace], Sequence[str]] | None = None,
-) -> Source:
+) -> FolderSource:
     """Declare a source with the options ``--labels``, ``--class-list``, ... and ``--img-size``.
 
     Args:
@@ -124,27 +149,34 @@ def folder_source(
     """
 
     def open_source(args: argparse.Namespace) -> PoseSource:
-        img_size, listed = option_img_size(args), None
-        glosses: Sequence[str] = ()
         if args.labels is not None:
             listed = read_clip_list(args.labels, args.class_list, args.first_label, args.split)
-            glosses = listed.glosses
-        elif class_names is not None:
-            glosses = class_names(args)
-        elif args.class_list is not None:
+            return open_entries(args, entries(args), listed)
+        if class_names is not None:
+            return open_entries(args, entries(args), None, class_names(args))
+        if args.class_list is not None:
             raise SourceError(f"{args.class_list}: a class list without labels; give --labels too")
+        return open_entries(args, entries(args))
+
+    def open_entries(
+        args: argparse.Namespace,
+        found: Iterable[Entry],
+        listed: ClipList | None = None,
+        glosses: Sequence[str] = (),
+    ) -> PoseSource:
         notes: list[str] = []
         return PoseSource(
             name=args.source_name or args.source,
             layout=layout or args.layout,
-            blocks=clip_blocks(entries(args), img_size, listed, notes),
-            glosses=glosses,
+            blocks=clip_blocks(found, option_img_size(args), listed, notes),
+            glosses=glosses if listed is None else listed.glosses,
             split=args.split or "",
             partial=partial,
             notes=notes,
         )
 
-    return Source(name, text, open_source, (_LABELS, CLASS_LIST, FIRST_LABEL, IMG_SIZE, *options))
+    own = (_LABELS, CLASS_LIST, FIRST_LABEL, IMG_SIZE, *options)
+    return FolderSource(name, text, open_source, own, entries=entries, open_entries=open_entries)
 
 
 def files_below(path: str | os.PathLike, *suffixes: str) -> Iterator[Path]:
@@ -184,7 +216,8 @@ def array_entries(path: str, array_name: str, read: Callable[[Arrays], RawClip])
         if has_array(file, "num_frames"):
             yield from _packed_entries(file, read)
         else:
-            yield Entry(file.stem, functools.partial(_read_array_file, file, array_name, read))
+            reader = functools.partial(_read_array_file, file, array_name, read)
+            yield Entry(file.stem, reader, place=file)
 
 
 def _read_array_file(file: Path, array_name: str, read: Callable[[Arrays], RawClip]) -> RawClip:
@@ -203,7 +236,7 @@ def _packed_entries(file: Path, read: Callable[[Arrays], RawClip]) -> Iterator[E
         clip = {key: array[stop - num_frames[index] : stop] for key, array in arrays.items()}
         if "img_shape" in arrays:
             clip["img_shape"] = arrays["img_shape"][index]
-        yield Entry(name, functools.partial(read, clip))
+        yield Entry(name, functools.partial(read, clip), place=file)
 
 
 def check_packed(path: str | os.PathLike, arrays: Arrays, per_clip: Sequence[str]) -> np.ndarray:

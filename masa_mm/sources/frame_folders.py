@@ -114,7 +114,7 @@ def _entries(args: argparse.Namespace) -> Iterator[Entry]:
     label_of = {name: label for label, name in enumerate(names)}
     for sequence in _sequences(args.input):
         name, label = f"{sequence.sign}/{sequence.name}", label_of.get(sequence.sign, -1)
-        yield Entry(name, partial(_read, sequence), label)
+        yield Entry(name, partial(_read, sequence), label, sequence.folder)
 
 
 def _read(sequence: _Sequence) -> RawClip:

@@ -47,14 +47,16 @@ def _pickle_entries(args: argparse.Namespace) -> Iterator[Entry]:
     videos = _videos(load_pickle(files[0])) if len(files) == 1 else None
     if videos is not None:
         for name, clip in videos.items():
-            yield Entry(str(name), partial(estimator_clip, clip, LAYOUT, args.units))
+            read = partial(estimator_clip, clip, LAYOUT, args.units)
+            yield Entry(str(name), read, place=files[0])
     else:
         yield from _file_entries(args, files)
 
 
 def _file_entries(args: argparse.Namespace, files: Iterable[Path]) -> Iterator[Entry]:
     for file in files:
-        yield Entry(file.stem, partial(read_estimator_file, file, LAYOUT, args.units))
+        read = partial(read_estimator_file, file, LAYOUT, args.units)
+        yield Entry(file.stem, read, place=file)
 
 
 def _videos(content: Any) -> Mapping[Any, Any] | None:

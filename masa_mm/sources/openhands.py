@@ -71,7 +71,7 @@ def _entries(args: argparse.Namespace) -> Iterator[Entry]:
     else:
         raise SourceError(f"--id-parts is 1 or more; got {args.id_parts}")
     for name, file in zip(names, files):
-        yield Entry(name, partial(_read, file))
+        yield Entry(name, partial(_read, file), place=file)
 
 
 def _clip_path(file: Path) -> Path:

@@ -108,7 +108,7 @@ def _entries(args: argparse.Namespace) -> Iterator[Entry]:
         frames = sorted(map(_frame, files))
         for video, group in groupby(frames, lambda frame: frame.video):
             name = (video or root.name) if folder == root else folder.name
-            yield Entry(name, partial(_read_clip, list(group), args.allow_missing))
+            yield Entry(name, partial(_read_clip, list(group), args.allow_missing), place=folder)
 
 
 def _frame(path: Path) -> _Frame:

@@ -40,7 +40,7 @@ def _entries(args: argparse.Namespace) -> Iterator[Entry]:
             "reading .pose files needs the package pose-format; pip install pose-format"
         ) from None
     for file in files:
-        yield Entry(file.stem, functools.partial(_read, file, args))
+        yield Entry(file.stem, functools.partial(_read, file, args), place=file)
 
 
 def _read(path: Path, args: argparse.Namespace) -> RawClip:

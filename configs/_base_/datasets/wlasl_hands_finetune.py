@@ -1,42 +1,9 @@
 # Labelled WLASL-hands. Configs that inherit this set the subset and its official list.
-train_pipeline = [
-    dict(type="KeepHandFrames"),
-    dict(type="SampleSignFrames", clip_len=32, mode="uniform"),
-    dict(type="RandomPartAffine", rotation=15, scale=0.15, shift=0.03),
-    dict(type="PackSignInputs"),
-]
-test_pipeline = [
-    dict(type="KeepHandFrames"),
-    dict(type="SampleSignFrames", clip_len=32, mode="uniform", jitter=False),
-    dict(type="PackSignInputs"),
-]
-train_dataloader = dict(
-    batch_size=32,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=True),
-    collate_fn=dict(type="pad_clips"),
-    dataset=dict(
-        type="WLASLPose",
-        ann_file="data/wlasl_hands/wlasl_hands_train.safetensors",
-        split="train",
-        pipeline=train_pipeline,
-    ),
-)
-val_dataloader = dict(
-    batch_size=128,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    collate_fn=dict(type="pad_clips"),
-    dataset=dict(
-        type="WLASLPose",
-        ann_file="data/wlasl_hands/wlasl_hands_val.safetensors",
-        split="val",
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
-)
-test_dataloader = val_dataloader
-val_evaluator = dict(type="SignAccuracy", topk=(1, 5))
-test_evaluator = val_evaluator
+_base_ = ["./tiny_finetune.py"]
+
+folder = "data/wlasl_hands/"
+train = dict(type="WLASLPose", ann_file=folder + "wlasl_hands_train.safetensors", split="train")
+val = dict(type="WLASLPose", ann_file=folder + "wlasl_hands_val.safetensors", split="val")
+train_dataloader = dict(dataset=train)
+val_dataloader = dict(dataset=val)
+test_dataloader = dict(dataset=val)
