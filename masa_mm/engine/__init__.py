@@ -16,9 +16,9 @@ from masa_mm.engine.hooks import (
     MomentumAlignmentHook,
     SaveOnSigtermHook,
 )
-from masa_mm.engine.latest_checkpoint import latest_checkpoint, recorded_checkpoint
+from masa_mm.engine.latest_checkpoint import find_latest, recorded_checkpoint
 from masa_mm.engine.optim_constructor import QuietOptimWrapperConstructor
-from masa_mm.engine.stop_signals import Stopped, stop_signals
+from masa_mm.engine.stop_signals import Stopped, stoppable
 
 __all__ = [
     "AtomicBackend",
@@ -34,8 +34,8 @@ __all__ = [
     "SaveOnSigtermHook",
     "Stopped",
     "StrictPretrained",
-    "latest_checkpoint",
+    "find_latest",
     "load_strictly",
     "recorded_checkpoint",
-    "stop_signals",
+    "stoppable",
 ]
