@@ -1,4 +1,4 @@
-"""torchrun that ends without a traceback when a signal ends it; its processes say what they saved."""
+"""torchrun without a traceback at Ctrl-C and SIGTERM; its processes say what they saved."""
 
 import sys
 
