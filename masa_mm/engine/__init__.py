@@ -11,10 +11,14 @@ from masa_mm.engine.hooks import (
     CompileHook,
     CoverageHook,
     DeferredCheckHook,
+    DurableCheckpointHook,
     EpochSeedHook,
     MomentumAlignmentHook,
+    SaveOnSigtermHook,
 )
+from masa_mm.engine.latest_checkpoint import find_latest, recorded_checkpoint
 from masa_mm.engine.optim_constructor import QuietOptimWrapperConstructor
+from masa_mm.engine.stop_signals import Stopped, stoppable
 
 __all__ = [
     "AtomicBackend",
@@ -23,9 +27,15 @@ __all__ = [
     "CompileHook",
     "CoverageHook",
     "DeferredCheckHook",
+    "DurableCheckpointHook",
     "EpochSeedHook",
     "MomentumAlignmentHook",
     "QuietOptimWrapperConstructor",
+    "SaveOnSigtermHook",
+    "Stopped",
     "StrictPretrained",
+    "find_latest",
     "load_strictly",
+    "recorded_checkpoint",
+    "stoppable",
 ]
