@@ -1,4 +1,4 @@
-# Source this file with the command in "$@" and the number of processes a machine in $processes.
+# Source this file with the command in "$@", this folder in $tools and the processes a machine in $processes.
 
 nodes="${NNODES:-1}"
 if [ -z "${PORT:-}" ]; then
@@ -9,5 +9,5 @@ if [ -z "${PORT:-}" ]; then
 fi
 # The default of torchrun, which would print a notice.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-exec python -m torch.distributed.run --nnodes "$nodes" --node_rank "${NODE_RANK:-0}" \
+exec python "$tools/_torchrun.py" --nnodes "$nodes" --node_rank "${NODE_RANK:-0}" \
     --nproc_per_node "$processes" --master_addr "${MASTER_ADDR:-127.0.0.1}" --master_port "$PORT" "$@"

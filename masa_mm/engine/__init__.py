@@ -13,6 +13,7 @@ from masa_mm.engine.hooks import (
     DeferredCheckHook,
     EpochSeedHook,
     MomentumAlignmentHook,
+    SyncStatisticsHook,
 )
 from masa_mm.engine.optim_constructor import QuietOptimWrapperConstructor
 
@@ -27,5 +28,6 @@ __all__ = [
     "MomentumAlignmentHook",
     "QuietOptimWrapperConstructor",
     "StrictPretrained",
+    "SyncStatisticsHook",
     "load_strictly",
 ]

@@ -6,6 +6,7 @@ from masa_mm.engine.hooks.coverage_hook import CoverageHook
 from masa_mm.engine.hooks.deferred_check_hook import DeferredCheckHook
 from masa_mm.engine.hooks.epoch_seed_hook import EpochSeedHook
 from masa_mm.engine.hooks.momentum_alignment_hook import MomentumAlignmentHook
+from masa_mm.engine.hooks.sync_statistics_hook import SyncStatisticsHook
 
 __all__ = [
     "BufferedInfoHook",
@@ -14,4 +15,5 @@ __all__ = [
     "DeferredCheckHook",
     "EpochSeedHook",
     "MomentumAlignmentHook",
+    "SyncStatisticsHook",
 ]
