@@ -11,7 +11,7 @@ _base_ = [
 custom_imports = dict(imports=["masa_mm"], allow_failed_imports=False)
 # These hooks of our default_runtime.py are not in MMAction2's.
 default_hooks = dict(
-    checkpoint=dict(backend_args=dict(backend="atomic")),
+    checkpoint=dict(type="DurableCheckpointHook"),
     epoch_seed=dict(type="EpochSeedHook"),
     coverage=dict(type="CoverageHook"),
 )

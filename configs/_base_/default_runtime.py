@@ -7,14 +7,8 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=20, ignore_last=False),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(
-        type="CheckpointHook",
-        interval=1,
-        max_keep_ckpts=1,
-        save_last=True,
-        # A run that is killed while saving leaves no truncated file.
-        backend_args=dict(backend="atomic"),
-    ),
+    # A run that is killed at any moment leaves a checkpoint to resume from.
+    checkpoint=dict(type="DurableCheckpointHook", interval=1, max_keep_ckpts=1, save_last=True),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     # A resumed run draws the same random numbers as an uninterrupted one.
     epoch_seed=dict(type="EpochSeedHook"),

@@ -11,17 +11,24 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.dist import barrier, is_distributed
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
 
 from masa_mm.apis.confusion import ConfusionPicture
 from masa_mm.apis.metric_config import fit_topk
-from masa_mm.engine import load_strictly
+from masa_mm.engine import (
+    Stopped,
+    latest_checkpoint,
+    load_strictly,
+    recorded_checkpoint,
+    stop_signals,
+)
 from masa_mm.errors import UserError
 
 EXIT_USER_ERROR = 2
@@ -37,12 +44,25 @@ def train(argv: Sequence[str] | None = None) -> int:
 
     def run() -> None:
         cfg = train_config(args)
-        runner, resume = _runner(cfg), bool(cfg.get("resume"))
-        partly = None if resume else bool(cfg.get("load_partly"))
-        load_strictly(runner, resume=resume, partly=partly)
-        runner.train()
+        try:
+            _train(cfg)
+        except Stopped as stop:
+            stop.advice = _how_to_resume(cfg.work_dir)
+            raise
 
     return _exit_code(run)
+
+
+def _train(cfg: Config) -> None:
+    runner, resume = _runner(cfg), bool(cfg.get("resume"))
+    partly = None if resume else bool(cfg.get("load_partly"))
+    load_strictly(runner, resume=resume, partly=partly)
+    if any(type(hook) is CheckpointHook for hook in runner.hooks):
+        runner.logger.warning(
+            "The config uses mmengine's CheckpointHook, which removes the old checkpoint before it "
+            "writes the new one; use default_hooks.checkpoint.type=DurableCheckpointHook"
+        )
+    runner.train()
 
 
 def test(argv: Sequence[str] | None = None) -> int:
@@ -204,16 +224,30 @@ def _scale_lr(cfg: Config) -> None:
 
 def _resume(cfg: Config, checkpoint: str) -> None:
     if checkpoint == "auto":
-        work_dir = Path(cfg.work_dir)
-        if not (work_dir / "last_checkpoint").is_file():
-            print(f"--resume: no checkpoint in {work_dir}, training starts from the beginning")
+        checkpoint, reason = latest_checkpoint(cfg.work_dir)
+        if not checkpoint:
+            _say(f"--resume: no checkpoint in {cfg.work_dir}, training starts from the beginning")
             # load_from stays: a finetuning run still starts from pretrained weights.
             cfg.resume = False
             return
-        # The file has the path at the time of writing; the folder may have been moved since.
-        checkpoint = str(work_dir / Path(find_latest_checkpoint(cfg.work_dir)).name)
+        if reason:
+            _say(f"--resume: {reason}; resuming from {checkpoint}, the newest one that loads")
     _check_checkpoint(checkpoint)
     cfg.load_from, cfg.resume = checkpoint, True
+
+
+def _say(line: str, file: TextIO | None = None) -> None:
+    """Print a line in the first process of a run."""
+    rank = os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))
+    if rank == "0":
+        print(line, file=file)
+
+
+def _how_to_resume(work_dir: str) -> str:
+    last = recorded_checkpoint(work_dir)
+    if not last:
+        return "no checkpoint was saved yet"
+    return f"repeat the command with --resume to continue from {last}"
 
 
 def _check_checkpoint(checkpoint: str) -> None:
@@ -241,12 +275,25 @@ def _runner(cfg: Config) -> Runner:
 
 def _exit_code(run: Callable[[], object]) -> int:
     try:
-        run()
+        with stop_signals():
+            run()
+    except Stopped as stop:
+        return _end_stopped(stop)
     except (UserError, FileNotFoundError, FloatingPointError) as error:
         print(f"error: {_message(error)}", file=sys.stderr)
         return EXIT_USER_ERROR
     _leave_process_group()
     return 0
+
+
+def _end_stopped(stop: Stopped) -> int:
+    _say(str(stop), file=sys.stderr)
+    if is_distributed():
+        # Threads of gloo wait for the other processes and would hold up or abort the exit.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(stop.exit_code)
+    return stop.exit_code
 
 
 def _leave_process_group() -> None:

@@ -11,11 +11,15 @@ from masa_mm.engine.hooks import (
     CompileHook,
     CoverageHook,
     DeferredCheckHook,
+    DurableCheckpointHook,
     EpochSeedHook,
     MomentumAlignmentHook,
+    SaveOnSigtermHook,
     SyncStatisticsHook,
 )
+from masa_mm.engine.latest_checkpoint import latest_checkpoint, recorded_checkpoint
 from masa_mm.engine.optim_constructor import QuietOptimWrapperConstructor
+from masa_mm.engine.stop_signals import Stopped, stop_signals
 
 __all__ = [
     "AtomicBackend",
@@ -24,10 +28,16 @@ __all__ = [
     "CompileHook",
     "CoverageHook",
     "DeferredCheckHook",
+    "DurableCheckpointHook",
     "EpochSeedHook",
     "MomentumAlignmentHook",
     "QuietOptimWrapperConstructor",
+    "SaveOnSigtermHook",
+    "Stopped",
     "StrictPretrained",
     "SyncStatisticsHook",
+    "latest_checkpoint",
     "load_strictly",
+    "recorded_checkpoint",
+    "stop_signals",
 ]

@@ -38,8 +38,8 @@ def unwrap_model(runner: Runner) -> nn.Module:
 class AtomicBackend(LocalBackend):
     """File backend that writes to a temporary file and then renames it.
 
-    A run that is killed while it saves a checkpoint thus leaves no truncated file. Select it by
-    ``checkpoint=dict(type='CheckpointHook', backend_args=dict(backend='atomic'))``.
+    A run that is killed while it saves a checkpoint thus leaves no truncated file.
+    :class:`~masa_mm.engine.DurableCheckpointHook` selects it.
     """
 
     def put(self, obj: bytes, filepath: str | os.PathLike) -> None:

@@ -321,7 +321,8 @@ def test_our_runs_write_checkpoints_by_it(make_runner, tmp_path, monkeypatch):
     runner.train()
     (whole,) = tmp_path.glob("*.pth")
     content = whole.read_bytes()
-    assert isinstance(get_file_backend(backend_args=hooks.checkpoint.backend_args), AtomicBackend)
+    backend_args = HOOKS.build(hooks.checkpoint).backend_args
+    assert isinstance(get_file_backend(backend_args=backend_args), AtomicBackend)
 
     def cut_short(self, obj, filepath):
         with open(filepath, "wb") as file:
@@ -330,8 +331,6 @@ def test_our_runs_write_checkpoints_by_it(make_runner, tmp_path, monkeypatch):
 
     monkeypatch.setattr("mmengine.fileio.LocalBackend.put", cut_short)
     with pytest.raises(KeyboardInterrupt):
-        runner.save_checkpoint(
-            str(tmp_path), whole.name, backend_args=hooks.checkpoint.backend_args
-        )
+        runner.save_checkpoint(str(tmp_path), whole.name, backend_args=backend_args)
     assert whole.read_bytes() == content
     assert list(tmp_path.glob("*.pth")) == [whole]
