@@ -19,6 +19,7 @@ from masa_mm.engine.hooks import (
 )
 from masa_mm.engine.latest_checkpoint import latest_checkpoint, recorded_checkpoint
 from masa_mm.engine.optim_constructor import QuietOptimWrapperConstructor
+from masa_mm.engine.process_failure import StoppedByFirst
 from masa_mm.engine.stop_signals import Stopped, stop_signals
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "QuietOptimWrapperConstructor",
     "SaveOnSigtermHook",
     "Stopped",
+    "StoppedByFirst",
     "StrictPretrained",
     "SyncStatisticsHook",
     "latest_checkpoint",

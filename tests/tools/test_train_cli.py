@@ -75,6 +75,63 @@ def test_two_gloo_processes_train_and_test_on_a_cpu(tmp_path):
     assert "Epoch(test) [2/2]    accuracy:" in out
 
 
+BAD_BATCH = """
+import os
+
+from mmaction.registry import HOOKS
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+
+
+@HOOKS.register_module()
+class BadBatch(Hook):
+    '''The second process meets a bad batch in the second epoch, or cannot write a file.'''
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == 4 and get_rank() == 1 and os.environ["TOY_FAULT"] == "batch":
+            data_batch["inputs"].fill_(float("inf"))
+
+    def before_save_checkpoint(self, runner, checkpoint):
+        if runner.iter == 6 and os.environ["TOY_FAULT"] == "bug":
+            raise ZeroDivisionError("of the test")
+"""
+
+
+def train_with_two(folder, fault, code):
+    """Let two processes train until one meets a fault in the second epoch of three steps."""
+    (folder / "bad_batch.py").write_text(BAD_BATCH)
+    write_task(
+        folder,
+        custom_imports=dict(imports=["masa_mm", "masa_mm.engine", "toy_task", "bad_batch"]),
+        custom_hooks=[dict(type="BadBatch")],
+        default_hooks=dict(checkpoint=dict(type="DurableCheckpointHook", interval=1)),
+    )
+    command = ("bash", ROOT / "tools/dist_train.sh", "toy_config.py", 2)
+    out = run(*command, cwd=folder, code=code, TOY_FAULT=fault)
+    work_dir = folder / "work_dirs/toy_config"
+    assert [path.name for path in work_dir.glob("*.pth")] == ["epoch_1.pth"]
+    weights = load_from_local(work_dir / "epoch_1.pth")["state_dict"]
+    assert all(value.isfinite().all() for value in weights.values())
+    return out
+
+
+def test_two_processes_stop_together_at_the_bad_batch_of_one(tmp_path):
+    """One line says why; nothing waits, and nothing that is not finite is saved."""
+    lines = train_with_two(tmp_path, "batch", code=2).splitlines()
+    errors = [line for line in lines if line.startswith("error:")]
+    assert len(errors) == 1 and "not finite" in errors[0] and "epoch_1.pth" in errors[0]
+    assert lines[-1] == "process 0 ended with exit code 2"
+    assert not any(line.startswith("Traceback") for line in lines)
+
+
+def test_a_bug_of_one_process_keeps_its_traceback_and_stops_the_others(tmp_path):
+    lines = train_with_two(tmp_path, "bug", code=1).splitlines()
+    assert [line for line in lines if "ZeroDivisionError" in line] == [
+        "[rank0]: ZeroDivisionError: of the test"
+    ]
+    assert lines[-1] == "process 0 ended with exit code 1"
+
+
 def test_slurm_starts_every_process_with_srun(tmp_path):
     """With an srun that shows its options and runs the command once, as Slurm's only task."""
     write_task(tmp_path, train_cfg=dict(by_epoch=True, max_epochs=1, val_interval=1))
