@@ -6,8 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from mmengine.runner import CheckpointLoader
-
+from masa_mm.compat.checkpoints import load_from_local
 from masa_mm.errors import UserError
 
 LAST_CHECKPOINT = "last_checkpoint"
@@ -72,7 +71,7 @@ def describe_damage(path: str | Path) -> str:
             broken = archive.testzip()  # torch does not compare the checksums
         if broken:
             return f"{broken} has another checksum"
-        content: Any = CheckpointLoader.load_checkpoint(str(path), map_location="cpu")
+        content: Any = load_from_local(path, map_location="cpu")
     except (zipfile.BadZipFile, EOFError, OSError):
         return "incomplete or no checkpoint"
     except UserError as error:

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 import torch
-from mmaction.registry import MODELS
+from mmaction.registry import HOOKS, MODELS
 from mmengine.config import Config
 from mmengine.fileio import get_file_backend
 from torch import nn

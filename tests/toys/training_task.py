@@ -84,7 +84,7 @@ optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="SGD", lr=0.1, mom
 param_scheduler = [dict(type="CosineAnnealingLR", T_max=24, by_epoch=False)]
 default_hooks = dict(
     logger=dict(type="LoggerHook", interval=3),
-    checkpoint=dict(type="CheckpointHook", interval=1, save_best="accuracy"),
+    checkpoint=dict(type="DurableCheckpointHook", interval=1, save_best="accuracy"),
 )
 custom_hooks = [dict(type="EpochSeedHook")]
 auto_scale_lr = dict(enable=False, base_batch_size=8)

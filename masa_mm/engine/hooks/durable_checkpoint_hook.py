@@ -12,7 +12,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
-from masa_mm.atomic_write import atomic_write
+from masa_mm.atomic_write import atomic_write, remove_leftovers
 from masa_mm.engine.latest_checkpoint import LAST_CHECKPOINT, recorded_checkpoint
 from masa_mm.engine.process_failure import first_fails_for_all
 
@@ -51,6 +51,8 @@ class DurableCheckpointHook(CheckpointHook):
     def before_train(self, runner: Runner) -> None:
         """Take up the files of a resumed run, and validate it if a kill prevented that."""
         super().before_train(runner)
+        if is_main_process():
+            remove_leftovers(runner.work_dir)
         self.file_backend = _LateRemoval(self.file_backend)
         info = runner.message_hub.runtime_info
         self.last_ckpt = (runner._load_from or info.get("last_ckpt")) if runner._resume else None

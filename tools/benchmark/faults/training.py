@@ -1,0 +1,276 @@
+"""Kill training at random moments and while it saves, resume it, and compare the weights.
+
+A run of a small network is killed by SIGKILL several times. After each kill all checkpoints must
+load, and a run that had a checkpoint must still have one. The run is resumed, by the code of
+tools/train.py, until it ends; its weights, its best weights and its list of files must then be
+those of a run without a kill.
+
+    python tools/benchmark/faults/training.py --random 200 --aimed 50
+    python tools/benchmark/faults/training.py --hook CheckpointHook  # mmengine's, for comparison
+
+Processes are forked from one that has imported everything, so that a start costs little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import torch
+from mmaction.registry import DATASETS, METRICS, MODELS
+from mmengine.evaluator import BaseMetric
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+import masa_mm.engine  # noqa: F401  (registers the hooks)
+from masa_mm.apis import cli
+from masa_mm.engine.latest_checkpoint import describe_damage
+
+CONFIG = """
+default_scope = "mmaction"
+model = dict(type="FaultsModel")
+data = dict(type="FaultsDataset")
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=0,
+    dataset=data,
+    sampler=dict(type="DefaultSampler", shuffle=True),
+    collate_fn=dict(type="default_collate"),
+)
+val_dataloader = dict(
+    batch_size=4,
+    dataset=data,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    collate_fn=dict(type="default_collate"),
+)
+val_evaluator = dict(type="FaultsAccuracy")
+train_cfg = dict(by_epoch=True, max_epochs=8, val_interval=1)
+val_cfg = dict()
+optim_wrapper = dict(optimizer=dict(type="AdamW", lr=0.05))
+param_scheduler = [dict(type="CosineAnnealingLR", T_max=48, by_epoch=False)]
+default_hooks = dict(
+    checkpoint=dict(
+        type="{hook}", interval=1, max_keep_ckpts=1, save_best="accuracy"
+    ),
+    epoch_seed=dict(type="EpochSeedHook"),
+)
+randomness = dict(seed=1)
+"""
+KILLS_A_RUN = 5
+Kill = Callable[[int], None]
+
+
+@DATASETS.register_module()
+class FaultsDataset(torch.utils.data.Dataset):
+    """24 samples with noise, which depends on the random numbers of the loading process."""
+
+    def __init__(self) -> None:
+        self.inputs = torch.randn(24, 6, generator=torch.Generator().manual_seed(0))
+        self.labels = (self.inputs[:, 0] > 0).long()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        return dict(inputs=self.inputs[i] + 0.1 * torch.randn(6), labels=self.labels[i])
+
+
+@MODELS.register_module()
+class FaultsModel(BaseModel):
+    """A network with batch statistics and dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Linear(6, 64), nn.BatchNorm1d(64), nn.Dropout(), nn.Linear(64, 2)
+        )
+
+    def forward(self, inputs: Tensor, labels: Tensor, mode: str = "tensor") -> dict | list:
+        """Compute the loss, or whether each sample is right."""
+        scores = self.net(inputs)
+        if mode == "loss":
+            return dict(loss=nn.functional.cross_entropy(scores, labels))
+        return (scores.argmax(1) == labels).tolist()
+
+
+@METRICS.register_module()
+class FaultsAccuracy(BaseMetric):
+    """Accuracy."""
+
+    def process(self, data_batch: dict, data_samples: list) -> None:
+        """Collect the samples of a batch."""
+        self.results += [float(right) for right in data_samples]
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Average over the samples."""
+        return dict(accuracy=sum(results) / len(results))
+
+
+def start(folder: Path, prepare: Callable[[], None] = lambda: None) -> int:
+    """Train in a new process and return its number; an interrupted run is resumed."""
+    process = os.fork()
+    if process:
+        return process
+    code = 1
+    try:
+        log = os.open(folder.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        prepare()
+        config = str(folder.parent / "config.py")
+        code = cli.train([config, "--work-dir", str(folder), "--resume"])
+    finally:
+        os._exit(code)
+
+
+def wait(process: int) -> int:
+    """Wait for a process and return its exit code, or minus the signal that ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def kill_at_event(number: int, after: bool) -> Callable[[], None]:
+    """Let a process kill itself at one of its calls that flush, rename or remove a file."""
+
+    def prepare() -> None:
+        events = [0]
+
+        def killing(call: Callable) -> Callable:
+            def called(*args: object, **kwargs: object) -> object:
+                events[0] += 1
+                if events[0] == number and not after:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                result = call(*args, **kwargs)
+                if events[0] == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return result
+
+            return called
+
+        for name in ("fsync", "replace", "unlink", "remove"):
+            mock.patch.object(os, name, killing(getattr(os, name))).start()
+
+    return prepare
+
+
+class Campaign:
+    """Counts what kills do to runs.
+
+    Args:
+        folder (Path): Folder for the runs.
+        hook (str): The checkpoint hook.
+        seed (int): Seed of the moments of the kills.
+    """
+
+    def __init__(self, folder: Path, hook: str, seed: int) -> None:
+        self.folder, self.random = folder, random.Random(seed)
+        self.counts: collections.Counter[str] = collections.Counter()
+        (folder / "config.py").write_text(CONFIG.replace("{hook}", hook))
+        begin = time.monotonic()
+        self.whole = folder / "whole"
+        if wait(start(self.whole)):
+            sys.exit((folder / "whole.log").read_text())
+        self.seconds = time.monotonic() - begin
+
+    def run(self, kills: int, aimed: bool, name: str) -> int:
+        """Kill a run some times, let it end, and return how many kills met it before its end."""
+        folder = self.folder / name
+        met = 0
+        for _ in range(kills):
+            had = bool(list(folder.glob("*.pth")))
+            code = self._aimed(folder) if aimed else self._random(folder)
+            met += code == -signal.SIGKILL
+            self._note(folder, had, code)
+            if code == 0:
+                break
+        code = wait(start(folder))
+        self.counts["runs that do not resume"] += code != 0
+        self.counts["runs with other weights or files"] += not same(folder, self.whole)
+        self.counts["leftovers"] += len(list(folder.glob(".*")))
+        self.counts["runs"] += 1
+        return met
+
+    def _random(self, folder: Path) -> int:
+        process = start(folder)
+        time.sleep(self.random.uniform(0, self.seconds))
+        os.kill(process, signal.SIGKILL)
+        return wait(process)
+
+    def _aimed(self, folder: Path) -> int:
+        # A run of 8 epochs has about 150 of these calls.
+        number, after = self.random.randrange(1, 60), self.random.random() < 0.5
+        return wait(start(folder, kill_at_event(number, after)))
+
+    def _note(self, folder: Path, had: bool, code: int) -> None:
+        checkpoints = list(folder.glob("*.pth"))
+        runs = [path for path in checkpoints if not path.name.startswith("best_")]
+        self.counts["kills"] += code == -signal.SIGKILL
+        self.counts["runs lost"] += had and not runs
+        self.counts["corrupt checkpoints"] += sum(map(is_corrupt, checkpoints))
+        record = folder / "last_checkpoint"
+        if record.exists() and not Path(record.read_text()).is_file():
+            self.counts["wrong last_checkpoint"] += 1
+
+
+def is_corrupt(path: Path) -> bool:
+    """Whether a checkpoint does not load; the best one has no optimizer state."""
+    return describe_damage(path) not in ("", "without optimizer")
+
+
+def same(folder: Path, other: Path) -> bool:
+    """Whether two runs have the same checkpoints with the same tensors."""
+    names = sorted(path.name for path in folder.glob("*.pth"))
+    if names != sorted(path.name for path in other.glob("*.pth")):
+        return False
+    for name in names:
+        ours, theirs = (torch.load(f / name)["state_dict"] for f in (folder, other))
+        if any(not value.equal(theirs[key]) for key, value in ours.items()):
+            return False
+    return True
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the campaign and return 1 if anything was lost."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--random", type=int, default=200, help="kills at random moments")
+    parser.add_argument("--aimed", type=int, default=50, help="kills while saving")
+    parser.add_argument("--hook", default="DurableCheckpointHook", help="the checkpoint hook")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
+    args = parser.parse_args(argv)
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for kind, kills in (("random", args.random), ("aimed", args.aimed)):
+            if kills:
+                place = Path(folder) / kind
+                place.mkdir()
+                failed += report(kind, kills, Campaign(place, args.hook, args.seed))
+    return int(failed > 0)
+
+
+def report(kind: str, kills: int, campaign: Campaign) -> int:
+    """Make the kills of a kind, print what they did and return the number of failures."""
+    met = number = 0
+    while met < kills:
+        met += campaign.run(min(KILLS_A_RUN, kills - met), kind == "aimed", f"run{number}")
+        number += 1
+    counts = dict(campaign.counts)
+    done = {name: counts.pop(name, 0) for name in ("kills", "runs")}
+    print(f"{kind}: {done['kills']} kills of {done['runs']} runs of {campaign.seconds:.1f} s")
+    for name, count in counts.items():
+        print(f"  {count} {name}")
+    return sum(counts.values())
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    sys.exit(main())
