@@ -57,10 +57,11 @@ class SyncStatisticsHook(Hook):
 
 def average_statistics(model: nn.Module) -> None:
     """Average the buffers of all BatchNorm layers in place; a single process keeps its own."""
-    all_reduce_params(_statistics(model), op="mean")
+    all_reduce_params(statistics_of(model), op="mean")
 
 
-def _statistics(model: nn.Module) -> Iterator[Tensor]:
+def statistics_of(model: nn.Module) -> Iterator[Tensor]:
+    """The buffers of all BatchNorm layers, which differ between processes within an epoch."""
     for module in model.modules():
         if isinstance(module, _NormBase):
             yield from module.buffers(recurse=False)

@@ -43,17 +43,16 @@ from masa_mm.engine.latest_checkpoint import describe_damage
 CONFIG = """
 default_scope = "mmaction"
 model = dict(type="FaultsModel")
-data = dict(type="FaultsDataset")
 train_dataloader = dict(
     batch_size=4,
     num_workers=0,
-    dataset=data,
+    dataset=dict(type="FaultsDataset", noise=0.1),
     sampler=dict(type="DefaultSampler", shuffle=True),
     collate_fn=dict(type="default_collate"),
 )
 val_dataloader = dict(
     batch_size=4,
-    dataset=data,
+    dataset=dict(type="FaultsDataset", noise=0),
     sampler=dict(type="DefaultSampler", shuffle=False),
     collate_fn=dict(type="default_collate"),
 )
@@ -77,9 +76,14 @@ PATIENCE = 3.0  # seconds from SIGTERM to SIGKILL
 
 @DATASETS.register_module()
 class FaultsDataset(torch.utils.data.Dataset):
-    """24 samples with noise, which depends on the random numbers of the loading process."""
+    """24 samples with noise, which depends on the random numbers of the loading process.
 
-    def __init__(self) -> None:
+    Args:
+        noise (float): Deviation of the noise; validation has none.
+    """
+
+    def __init__(self, noise: float) -> None:
+        self.noise = noise
         self.inputs = torch.randn(24, 6, generator=torch.Generator().manual_seed(0))
         self.labels = (self.inputs[:, 0] > 0).long()
 
@@ -87,7 +91,7 @@ class FaultsDataset(torch.utils.data.Dataset):
         return len(self.labels)
 
     def __getitem__(self, i: int) -> dict[str, Tensor]:
-        return dict(inputs=self.inputs[i] + 0.1 * torch.randn(6), labels=self.labels[i])
+        return dict(inputs=self.inputs[i] + self.noise * torch.randn(6), labels=self.labels[i])
 
 
 @MODELS.register_module()
