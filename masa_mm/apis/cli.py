@@ -26,10 +26,10 @@ from masa_mm.apis.metric_config import fit_topk
 from masa_mm.engine import (
     Stopped,
     StoppedByFirst,
-    latest_checkpoint,
+    find_latest,
     load_strictly,
     recorded_checkpoint,
-    stop_signals,
+    stoppable,
 )
 from masa_mm.errors import UserError
 
@@ -226,7 +226,7 @@ def _scale_lr(cfg: Config) -> None:
 
 def _resume(cfg: Config, checkpoint: str) -> None:
     if checkpoint == "auto":
-        checkpoint, reason = latest_checkpoint(cfg.work_dir)
+        checkpoint, reason = find_latest(cfg.work_dir)
         if not checkpoint:
             _say(f"--resume: no checkpoint in {cfg.work_dir}, training starts from the beginning")
             # load_from stays: a finetuning run still starts from pretrained weights.
@@ -277,7 +277,7 @@ def _runner(cfg: Config) -> Runner:
 
 def _exit_code(run: Callable[[], object]) -> int:
     try:
-        with stop_signals():
+        with stoppable():
             run()
     except Stopped as stop:
         _say(str(stop), file=sys.stderr)

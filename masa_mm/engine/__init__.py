@@ -17,10 +17,10 @@ from masa_mm.engine.hooks import (
     SaveOnSigtermHook,
     SyncStatisticsHook,
 )
-from masa_mm.engine.latest_checkpoint import latest_checkpoint, recorded_checkpoint
+from masa_mm.engine.latest_checkpoint import find_latest, recorded_checkpoint
 from masa_mm.engine.optim_constructor import QuietOptimWrapperConstructor
 from masa_mm.engine.process_failure import StoppedByFirst
-from masa_mm.engine.stop_signals import Stopped, stop_signals
+from masa_mm.engine.stop_signals import Stopped, stoppable
 
 __all__ = [
     "AtomicBackend",
@@ -38,8 +38,8 @@ __all__ = [
     "StoppedByFirst",
     "StrictPretrained",
     "SyncStatisticsHook",
-    "latest_checkpoint",
+    "find_latest",
     "load_strictly",
     "recorded_checkpoint",
-    "stop_signals",
+    "stoppable",
 ]

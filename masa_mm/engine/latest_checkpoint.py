@@ -28,7 +28,7 @@ def recorded_checkpoint(work_dir: str | Path) -> str:
     return next((str(path) for path in (moved, Path(text)) if path.is_file()), "")
 
 
-def latest_checkpoint(work_dir: str | Path) -> tuple[str, str]:
+def find_latest(work_dir: str | Path) -> tuple[str, str]:
     """Find the newest checkpoint of a folder that loads and holds the state of a run.
 
     It is the one that ``last_checkpoint`` names. If this file or that checkpoint is missing or

@@ -75,7 +75,7 @@ class StopSignals:
 
 
 @contextmanager
-def stop_signals() -> Iterator[StopSignals]:
+def stoppable() -> Iterator[StopSignals]:
     """Stop the block by :class:`Stopped` when SIGINT or SIGTERM arrives.
 
     Raises:

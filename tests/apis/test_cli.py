@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from mmengine.logging import MessageHub
 
 from masa_mm.apis import cli
+from masa_mm.engine import find_latest, recorded_checkpoint
 from masa_mm.errors import UserError
 
 from toys.training_task import write_task
@@ -196,7 +198,8 @@ def test_a_config_that_resumes_names_its_checkpoint(in_process, tmp_path, capsys
     assert config_of("on.py").resume is False
     (tmp_path / "a").mkdir()
     (tmp_path / "a/last_checkpoint").write_text("/elsewhere/epoch_2.pth")
-    (tmp_path / "a/epoch_2.pth").touch()
+    state = dict(state_dict={}, optimizer={}, message_hub={})
+    torch.save(state, tmp_path / "a/epoch_2.pth")
     assert config_of("on.py").load_from == "a/epoch_2.pth"
 
 
@@ -243,3 +246,56 @@ def test_dump_adds_a_metric(in_process):
     cfg = cli.test_config(args)
     assert [metric.type for metric in cfg.test_evaluator] == ["ToyAccuracy", "DumpResults"]
     assert cfg.load_from == "c.pth" and cfg.resume is False
+
+
+def test_resuming_says_which_checkpoint_it_takes_instead(in_process, tmp_path, capsys):
+    (tmp_path / "two.py").write_text(
+        '_base_ = "toy_config.py"\ntrain_cfg = dict(max_epochs=2)\n'
+        "default_hooks = dict(checkpoint=dict(max_keep_ckpts=2))\n"
+    )
+    argv = ["two.py", "--work-dir", "a"]
+    assert in_process(cli.train, *argv) == 0
+    newest = tmp_path / "a/epoch_2.pth"
+    newest.write_bytes(newest.read_bytes()[:1000])
+    capsys.readouterr()
+    assert in_process(cli.train, *argv, "--resume") == 0
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("--resume")]
+    assert line.startswith("--resume: a/epoch_2.pth is damaged (")
+    assert line.endswith("; resuming from a/epoch_1.pth, the newest one that loads")
+    assert recorded_checkpoint("a") == "a/epoch_2.pth" and find_latest("a") == ("a/epoch_2.pth", "")
+
+
+def test_a_hook_that_can_lose_the_run_is_named(in_process, tmp_path, capfd):
+    (tmp_path / "on.py").write_text(
+        '_base_ = "toy_config.py"\ndefault_hooks = dict(checkpoint=dict(type="CheckpointHook"))'
+    )
+    for config, warnings in (("toy_config.py", 0), ("on.py", 1)):
+        capfd.readouterr()
+        assert in_process(cli.train, config) == 0
+        assert "".join(capfd.readouterr()).count("uses mmengine's CheckpointHook") == warnings
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_says_how_to_resume_it(
+    in_process, tmp_path, monkeypatch, capfd, number, code
+):
+    monkeypatch.setenv("TOY_SIGNAL", str(int(number)))
+    former = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)}
+    (tmp_path / "toy_stop.py").write_text(
+        "import os\nfrom mmaction.registry import HOOKS\nfrom mmengine.hooks import Hook\n"
+        "@HOOKS.register_module(force=True)\nclass ToyStop(Hook):\n"
+        "    def before_train_iter(self, runner, batch_idx, data_batch=None):\n"
+        "        if runner.iter == 7: os.kill(os.getpid(), int(os.environ['TOY_SIGNAL']))\n"
+    )
+    (tmp_path / "on.py").write_text(
+        '_base_ = "toy_config.py"\ncustom_imports = dict(imports=["toy_task", "toy_stop"])\n'
+        'custom_hooks = [dict(type="ToyStop")]\ntrain_cfg = dict(max_epochs=2)'
+    )
+    assert in_process(cli.train, "on.py", "--work-dir", "a") == code
+    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    (line,) = [x for x in capfd.readouterr().err.splitlines() if "stopped" in x]
+    assert line == (
+        f"stopped by {name}; repeat the command with --resume to continue from a/epoch_1.pth"
+    )
+    for n, handler in former.items():
+        signal.signal(n, handler)

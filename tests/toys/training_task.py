@@ -12,8 +12,9 @@ from torch import nn
 
 @DATASETS.register_module()
 class ToyDataset(torch.utils.data.Dataset):
-    def __init__(self, size=24, num_classes=2, classes=("left", "right")):
+    def __init__(self, size=24, num_classes=2, classes=("left", "right"), noise=0.1):
         generator = torch.Generator().manual_seed(0)
+        self.noise = noise
         self.metainfo = dict(classes=list(classes))
         self.inputs = torch.randn(size, 6, generator=generator)
         borders = torch.arange(1, num_classes) - num_classes / 2
@@ -24,7 +25,7 @@ class ToyDataset(torch.utils.data.Dataset):
 
     def __getitem__(self, i):
         # Augmentation: the random numbers depend on the loading process.
-        return dict(inputs=self.inputs[i] + 0.1 * torch.randn(6), labels=self.labels[i])
+        return dict(inputs=self.inputs[i] + self.noise * torch.randn(6), labels=self.labels[i])
 
 
 @MODELS.register_module()
@@ -73,7 +74,7 @@ train_dataloader = dict(
 )
 val_dataloader = test_dataloader = dict(
     batch_size=4,
-    dataset=dict(type="ToyDataset", size=10),
+    dataset=dict(type="ToyDataset", size=10, noise=0),
     sampler=dict(type="DefaultSampler", shuffle=False),
     collate_fn=dict(type="default_collate"),
 )
