@@ -328,7 +328,7 @@ def main(argv: list[str] | None = None) -> int:
 def report(kind: str, kills: int, campaign: Campaign) -> int:
     """Make the kills of a kind, print what they did and return the number of failures."""
     met = number = 0
-    while met < kills:
+    while met < kills and number < 3 * kills:  # some attempts come after the end of a run
         met += campaign.run(min(KILLS_A_RUN, kills - met), kind == "aimed", f"run{number}")
         number += 1
     counts = dict(campaign.counts)
