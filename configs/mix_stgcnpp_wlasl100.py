@@ -13,6 +13,7 @@ custom_imports = dict(imports=["masa_mm"], allow_failed_imports=False)
 default_hooks = dict(
     checkpoint=dict(type="DurableCheckpointHook"),
     epoch_seed=dict(type="EpochSeedHook"),
+    sync_statistics=dict(type="SyncStatisticsHook"),
     coverage=dict(type="CoverageHook"),
 )
 

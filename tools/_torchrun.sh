@@ -1,4 +1,4 @@
-# Source this file with the command in "$@" and the number of processes a machine in $processes.
+# Source this file with the command in "$@", this folder in $tools and the processes a machine in $processes.
 
 nodes="${NNODES:-1}"
 if [ -z "${PORT:-}" ]; then

@@ -12,6 +12,8 @@ default_hooks = dict(
     sampler_seed=dict(type="DistSamplerSeedHook"),
     # A resumed run draws the same random numbers as an uninterrupted one.
     epoch_seed=dict(type="EpochSeedHook"),
+    # All processes validate and save the same network.
+    sync_statistics=dict(type="SyncStatisticsHook"),
     # Report the coverage of the benchmark with every score.
     coverage=dict(type="CoverageHook"),
 )

@@ -9,6 +9,7 @@ import argparse
 import gc
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,7 +17,7 @@ from typing import Any, TextIO
 import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
-from mmengine.dist import barrier, is_distributed
+from mmengine.dist import barrier, is_distributed, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
@@ -24,6 +25,7 @@ from masa_mm.apis.confusion import ConfusionPicture
 from masa_mm.apis.metric_config import fit_topk
 from masa_mm.engine import (
     Stopped,
+    StoppedByFirst,
     find_latest,
     load_strictly,
     recorded_checkpoint,
@@ -278,22 +280,36 @@ def _exit_code(run: Callable[[], object]) -> int:
         with stoppable():
             run()
     except Stopped as stop:
-        return _end_stopped(stop)
-    except (UserError, FileNotFoundError, FloatingPointError) as error:
+        _say(str(stop), file=sys.stderr)
+        return _end(stop.exit_code)
+    except StoppedByFirst:
+        return _end_after_first()
+    except FloatingPointError as error:  # all processes find it together
+        if not is_main_process():
+            return _end_after_first()
         print(f"error: {_message(error)}", file=sys.stderr)
-        return EXIT_USER_ERROR
+        return _end(EXIT_USER_ERROR)
+    except (UserError, FileNotFoundError) as error:
+        print(f"error: {_message(error)}", file=sys.stderr)
+        return _end(EXIT_USER_ERROR)
     _leave_process_group()
     return 0
 
 
-def _end_stopped(stop: Stopped) -> int:
-    _say(str(stop), file=sys.stderr)
+def _end(code: int) -> int:
+    """Return the exit code, or end this process if it is one of several."""
     if is_distributed():
         # Threads of gloo wait for the other processes and would hold up or abort the exit.
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(stop.exit_code)
-    return stop.exit_code
+        os._exit(code)
+    return code
+
+
+def _end_after_first() -> int:
+    """Wait for the launcher to end this process: it ends all as soon as one has ended."""
+    time.sleep(60)
+    return _end(EXIT_USER_ERROR)
 
 
 def _leave_process_group() -> None:

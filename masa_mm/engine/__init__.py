@@ -15,9 +15,11 @@ from masa_mm.engine.hooks import (
     EpochSeedHook,
     MomentumAlignmentHook,
     SaveOnSigtermHook,
+    SyncStatisticsHook,
 )
 from masa_mm.engine.latest_checkpoint import find_latest, recorded_checkpoint
 from masa_mm.engine.optim_constructor import QuietOptimWrapperConstructor
+from masa_mm.engine.process_failure import StoppedByFirst
 from masa_mm.engine.stop_signals import Stopped, stoppable
 
 __all__ = [
@@ -33,7 +35,9 @@ __all__ = [
     "QuietOptimWrapperConstructor",
     "SaveOnSigtermHook",
     "Stopped",
+    "StoppedByFirst",
     "StrictPretrained",
+    "SyncStatisticsHook",
     "find_latest",
     "load_strictly",
     "recorded_checkpoint",

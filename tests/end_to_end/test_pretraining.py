@@ -91,12 +91,31 @@ def test_an_interrupted_and_resumed_balanced_pool_equals_an_uninterrupted_one(
     assert "PooledSigns: skipped, files do not exist: MSASL (gone.safetensors)" in log
 
 
-def test_two_processes_pretrain_on_a_cpu(process, tmp_path):
-    out = process(
-        *("bash", ROOT / "tools/dist_train.sh", ROOT / "configs/masa_pretrain_demo.py", 2),
-        *("--work-dir", tmp_path, "--cfg-options", "train_cfg.max_epochs=1"),
-        *("train_dataloader.batch_size=4", "default_hooks.checkpoint.interval=1"),
-    )
+@pytest.fixture
+def pretrain_twice(process):
+    """Pretrain the demo for two epochs in some processes, with more options."""
+
+    def run(processes, work_dir, *options):
+        return process(
+            *("bash", ROOT / "tools/dist_train.sh", ROOT / "configs/masa_pretrain_demo.py"),
+            *(processes, "--work-dir", work_dir, *options),
+            *("--cfg-options", "train_cfg.max_epochs=2", "train_dataloader.batch_size=4"),
+            *("default_hooks.checkpoint.interval=1", "default_hooks.checkpoint.max_keep_ckpts=2"),
+        )
+
+    return run
+
+
+def test_two_processes_resume_as_if_never_interrupted(pretrain_twice, tmp_path):
+    """The momentum copy uses the statistics of each process, so its keys depend on them."""
+    whole, cut, alone = (tmp_path / name for name in ("whole", "cut", "alone"))
+    out = pretrain_twice(2, whole)
     assert "Epoch(train) [1][4/4]" in out  # 32 clips, 2 processes
-    bank = load_from_local(tmp_path / "epoch_1.pth")["state_dict"]["alignment.bank.clip_ids"]
+    after_first = load_from_local(whole / "epoch_1.pth")["state_dict"]
+    bank = after_first["alignment.bank.clip_ids"]
     assert len(bank[bank >= 0].unique()) == 32
+    pretrain_twice(2, cut, "--resume", whole / "epoch_1.pth")
+    states = [load_from_local(path / "epoch_2.pth")["state_dict"] for path in (whole, cut)]
+    torch.testing.assert_close(states[1], states[0], rtol=0, atol=0)
+    # Another number of processes resumes too, with other batches.
+    assert "Epoch(train) [2][8/8]" in pretrain_twice(1, alone, "--resume", whole / "epoch_1.pth")

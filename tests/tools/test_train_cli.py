@@ -75,6 +75,89 @@ def test_two_gloo_processes_train_and_test_on_a_cpu(tmp_path):
     assert "Epoch(test) [2/2]    accuracy:" in out
 
 
+FAULTS = """
+import os
+import signal
+
+from mmaction.registry import HOOKS
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+
+
+@HOOKS.register_module()
+class Faults(Hook):
+    '''A fault of one process in the second epoch.'''
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == 4 and get_rank() == 1 and os.environ["TOY_FAULT"] == "batch":
+            data_batch["inputs"].fill_(float("inf"))
+        if runner.iter == 3 and get_rank() == 1 and os.environ["TOY_FAULT"] == "sigterm":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def before_save_checkpoint(self, runner, checkpoint):
+        if runner.iter == 6 and os.environ["TOY_FAULT"] == "bug":
+            raise ZeroDivisionError("of the test")
+"""
+
+
+def train_with_two(folder, fault, code):
+    """Let two processes train until one meets a fault in the second epoch of three steps."""
+    (folder / "faults.py").write_text(FAULTS)
+    write_task(
+        folder,
+        custom_imports=dict(imports=["masa_mm", "masa_mm.engine", "toy_task", "faults"]),
+        custom_hooks=[dict(type="Faults")],
+        default_hooks=dict(checkpoint=dict(type="DurableCheckpointHook", interval=1)),
+    )
+    command = ("bash", ROOT / "tools/dist_train.sh", "toy_config.py", 2)
+    out = run(*command, cwd=folder, code=code, TOY_FAULT=fault)
+    work_dir = folder / "work_dirs/toy_config"
+    assert [path.name for path in work_dir.glob("*.pth")] == ["epoch_1.pth"]
+    weights = load_from_local(work_dir / "epoch_1.pth")["state_dict"]
+    assert all(value.isfinite().all() for value in weights.values())
+    return out
+
+
+def test_two_processes_stop_together_at_the_bad_batch_of_one(tmp_path):
+    """One line says why; nothing waits, and nothing that is not finite is saved."""
+    lines = train_with_two(tmp_path, "batch", code=2).splitlines()
+    errors = [line for line in lines if line.startswith("error:")]
+    assert len(errors) == 1 and "not finite" in errors[0] and "epoch_1.pth" in errors[0]
+    assert lines[-1] == "process 0 ended with exit code 2"
+    assert not any(line.startswith("Traceback") for line in lines)
+
+
+def test_a_bug_of_one_process_keeps_its_traceback_and_stops_the_others(tmp_path):
+    lines = train_with_two(tmp_path, "bug", code=1).splitlines()
+    assert sum(line.endswith("ZeroDivisionError: of the test") for line in lines) == 1
+    assert lines[-1] == "process 0 ended with exit code 1"
+
+
+def test_two_processes_stopped_within_an_epoch_resume_as_if_never_stopped(tmp_path):
+    """One of them receives SIGTERM; each has BatchNorm statistics and random numbers of its own."""
+    (tmp_path / "faults.py").write_text(FAULTS)
+    names = ("EpochSeedHook", "SyncStatisticsHook", "SaveOnSigtermHook", "Faults")
+    checkpoint = dict(type="DurableCheckpointHook", interval=1, max_keep_ckpts=1)
+    write_task(
+        tmp_path,
+        custom_imports=dict(imports=["masa_mm", "masa_mm.engine", "toy_task", "faults"]),
+        custom_hooks=[dict(type=name) for name in names],
+        default_hooks=dict(checkpoint=checkpoint),
+    )
+
+    def train_two(work_dir, fault="", code=0):
+        command = ("bash", ROOT / "tools/dist_train.sh", "toy_config.py", 2, "--work-dir")
+        options = (work_dir, "--resume")
+        return run(*command, *options, cwd=tmp_path, TOY_FAULT=fault, code=code)
+
+    train_two("whole")
+    train_two("cut", "sigterm", code=143)
+    assert (tmp_path / "cut/last_checkpoint").read_text().endswith("stopped_iter_5.pth")
+    assert "resumed epoch: 1, iter: 5" in train_two("cut")
+    whole, cut = (load_from_local(tmp_path / d / "epoch_4.pth") for d in ("whole", "cut"))
+    torch.testing.assert_close(cut["state_dict"], whole["state_dict"], rtol=0, atol=0)
+
+
 def test_slurm_starts_every_process_with_srun(tmp_path):
     """With an srun that shows its options and runs the command once, as Slurm's only task."""
     write_task(tmp_path, train_cfg=dict(by_epoch=True, max_epochs=1, val_interval=1))

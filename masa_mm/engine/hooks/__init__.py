@@ -8,6 +8,7 @@ from masa_mm.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
 from masa_mm.engine.hooks.epoch_seed_hook import EpochSeedHook
 from masa_mm.engine.hooks.momentum_alignment_hook import MomentumAlignmentHook
 from masa_mm.engine.hooks.save_on_sigterm_hook import SaveOnSigtermHook
+from masa_mm.engine.hooks.sync_statistics_hook import SyncStatisticsHook
 
 __all__ = [
     "BufferedInfoHook",
@@ -18,4 +19,5 @@ __all__ = [
     "EpochSeedHook",
     "MomentumAlignmentHook",
     "SaveOnSigtermHook",
+    "SyncStatisticsHook",
 ]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from masa_mm.atomic_write import atomic_write, remove_leftovers
 from masa_mm.engine.latest_checkpoint import LAST_CHECKPOINT, recorded_checkpoint
+from masa_mm.engine.process_failure import first_fails_for_all
 
 _OUTDATED = "outdated_ckpts"
 
@@ -105,25 +106,27 @@ class DurableCheckpointHook(CheckpointHook):
     def _save(self, runner: Runner, path: str, name: str, meta: dict) -> None:
         runner.message_hub.update_info("last_ckpt", path)
         runner.message_hub.update_info(_OUTDATED, list(self.file_backend.outdated))
-        runner.save_checkpoint(
-            self.out_dir,
-            name,
-            self.file_client_args,
-            save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler,
-            meta=meta,
-            by_epoch=self.by_epoch,
-            backend_args=self.backend_args,
-            **self.args,
-        )
+        with first_fails_for_all():
+            runner.save_checkpoint(
+                self.out_dir,
+                name,
+                self.file_client_args,
+                save_optimizer=self.save_optimizer,
+                save_param_scheduler=self.save_param_scheduler,
+                meta=meta,
+                by_epoch=self.by_epoch,
+                backend_args=self.backend_args,
+                **self.args,
+            )
+            if is_main_process():
+                with atomic_write(Path(runner.work_dir) / LAST_CHECKPOINT) as temporary:
+                    temporary.write_text(path, encoding="utf-8")
         self.last_ckpt = path
-        if is_main_process():
-            with atomic_write(Path(runner.work_dir) / LAST_CHECKPOINT) as temporary:
-                temporary.write_text(path, encoding="utf-8")
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         """Save the checkpoint if it is the best, and remove the former best."""
-        super()._save_best_checkpoint(runner, metrics)
+        with first_fails_for_all():
+            super()._save_best_checkpoint(runner, metrics)
         self._remove_outdated(keep=self.last_ckpt)
 
     def _remove_outdated(self, keep: str | None) -> None:

@@ -12,12 +12,13 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from masa_mm.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
+from masa_mm.engine.hooks.sync_statistics_hook import statistics_of
 from masa_mm.engine.partial_epoch import finish_epoch_first, generator_states
 from masa_mm.engine.stop_signals import Stopped, StopSignals
 from masa_mm.errors import UserError
 from masa_mm.models.recognizers.finite_check import HostCopy
 
-_GENERATORS = "generators"
+_RANKS = "ranks"
 
 
 @HOOKS.register_module()
@@ -25,9 +26,10 @@ class SaveOnSigtermHook(Hook):
     """Save a checkpoint when SIGTERM arrives, which Slurm sends before the time of a job runs out.
 
     The run finishes its iteration, saves ``stopped_iter_N.pth`` and stops. A resumed run continues
-    with the next batch of the same epoch and the same random numbers: with one process and
-    epoch-based training it ends with the weights of an uninterrupted run. Keep the hook in the
-    config of the resumed run. The next periodic checkpoint replaces the file. Select it by
+    with the next batch of the same epoch, the same random numbers and, in each process, the same
+    BatchNorm statistics: with as many processes, one or two, and epoch-based training it ends with
+    the weights of an uninterrupted run. Keep the hook in the config of the resumed run. The next
+    periodic checkpoint replaces the file. Select it by
     ``default_hooks = dict(save_on_sigterm=dict(type='SaveOnSigtermHook'))``.
 
     Several processes agree on the iteration, which takes one more.
@@ -36,13 +38,13 @@ class SaveOnSigtermHook(Hook):
     priority = "LOWEST"
 
     def __init__(self) -> None:
-        self._states: list | None = None  # of the generators, by rank
+        self._states: list | None = None  # of the processes, by rank
         self._saved_iter = -1
         self._votes: HostCopy | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Read the states of the random generators."""
-        self._states = checkpoint.get("meta", {}).get(_GENERATORS)
+        """Read the states of the processes."""
+        self._states = checkpoint.get("meta", {}).get(_RANKS)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Note that the state of this iteration is saved."""
@@ -60,8 +62,10 @@ class SaveOnSigtermHook(Hook):
         _checkpoint_hook(runner)
         StopSignals.active.postpones_sigterm = True
         if runner._resume and isinstance(runner.train_loop, EpochBasedTrainLoop):
-            states = dict(enumerate(self._states or []))
-            finish_epoch_first(runner.train_loop, states.get(get_rank()))
+            state = dict(enumerate(self._states or [])).get(get_rank(), {})
+            finish_epoch_first(runner.train_loop, state.get("generators"))
+            for buffer, value in zip(statistics_of(runner.model), state.get("statistics", ())):
+                buffer.copy_(value)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Protect the workers that are started now, to which SIGTERM may be sent too."""
@@ -103,9 +107,10 @@ class SaveOnSigtermHook(Hook):
         signals = StopSignals.active
         if signals is None or not self._is_asked(signals):
             return
-        states: list = all_gather_object(generator_states())
+        statistics = [value.cpu() for value in statistics_of(runner.model)]
+        states: list = all_gather_object(dict(generators=generator_states(), statistics=statistics))
         if self._saved_iter != iteration:
-            meta = {"epoch": epoch, "iter": iteration, _GENERATORS: states}
+            meta = {"epoch": epoch, "iter": iteration, _RANKS: states}
             _checkpoint_hook(runner).save_now(runner, f"stopped_iter_{iteration}.pth", meta)
         barrier()  # launchers end all processes when the first one ends
         raise Stopped(signals.received or signal.SIGTERM)

@@ -7,6 +7,10 @@ those of a run without a kill.
 
     python tools/benchmark/faults/training.py --random 200 --aimed 50
     python tools/benchmark/faults/training.py --hook CheckpointHook  # mmengine's, for comparison
+    python tools/benchmark/faults/training.py --processes 2 --random 20 --aimed 10
+
+With several processes a random kill meets one of them or all at once; like torchrun, the campaign
+then ends the others.
 
 Processes are forked from one that has imported everything, so that a start costs little.
 """
@@ -18,10 +22,11 @@ import collections
 import os
 import random
 import signal
+import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from unittest import mock
 
@@ -61,11 +66,12 @@ default_hooks = dict(
         type="{hook}", interval=1, max_keep_ckpts=1, save_best="accuracy"
     ),
     epoch_seed=dict(type="EpochSeedHook"),
+    sync_statistics=dict(type="SyncStatisticsHook"),
 )
 randomness = dict(seed=1)
 """
 KILLS_A_RUN = 5
-Kill = Callable[[int], None]
+PATIENCE = 3.0  # seconds from SIGTERM to SIGKILL
 
 
 @DATASETS.register_module()
@@ -90,7 +96,10 @@ class FaultsDataset(torch.utils.data.Dataset):
 
 @MODELS.register_module()
 class FaultsModel(BaseModel):
-    """A network with batch statistics and dropout."""
+    """A network with dropout whose loss depends on its running statistics.
+
+    Like a momentum copy, the network in evaluation mode is one of its targets.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +111,11 @@ class FaultsModel(BaseModel):
         """Compute the loss, or whether each sample is right."""
         scores = self.net(inputs)
         if mode == "loss":
-            return dict(loss=nn.functional.cross_entropy(scores, labels))
+            with torch.no_grad():
+                target = self.net.eval()(inputs)
+            self.net.train()
+            losses = nn.functional.cross_entropy, nn.functional.mse_loss
+            return dict(loss=losses[0](scores, labels), loss_own=losses[1](scores, target))
         return (scores.argmax(1) == labels).tolist()
 
 
@@ -119,26 +132,70 @@ class FaultsAccuracy(BaseMetric):
         return dict(accuracy=sum(results) / len(results))
 
 
-def start(folder: Path, prepare: Callable[[], None] = lambda: None) -> int:
-    """Train in a new process and return its number; an interrupted run is resumed."""
-    process = os.fork()
-    if process:
-        return process
-    code = 1
-    try:
-        log = os.open(folder.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        prepare()
-        config = str(folder.parent / "config.py")
-        code = cli.train([config, "--work-dir", str(folder), "--resume"])
-    finally:
-        os._exit(code)
+class Processes:
+    """The processes of a run that trains in a folder; an interrupted run is resumed.
+
+    Args:
+        folder (Path): Folder of the run, beside its config.
+        number (int): Number of the processes.
+        prepare (Callable): Called in the first process before it trains.
+    """
+
+    def __init__(
+        self, folder: Path, number: int, prepare: Callable[[], None] = lambda: None
+    ) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.ids = [self._start(folder, rank, number, port, prepare) for rank in range(number)]
+
+    @staticmethod
+    def _start(folder: Path, rank: int, number: int, port: int, prepare: Callable[[], None]) -> int:
+        process = os.fork()
+        if process:
+            return process
+        code = 1
+        try:
+            log = os.open(folder.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            if rank == 0:
+                prepare()
+            argv = [str(folder.parent / "config.py"), "--work-dir", str(folder), "--resume"]
+            if number > 1:
+                os.environ |= dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+                os.environ |= dict(RANK=str(rank), WORLD_SIZE=str(number), LOCAL_RANK=str(rank))
+                argv += ["--launcher", "pytorch"]
+            code = cli.train(argv)
+        finally:
+            os._exit(code)
+
+    def kill(self, numbers: list[int]) -> None:
+        """Send SIGKILL to some of them."""
+        for number in numbers:
+            os.kill(self.ids[number], signal.SIGKILL)
+
+    def wait(self) -> int:
+        """Wait for all and return 0, or how the first one failed; then the others are ended."""
+        running, failed, since = set(self.ids), 0, 0.0
+        while running:
+            process, status = os.waitpid(-1, os.WNOHANG)
+            code = os.waitstatus_to_exitcode(status)
+            running.discard(process)
+            if process and code and not failed:
+                failed, since = code, time.monotonic()
+                signal_all(running, signal.SIGTERM)
+            elif failed and time.monotonic() - since > PATIENCE:
+                signal_all(running, signal.SIGKILL)
+            elif not process:
+                time.sleep(0.001)
+        return failed
 
 
-def wait(process: int) -> int:
-    """Wait for a process and return its exit code, or minus the signal that ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+def signal_all(processes: Iterable[int], number: int) -> None:
+    """Send a signal to processes of this campaign that were not waited for yet."""
+    for process in processes:
+        os.kill(process, number)
 
 
 def kill_at_event(number: int, after: bool) -> Callable[[], None]:
@@ -172,15 +229,16 @@ class Campaign:
         folder (Path): Folder for the runs.
         hook (str): The checkpoint hook.
         seed (int): Seed of the moments of the kills.
+        processes (int): Number of processes of a run.
     """
 
-    def __init__(self, folder: Path, hook: str, seed: int) -> None:
-        self.folder, self.random = folder, random.Random(seed)
+    def __init__(self, folder: Path, hook: str, seed: int, processes: int = 1) -> None:
+        self.folder, self.random, self.processes = folder, random.Random(seed), processes
         self.counts: collections.Counter[str] = collections.Counter()
         (folder / "config.py").write_text(CONFIG.replace("{hook}", hook))
         begin = time.monotonic()
         self.whole = folder / "whole"
-        if wait(start(self.whole)):
+        if self._start(self.whole).wait():
             sys.exit((folder / "whole.log").read_text())
         self.seconds = time.monotonic() - begin
 
@@ -195,23 +253,27 @@ class Campaign:
             self._note(folder, had, code)
             if code == 0:
                 break
-        code = wait(start(folder))
+        code = self._start(folder).wait()
         self.counts["runs that do not resume"] += code != 0
         self.counts["runs with other weights or files"] += not same(folder, self.whole)
         self.counts["leftovers"] += len(list(folder.glob(".*")))
         self.counts["runs"] += 1
         return met
 
+    def _start(self, folder: Path, prepare: Callable[[], None] = lambda: None) -> Processes:
+        return Processes(folder, self.processes, prepare)
+
     def _random(self, folder: Path) -> int:
-        process = start(folder)
+        run = self._start(folder)
         time.sleep(self.random.uniform(0, self.seconds))
-        os.kill(process, signal.SIGKILL)
-        return wait(process)
+        everyone = list(range(self.processes))
+        run.kill(self.random.choice([everyone, [self.random.choice(everyone)]]))
+        return run.wait()
 
     def _aimed(self, folder: Path) -> int:
         # A run of 8 epochs has about 150 of these calls.
         number, after = self.random.randrange(1, 60), self.random.random() < 0.5
-        return wait(start(folder, kill_at_event(number, after)))
+        return self._start(folder, kill_at_event(number, after)).wait()
 
     def _note(self, folder: Path, had: bool, code: int) -> None:
         checkpoints = list(folder.glob("*.pth"))
@@ -248,6 +310,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--random", type=int, default=200, help="kills at random moments")
     parser.add_argument("--aimed", type=int, default=50, help="kills while saving")
+    parser.add_argument("--processes", type=int, default=1, help="processes of a run")
     parser.add_argument("--hook", default="DurableCheckpointHook", help="the checkpoint hook")
     parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
     args = parser.parse_args(argv)
@@ -257,7 +320,8 @@ def main(argv: list[str] | None = None) -> int:
             if kills:
                 place = Path(folder) / kind
                 place.mkdir()
-                failed += report(kind, kills, Campaign(place, args.hook, args.seed))
+                campaign = Campaign(place, args.hook, args.seed, args.processes)
+                failed += report(kind, kills, campaign)
     return int(failed > 0)
 
 
