@@ -87,8 +87,7 @@ def _children(value: Any) -> Iterable[Any] | None:
 
 
 def _size(value: Any) -> int:
-    if isinstance(value, np.ndarray):
-        return value.nbytes + _OBJECT
     if isinstance(value, (str, bytes, bytearray, range)):
         return _OBJECT + len(value) * (_OBJECT if isinstance(value, range) else 1)
-    return _OBJECT
+    size = getattr(value, "nbytes", 0)  # of an array or a tensor; a class has another kind
+    return _OBJECT + (size if isinstance(size, int) else 0)
