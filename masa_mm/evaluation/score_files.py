@@ -156,12 +156,12 @@ def load_predictions(path: str | os.PathLike) -> Predictions:
     """
     remedy = "write it with tools/test.py --dump on a recognition config"
     samples = load_pickle(path, also=_TENSORS)
-    if not isinstance(samples, list) or not samples:
+    if not isinstance(samples, list) or not samples or not all(type(s) is dict for s in samples):
         raise ScoreFileError(f"{path}: holds no list of predictions; {remedy}")
     try:
         scores = np.stack([np.asarray(sample["pred_score"], np.float64) for sample in samples])
         labels = np.array([_label(sample) for sample in samples], np.int64)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise ScoreFileError(
             f"{path}: a prediction lacks 'pred_score', or they differ in length ({error}); {remedy}"
         ) from None
@@ -190,7 +190,7 @@ def _read_npz(path: str | os.PathLike) -> Predictions:
     if not isinstance(arrays, dict) or not arrays.keys() >= {"ids", "scores"}:
         raise ScoreFileError(f"{path}: needs the arrays 'ids', 'scores' and optionally 'labels'")
     ids, scores = arrays["ids"], arrays["scores"]
-    labels = arrays.get("labels", np.full(len(ids), -1))
+    labels = arrays.get("labels", np.full(ids.shape, -1))
     if ids.ndim != 1 or labels.shape != ids.shape or labels.dtype.kind not in "iu":
         raise ScoreFileError(f"{path}: needs one id and at most one integer label for each clip")
     if scores.ndim != 2 or len(scores) != len(ids) or scores.dtype.kind not in "fiu":

@@ -48,12 +48,10 @@ def load_arrays(path: str | os.PathLike) -> np.ndarray | dict[str, np.ndarray]:
             return arrays
 
 
-def _read_array(
-    path: str | os.PathLike, file: BinaryIO, size: int, file_size: int
-) -> np.ndarray:
+def _read_array(path: str | os.PathLike, file: BinaryIO, size: int, file_size: int) -> np.ndarray:
     """Read an array of a file or of an entry of ``size`` bytes."""
     shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
-    if dtype.kind not in _KINDS or dtype.itemsize == 0 and math.prod(shape) or len(shape) > 32:
+    if dtype.kind not in _KINDS or (dtype.itemsize == 0 and math.prod(shape)) or len(shape) > 32:
         raise ValueError(f"an array of {dtype}")
     if any(side < 0 for side in shape):
         raise ValueError(f"an array {shape}")

@@ -115,7 +115,9 @@ def _check_objects(machine: PickleMachine, shape: tuple[int, ...], data: Any) ->
         raise ForbiddenError("an array of objects with another number of objects")
     for value in data:
         # Arrays of objects in such arrays are freed by recursion in C.
-        if isinstance(value, np.ndarray) and (value.dtype.hasobject or machine.is_unfinished(value)):
+        if isinstance(value, np.ndarray) and (
+            value.dtype.hasobject or machine.is_unfinished(value)
+        ):
             raise ForbiddenError("arrays of objects in an array of objects")
 
 

@@ -7,6 +7,7 @@ opcodes. Nothing is called but a :class:`Builder`, each of which checks its argu
 
 from __future__ import annotations
 
+import gc
 import io
 import pickle
 import struct
@@ -91,8 +92,14 @@ class PickleMachine(pickle._Unpickler):  # type: ignore[name-defined, misc]
             ForbiddenError: If it holds more than data.
             MemoryLimitError: If it takes more memory than its size justifies.
         """
-        value = super().load()
-        Content(self.budget.limit).check(value)
+        collecting = gc.isenabled()
+        gc.disable()  # it would visit millions of new lists again and again
+        try:
+            value = super().load()
+            Content(self.budget.limit).check(value)
+        finally:
+            if collecting:
+                gc.enable()
         return value
 
     def find_class(self, module: str, name: str) -> Any:
@@ -115,34 +122,34 @@ class PickleMachine(pickle._Unpickler):  # type: ignore[name-defined, misc]
         """Return whether a value still lacks its state."""
         return id(value) in self._unfinished
 
-    def op_reduce(self) -> None:
+    def _op_reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack[-1]
         if type(function) is not Builder or function.new or type(arguments) is not tuple:
             raise ForbiddenError(f"a call of {type(function).__name__}")
         self.stack[-1] = function.build(self, *arguments)
 
-    def op_newobj(self) -> None:
+    def _op_newobj(self) -> None:
         arguments, cls = self.stack.pop(), self.stack[-1]
         if type(cls) is not Builder or not cls.new or type(arguments) is not tuple:
             raise ForbiddenError(f"an object of {type(cls).__name__}")
         self.stack[-1] = cls.build(self, *arguments)
 
-    def op_build(self) -> None:
+    def _op_build(self) -> None:
         state, value = self.stack.pop(), self.stack[-1]
         if id(value) not in self._unfinished:
             raise ForbiddenError(f"a state for {type(value).__name__}")
         _, finish = self._unfinished.pop(id(value))
         finish(state)
 
-    def op_setitem(self) -> None:
+    def _op_setitem(self) -> None:
         value, key = self.stack.pop(), self.stack.pop()
         self._update([(key, value)])
 
-    def op_setitems(self) -> None:
+    def _op_setitems(self) -> None:
         items = self.pop_mark()
         self._update(list(zip(items[::2], items[1::2], strict=True)))
 
-    def op_dict(self) -> None:
+    def _op_dict(self) -> None:
         items = self.pop_mark()
         self.append({})
         self._update(list(zip(items[::2], items[1::2], strict=True)))
@@ -155,11 +162,11 @@ class PickleMachine(pickle._Unpickler):  # type: ignore[name-defined, misc]
         target.update(items)
         self.budget.take(64 * len(items))
 
-    def op_append(self) -> None:
+    def _op_append(self) -> None:
         value = self.stack.pop()
         self._list().append(value)
 
-    def op_appends(self) -> None:
+    def _op_appends(self) -> None:
         values = self.pop_mark()
         self._list().extend(values)
 
@@ -169,7 +176,7 @@ class PickleMachine(pickle._Unpickler):  # type: ignore[name-defined, misc]
             raise ForbiddenError(f"elements for {type(target).__name__}")
         return target
 
-    def op_additems(self) -> None:
+    def _op_additems(self) -> None:
         values, target = self.pop_mark(), self.stack[-1]
         if type(target) is not set:
             raise ForbiddenError(f"elements for {type(target).__name__}")
@@ -177,31 +184,32 @@ class PickleMachine(pickle._Unpickler):  # type: ignore[name-defined, misc]
         target.update(values)
         self.budget.take(64 * len(values))
 
-    def op_frozenset(self) -> None:
+    def _op_frozenset(self) -> None:
         values = self.pop_mark()
         check_keys(values)
         self.append(frozenset(values))
         self.budget.take(64 * len(values))
 
-    def op_bytearray8(self) -> None:
+    def _op_bytearray8(self) -> None:
         (size,) = struct.unpack("<Q", self.read(8))
         self.append(bytearray(self.read(min(size, self.budget.limit))))
         if len(self.stack[-1]) != size:
             raise EOFError("pickle data was truncated")
 
-    def op_int(self) -> None:
+    def _op_int(self) -> None:
         line = self.readline()[:-1]
         if len(line) > _INT_DIGITS:
             raise ForbiddenError(f"an integer of {len(line)} digits")
-        self.append({b"00": False, b"01": True}.get(line) if line in (b"00", b"01") else int(line))
+        truth = {b"00": False, b"01": True}
+        self.append(truth[line] if line in truth else int(line))
 
-    def op_long(self) -> None:
+    def _op_long(self) -> None:
         line = self.readline()[:-1].removesuffix(b"L")
         if len(line) > _INT_DIGITS:
             raise ForbiddenError(f"an integer of {len(line)} digits")
         self.append(int(line))
 
-    def op_long1(self) -> None:
+    def _op_long1(self) -> None:
         size = self.read(1)[0]
         if size > _INT_BYTES:
             raise ForbiddenError(f"an integer of {size} bytes")
@@ -240,18 +248,11 @@ def _counted(function: Callable, size: int) -> Callable:
 
 
 def _table() -> dict[int, Callable]:
-    """The allowed opcodes: Python's functions, or those of the machine with its checks."""
-    own = {
-        name: function
-        for name, function in (
-            (name, getattr(PickleMachine, f"op_{name.lower()}", None)) for name in _ALLOWED
-        )
-        if function
-    }
+    """The allowed opcodes: the machine's functions, or those of Python."""
     table = {}
     for name in _ALLOWED:
         code = getattr(pickle, name)[0]
-        function = own.get(name, _PYTHON[code])
+        function = getattr(PickleMachine, f"_op_{name.lower()}", None) or _PYTHON[code]
         table[code] = _counted(function, _SIZES[name]) if name in _SIZES else function
     return table
 
