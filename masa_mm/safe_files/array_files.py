@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import zipfile
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -48,16 +48,18 @@ def load_arrays(path: str | os.PathLike) -> np.ndarray | dict[str, np.ndarray]:
             return arrays
 
 
-def _read_array(path: str | os.PathLike, file: BinaryIO, size: int, file_size: int) -> np.ndarray:
+def _read_array(path: str | os.PathLike, file: IO[bytes], size: int, file_size: int) -> np.ndarray:
     """Read an array of a file or of an entry of ``size`` bytes."""
     shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
-    if dtype.kind not in _KINDS or (dtype.itemsize == 0 and math.prod(shape)) or len(shape) > 32:
+    count: int = math.prod(tuple[int, ...](shape))
+    if dtype.kind not in _KINDS or (dtype.itemsize == 0 and count) or len(shape) > 32:
         raise ValueError(f"an array of {dtype}")
-    if any(side < 0 for side in shape):
+    sides: list[int] = [side for side in shape if side]
+    if any(side < 0 for side in sides):
         raise ValueError(f"an array {shape}")
     # An empty array counts too: a sum over its axis of length 0 is as large as the others.
-    check_memory(path, math.prod(side for side in shape if side) * dtype.itemsize, file_size)
-    needed = math.prod(shape) * dtype.itemsize
+    check_memory(path, math.prod(sides) * dtype.itemsize, file_size)
+    needed = count * dtype.itemsize
     if needed > size - file.tell():
         raise ValueError(f"an array of {needed} bytes in {size}")
     data = bytearray(needed)
@@ -68,5 +70,5 @@ def _read_array(path: str | os.PathLike, file: BinaryIO, size: int, file_size: i
             raise EOFError("an array is truncated")
         done += read
     check_values(data, dtype)
-    flat = np.frombuffer(data, dtype) if needed else np.empty(math.prod(shape), dtype)
+    flat = np.frombuffer(data, dtype) if needed else np.empty(count, dtype)
     return flat.reshape(shape, order="F" if fortran else "C")

@@ -107,7 +107,8 @@ def _fill(machine: PickleMachine, array: np.ndarray, state: Any) -> None:
         _check_bytes(shape, dtype, data)
         machine.budget.take(len(data))
     # The arguments are checked and the dtype is numpy's own, so numpy's method is safe.
-    array.__setstate__((1, shape, dtype, fortran is True or fortran == 1, data))
+    checked: Any = (1, shape, dtype, fortran is True or fortran == 1, data)
+    array.__setstate__(checked)
 
 
 def _check_objects(machine: PickleMachine, shape: tuple[int, ...], data: Any) -> None:
@@ -254,13 +255,10 @@ for _core in ("numpy.core", "numpy._core"):  # numpy 1, numpy 2
     BUILDERS[f"{_core}.multiarray", "_reconstruct"] = Builder(_reconstruct)
     BUILDERS[f"{_core}.multiarray", "scalar"] = Builder(_scalar)
     BUILDERS[f"{_core}.numeric", "_frombuffer"] = Builder(_frombuffer)
-for _name, _build in dict(
-    set=_set,
-    frozenset=_frozenset,
-    bytes=_bytes,
-    bytearray=_bytearray,
-    complex=_complex,
-    range=_range,
-).items():
-    for _builtins in ("builtins", "__builtin__"):  # Python 3, Python 2
-        BUILDERS[_builtins, _name] = Builder(_build)
+for _builtins in ("builtins", "__builtin__"):  # Python 3, Python 2
+    BUILDERS[_builtins, "set"] = Builder(_set)
+    BUILDERS[_builtins, "frozenset"] = Builder(_frozenset)
+    BUILDERS[_builtins, "bytes"] = Builder(_bytes)
+    BUILDERS[_builtins, "bytearray"] = Builder(_bytearray)
+    BUILDERS[_builtins, "complex"] = Builder(_complex)
+    BUILDERS[_builtins, "range"] = Builder(_range)

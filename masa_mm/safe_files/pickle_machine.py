@@ -50,7 +50,7 @@ _ALLOWED = (
     *("BINUNICODE8", "EMPTY_TUPLE", "APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS"),
     *("GLOBAL", "STACK_GLOBAL", "BUILD", "PERSID", "BINPERSID"),
 )
-_PYTHON: dict[int, Callable] = pickle._Unpickler.dispatch  # type: ignore[attr-defined]
+_PYTHON: dict[int, Callable] = pickle._Unpickler.dispatch
 
 
 class ForbiddenError(Exception):
@@ -69,7 +69,7 @@ class Builder:
         self.build, self.new = build, new
 
 
-class PickleMachine(pickle._Unpickler):  # type: ignore[name-defined, misc]
+class PickleMachine(pickle._Unpickler):
     """Unpickler of one file.
 
     Args:
@@ -77,6 +77,13 @@ class PickleMachine(pickle._Unpickler):  # type: ignore[name-defined, misc]
         names (Mapping): (module, name) -> :class:`Builder`, or a value that takes its place.
         budget (Budget): Of the file.
     """
+
+    # Set by Python's unpickler.
+    stack: list[Any]
+    append: Callable[[Any], None]
+    read: Callable[[int], bytes]
+    readline: Callable[[], bytes]
+    pop_mark: Callable[[], list[Any]]
 
     def __init__(
         self, data: bytes | io.BufferedIOBase, names: Mapping[tuple[str, str], Any], budget: Budget

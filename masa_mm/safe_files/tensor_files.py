@@ -161,7 +161,7 @@ class _Legacy:
 
 def _bytes(file: Any, declared: StorageId) -> torch.Tensor:
     data = torch.empty(declared.nbytes, dtype=torch.uint8)
-    view, done = memoryview(data.numpy()), 0
+    view, done = memoryview(data.numpy().data), 0
     while done < len(view):
         read = file.readinto(view[done : done + 2**24])
         if not read:

@@ -58,9 +58,6 @@ def test_real_lists_are_within_the_limits():
         assert loads_pickle(pickle.dumps(frames, protocol)) == frames
 
 
-BIG = np.zeros(2**20)
-
-
 def write_bombs(folder):
     """Files of at most a few MB that would take gigabytes."""
     (folder / "nested.json").write_text("[" * 10**6)

@@ -20,8 +20,9 @@ from toys.pickle_toys import Raw, array, call, dtype, pickled
 MISSED_BY_SCANNERS = """pip main|pkgutil resolve_name|numpy.f2py.crackfortran getlincoef|pdb run
 asyncio.unix_events _UnixSubprocessTransport._start|operator methodcaller|operator attrgetter
 functools partial|runpy run_path|ctypes CDLL|uuid _get_command_stdout|imaplib IMAP4_stream
-torch.utils.collect_env run|torch.utils.bottleneck.__main__ run_cprofile|torch.jit load|timeit timeit
-idlelib.pyshell ModifiedInterpreter.runcode|lib2to3.pgen2.grammar Grammar.loads|doctest debug_script
+torch.utils.collect_env run|torch.utils.bottleneck.__main__ run_cprofile|torch.jit load
+timeit timeit|idlelib.pyshell ModifiedInterpreter.runcode
+lib2to3.pgen2.grammar Grammar.loads|doctest debug_script
 numpy.testing._private.utils runstring|distutils.file_util write_file|shutil rmtree|venv create
 code InteractiveInterpreter|cProfile run|profile run|trace Trace.run|bdb Bdb.run|webbrowser open
 pickle loads|_pickle loads|marshal loads|types FunctionType|importlib import_module|io open
