@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -281,6 +282,7 @@ def make_seeds() -> dict[str, list]:
     """Make valid files of each kind, taken apart for :func:`make_file`."""
     import torch
 
+    warnings.simplefilter("ignore")  # about kinds of tensors
     zips, legacy, arrays = [], [], io.BytesIO()
     for content in tensor_contents():
         file = io.BytesIO()
