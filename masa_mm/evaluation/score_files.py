@@ -230,6 +230,11 @@ def _check(path: str | os.PathLike, predictions: Predictions) -> None:
             f"{path}: clip {names.index('')} (from 0) has no name; write the file again with "
             "'frame_dir' in the samples, or with ids"
         )
+    for row, name in enumerate(names):
+        if name.splitlines() != [name]:
+            raise ScoreFileError(
+                f"{path}: the name of clip {row} (from 0) has a line break; give it one without"
+            )
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise ScoreFileError(f"{path}: clip '{name}' appears {times} times; score each clip once")

@@ -381,7 +381,8 @@ def work(first: int, last: int, seed: int, folder: Path) -> None:
                 use(reader(path))
                 result = "read"
             except (UserError, FileNotFoundError) as error:
-                result = "refused" if len(str(error).splitlines()) == 1 else "raw"
+                lines = len(str(error).splitlines())
+                result = "refused" if lines == 1 else f"raw message of {lines} lines: {error}"
             except Exception as error:
                 result = f"raw {type(error).__name__}: {error} in {reader.__name__}"
             signal.alarm(0)
