@@ -32,7 +32,7 @@ from masa_mm.pose.store_format import LAYOUT, NORMALIZATION, BadClipsError, clip
 _REQUIRED_KEYS = ("total_frames", "img_shape", "keypoint", "keypoint_score")
 # A larger label would fill the memory with class names; later checks refuse it by name.
 _MAX_CLASSES = 100_000
-_MOST_NUMBER = 2**31 - 1
+_MOST_NUMBER = 2**63 - 1
 
 
 class Annotations(NamedTuple):
@@ -155,7 +155,7 @@ def _problem(annotation: dict[str, Any], layout: str) -> tuple[str, str] | None:
     for key in ("label", "signer"):
         value = annotation.get(key, -1)
         if not isinstance(value, Integral) or abs(int(value)) > _MOST_NUMBER:
-            return f"its {key} is {value!r}", "give an integer of at most 32 bits"
+            return f"its {key} is {value!r}", "give an integer of at most 64 bits"
     return None
 
 
