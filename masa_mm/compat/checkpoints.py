@@ -7,14 +7,15 @@ import contextlib
 import errno
 import functools
 import os
-import pickle
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from unittest import mock
 
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, in_one_line
+
+if TYPE_CHECKING:
+    from masa_mm.safe_files.pickle_machine import PickleMachine
 
 
 class CheckpointError(UserError):
@@ -28,19 +29,15 @@ def safe_checkpoints() -> bool:
     in mmengine's checkpoints. Earlier releases load them, but execute any code that a file holds.
     Upstream: https://github.com/open-mmlab/mmengine/issues/1655
     """
-    import torch
     from mmengine.runner.checkpoint import CheckpointLoader
 
-    torch.serialization.add_safe_globals(_safe_globals())
     CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
     load_checkpoint = CheckpointLoader.load_checkpoint.__func__
 
     @functools.wraps(load_checkpoint)
     def load_as_data(cls: type, filename: str, *args: Any, **kwargs: Any) -> Any:
-        # The schemes other than local files (http, s3, ...) call torch.load with its defaults.
-        switch = mock.patch.dict(os.environ, TORCH_FORCE_WEIGHTS_ONLY_LOAD="1")
-        with switch, _clear_errors(filename):
-            os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
+        # The schemes other than local files (http, s3, ...) call torch.load.
+        with mock.patch("torch.load", _load_file), _clear_errors(filename):
             return load_checkpoint(cls, filename, *args, **kwargs)
 
     CheckpointLoader.load_checkpoint = classmethod(load_as_data)
@@ -50,8 +47,9 @@ def safe_checkpoints() -> bool:
 def load_from_local(filename: str | os.PathLike, map_location: Any = None) -> Any:
     """Load a local checkpoint as data.
 
-    Tensors, plain containers, ``HistoryBuffer``, and numpy arrays and scalars of numbers and text
-    are read. Everything else is refused.
+    Dense tensors, plain containers, ``HistoryBuffer``, and numpy arrays and scalars of numbers and
+    text are read. Everything else is refused. Nothing of a file is executed, and sizes in it are
+    checked; see :mod:`masa_mm.safe_files.tensor_files`.
 
     Args:
         filename (str | os.PathLike): The checkpoint.
@@ -61,15 +59,25 @@ def load_from_local(filename: str | os.PathLike, map_location: Any = None) -> An
         FileNotFoundError: If there is no such file.
         CheckpointError: If it is a folder, damaged, or holds more than data.
     """
-    import torch
-
     path = Path(filename).expanduser()
     if path.is_dir():
         raise CheckpointError(f"{filename}: is a folder; give the path of a checkpoint file")
     if not path.is_file():
         raise FileNotFoundError(f"{filename}: no such checkpoint")
     with _clear_errors(filename):
-        return torch.load(path, map_location=map_location, weights_only=True)
+        return _load_file(path, map_location)
+
+
+def _load_file(
+    file: str | os.PathLike | BinaryIO, map_location: Any = None, *args: Any, **kwargs: Any
+) -> Any:
+    """Stand in for ``torch.load``, whose other options choose how it reads."""
+    from masa_mm.safe_files.tensor_files import read_tensor_file
+
+    if isinstance(file, (str, os.PathLike)):
+        with open(file, "rb") as opened:
+            return read_tensor_file(opened, _history_names(), map_location)
+    return read_tensor_file(file, _history_names(), map_location)
 
 
 def inert_checkpoint_config() -> bool:
@@ -104,81 +112,83 @@ def _literal_gpu_ids(config: str) -> str:
     return ""
 
 
-def _safe_globals() -> list[Any]:
-    """Globals in mmengine's checkpoints besides those that torch allows."""
-    import _codecs
+def _history_names() -> dict[tuple[str, str], Any]:
+    """Names by which a pickled ``HistoryBuffer`` refers to its class and its statistics."""
+    from masa_mm.safe_files.pickle_machine import Builder
 
+    statistic = Builder(_history_statistic)
+    return {
+        ("mmengine.logging.history_buffer", "HistoryBuffer"): Builder(_history, new=True),
+        ("builtins", "getattr"): statistic,
+        ("__builtin__", "getattr"): statistic,
+    }
+
+
+def _history(machine: PickleMachine) -> Any:
+    from mmengine.logging import HistoryBuffer
+
+    history = HistoryBuffer.__new__(HistoryBuffer)
+    return machine.expect_state(history, lambda state: _fill_history(history, state))
+
+
+def _fill_history(history: Any, state: Any) -> None:
+    """Initialize a history anew from the values in the file."""
     import numpy as np
-    from mmengine.logging import HistoryBuffer
 
-    numpy_functions: list[Any] = [np.empty(0).__reduce__()[0], np.float64().__reduce__()[0]]
-    return [
-        HistoryBuffer,
-        np.ndarray,
-        np.dtype,
-        _codecs.encode,
-        # Numbers, and text for class names: an array of dtype object could hold anything.
-        *{type(np.dtype(code)) for code in "?bhilqBHILQefdU"},
-        *(
-            _renamed(function, f"numpy.{core}.multiarray", function.__name__)
-            for function in numpy_functions
-            for core in ("core", "_core")  # numpy 1, numpy 2
-        ),
-        _renamed(_history_statistic, "builtins", "getattr"),
-    ]
+    from masa_mm.safe_files.pickle_machine import ForbiddenError
+
+    state = state if type(state) is dict else {}
+    values, counts = state.get("_log_history"), state.get("_count_history")
+    longest = state.get("max_length")
+    series = all(
+        type(a) is np.ndarray and a.ndim == 1 and a.dtype.kind in "fiub" for a in (values, counts)
+    )
+    if not series or len(values) != len(counts) or type(longest) is not int or longest < 1:
+        raise ForbiddenError("a HistoryBuffer of unknown content")
+    history.__init__(values, counts, longest)
 
 
-def _renamed(function: Callable, module: str, name: str) -> Callable:
-    """Wrap a function to have the name that pickles have for it."""
+def _history_statistic(machine: PickleMachine, owner: Any, name: Any) -> str:
+    """Stand in for ``getattr``, which would give a malicious file access to everything."""
+    from masa_mm.safe_files.pickle_machine import Builder, ForbiddenError
 
-    def renamed(*args: Any) -> Any:
-        return function(*args)
-
-    renamed.__module__, renamed.__name__, renamed.__qualname__ = module, name, name
-    return renamed
-
-
-def _history_statistic(owner: type, name: str) -> Callable:
-    """Stand in for ``getattr``, by which a pickled ``HistoryBuffer`` refers to its statistics.
-
-    The real ``getattr`` would give a malicious file access to everything.
-    """
-    from mmengine.logging import HistoryBuffer
-
-    if owner is not HistoryBuffer or name not in ("min", "max", "current", "mean"):
-        raise pickle.UnpicklingError(f"Unsupported global: GLOBAL getattr({owner}, {name!r})")
-    return getattr(HistoryBuffer, name)
+    named = name in ("min", "max", "current", "mean")
+    if type(owner) is not Builder or owner.build is not _history or not named:
+        raise ForbiddenError(f"'builtins.getattr' of {name!r}")
+    return name
 
 
 @contextlib.contextmanager
 def _clear_errors(filename: str | os.PathLike) -> Iterator[None]:
     """Turn errors of unpickling into a :class:`CheckpointError` of one line."""
+    from masa_mm.safe_files.limits import MemoryLimitError
+    from masa_mm.safe_files.pickle_machine import ForbiddenError
+
     try:
-        with warnings.catch_warnings():
-            # Advice of torch that would precede the error message.
-            warnings.filterwarnings("ignore", "Detected pickle protocol")
-            yield
+        yield
     except (CheckpointError, ImportError):
         raise
+    except ForbiddenError as error:
+        raise CheckpointError(
+            f"{filename}: refused because it holds {_reason(error)}; nothing was executed. Use a "
+            "checkpoint from a source you trust, saved with plain tensors"
+        ) from None
+    except MemoryLimitError as error:
+        raise CheckpointError(
+            f"{filename}: refused because {_reason(error)}. Use a checkpoint from a source you "
+            "trust"
+        ) from None
     except Exception as error:  # a damaged file can raise anything
-        # torch seeks before the start of a truncated archive: EINVAL is no disk error here.
+        # zipfile seeks before the start of a truncated archive: EINVAL is no disk error here.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
-        text = str(error)
-        if "GLOBAL" in text:
-            name = text.split("GLOBAL", 1)[1].split(" was not")[0].split("\n")[0].strip(" .,")
-            raise CheckpointError(
-                f"{filename}: refused because it would call {name}; nothing was executed. Use a "
-                "checkpoint from a source you trust, saved with plain tensors"
-            ) from None
         raise CheckpointError(
             f"{filename}: cannot be read as a checkpoint; it is truncated, damaged or another kind "
-            f"of file ({_reason(error)}). Use an earlier checkpoint or download it again"
+            f"of file ({type(error).__name__}: {_reason(error)}). Use an earlier checkpoint or "
+            "download it again"
         ) from error
 
 
 def _reason(error: Exception) -> str:
-    """The first sentence of torch's message, without its advice."""
-    text = str(error).rpartition("WeightsUnpickler error:")[2].strip()
-    sentence = text.partition("\n")[0].partition(". ")[0]
-    return f"{type(error).__name__}: {sentence[:120]}".removesuffix(": ")
+    """The message of an error, in one short line."""
+    return in_one_line(error, 160).partition(": ")[2] or "no further details"

@@ -25,10 +25,9 @@ from masa_mm.datasets.official_clip import Box, FrameRange, OfficialClip, Offici
 from masa_mm.errors import UserError
 from masa_mm.pose.clip_ids import file_id
 from masa_mm.pose.files import foreign_kind, require_file
+from masa_mm.safe_files.limits import MOST_TEXT_BYTES, TooLargeError, check_json, gzip_limit
 
 _MISSING = "no such list; check the path, or download it from the benchmark's site"
-# A limit for damaged and malicious files; the largest list of a benchmark has 12 MiB.
-_MOST_BYTES = 2**28
 
 
 class ListError(UserError):
@@ -42,7 +41,11 @@ def read_json(path: str | os.PathLike) -> Any:
     if kind:
         raise ListError(f"{path}: not a JSON file but {kind}")
     try:
-        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique_keys)
+        text = data.decode("utf-8-sig")
+        check_json(path, text, os.path.getsize(path))
+        return json.loads(text, object_pairs_hook=_unique_keys)
+    except TooLargeError:
+        raise
     except (ValueError, RecursionError) as error:
         raise ListError(f"{path}: not a JSON file ({error}); download it again") from None
 
@@ -64,13 +67,15 @@ def _read_bytes(path: str | os.PathLike) -> bytes:
     require_file(path, _MISSING)
     with open(path, "rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
+    size = os.path.getsize(path)
+    most = gzip_limit(size) if zipped else MOST_TEXT_BYTES
     try:
         with gzip.open(path) if zipped else open(path, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+            data = file.read(most + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ListError(f"{path}: not a complete gzip file ({error}); download it again") from None
-    if len(data) > _MOST_BYTES:
-        raise ListError(f"{path}: has more than {_MOST_BYTES >> 20} MiB; give a list of clips")
+    if len(data) > most:
+        raise ListError(f"{path}: has more than {most >> 20} MiB; give a list of clips")
     return data
 
 

@@ -13,15 +13,17 @@ import os
 from collections import Counter
 from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from masa_mm.atomic_write import atomic_write
 from masa_mm.errors import UserError
 from masa_mm.pose.files import read_arrays, read_table
-from masa_mm.pose.safe_pickle import UnsafePickleError, load_pickle
+from masa_mm.pose.safe_pickle import load_pickle
+from masa_mm.safe_files.pickle_machine import Builder, ForbiddenError, PickleMachine
+from masa_mm.safe_files.tensor_files import read_tensor_file
+from masa_mm.safe_files.tensor_pickle import TENSORS, Storage
 
 
 class ScoreFileError(UserError):
@@ -144,8 +146,8 @@ def _merge_labels(
 def load_predictions(path: str | os.PathLike) -> Predictions:
     """Read a file written by ``tools/test.py --dump`` (mmengine's ``DumpResults``).
 
-    Such a file is a pickle of dicts of tensors. Unpickling allows only the globals of tensors and
-    numpy arrays, and reads the bytes of tensors by torch's safe loader.
+    Such a file is a pickle of dicts of tensors. Dense tensors and numpy arrays are built from
+    checked arguments, and nothing of the file is executed.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -154,12 +156,12 @@ def load_predictions(path: str | os.PathLike) -> Predictions:
     """
     remedy = "write it with tools/test.py --dump on a recognition config"
     samples = load_pickle(path, also=_TENSORS)
-    if not isinstance(samples, list) or not samples:
+    if not isinstance(samples, list) or not samples or not all(type(s) is dict for s in samples):
         raise ScoreFileError(f"{path}: holds no list of predictions; {remedy}")
     try:
         scores = np.stack([np.asarray(sample["pred_score"], np.float64) for sample in samples])
         labels = np.array([_label(sample) for sample in samples], np.int64)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise ScoreFileError(
             f"{path}: a prediction lacks 'pred_score', or they differ in length ({error}); {remedy}"
         ) from None
@@ -173,18 +175,14 @@ def _label(sample: dict) -> int:
     return -1 if label is None else np.asarray(label).reshape(1).item()
 
 
-def _storage(data: bytes) -> torch.storage.TypedStorage:
-    try:
-        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UnsafePickleError(f"a tensor's bytes were refused: {error}") from None
+def _storage(machine: PickleMachine, data: Any) -> Storage:
+    """Stand in for torch's function, which executes any code in the bytes of a tensor."""
+    if type(data) is not bytes:
+        raise ForbiddenError("a tensor whose bytes are no bytes")
+    return read_tensor_file(io.BytesIO(data), budget=machine.budget)
 
 
-_TENSORS = {
-    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
-    # torch's own function of that name executes any code in the bytes.
-    ("torch.storage", "_load_from_bytes"): _storage,
-}
+_TENSORS = TENSORS | {("torch.storage", "_load_from_bytes"): Builder(_storage)}
 
 
 def _read_npz(path: str | os.PathLike) -> Predictions:
@@ -192,7 +190,7 @@ def _read_npz(path: str | os.PathLike) -> Predictions:
     if not isinstance(arrays, dict) or not arrays.keys() >= {"ids", "scores"}:
         raise ScoreFileError(f"{path}: needs the arrays 'ids', 'scores' and optionally 'labels'")
     ids, scores = arrays["ids"], arrays["scores"]
-    labels = arrays.get("labels", np.full(len(ids), -1))
+    labels = arrays.get("labels", np.full(ids.shape, -1))
     if ids.ndim != 1 or labels.shape != ids.shape or labels.dtype.kind not in "iu":
         raise ScoreFileError(f"{path}: needs one id and at most one integer label for each clip")
     if scores.ndim != 2 or len(scores) != len(ids) or scores.dtype.kind not in "fiu":
@@ -232,6 +230,11 @@ def _check(path: str | os.PathLike, predictions: Predictions) -> None:
             f"{path}: clip {names.index('')} (from 0) has no name; write the file again with "
             "'frame_dir' in the samples, or with ids"
         )
+    for row, name in enumerate(names):
+        if name.splitlines() != [name]:
+            raise ScoreFileError(
+                f"{path}: the name of clip {row} (from 0) has a line break; give it one without"
+            )
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise ScoreFileError(f"{path}: clip '{name}' appears {times} times; score each clip once")

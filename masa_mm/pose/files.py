@@ -16,7 +16,9 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, in_one_line
+from masa_mm.safe_files.array_files import load_arrays
+from masa_mm.safe_files.limits import TooLargeError, check_json, check_text_size
 
 # Kinds of files, by their first bytes, that are often given instead of a text file.
 _KINDS = {
@@ -65,13 +67,18 @@ def _open_text(path: str | os.PathLike) -> Iterator[TextIO]:
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """Read a JSON file; a SourceError if it is no JSON, or is truncated."""
+    """Read a JSON file; a UserError if it is no JSON, is truncated, or takes too much memory."""
+    require_file(path)
+    size = os.path.getsize(path)
+    check_text_size(path, size)
     text = read_text(path)
+    check_json(path, text, size)
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    # ValueError also for an integer of thousands of digits.
+    except (ValueError, RecursionError) as error:
         raise SourceError(
-            f"{path}: not a complete JSON file ({error}); copy or download it again"
+            f"{path}: not a complete JSON file ({in_one_line(error)}); copy or download it again"
         ) from None
 
 
@@ -105,15 +112,14 @@ def read_arrays(path: str | os.PathLike) -> np.ndarray | dict[str, np.ndarray]:
     """Read the array of an ``.npy`` or the arrays of an ``.npz`` file, without unpickling.
 
     Raises:
-        SourceError: If it is neither, is damaged, or holds objects.
+        SourceError: If it is neither, is damaged, or holds objects or structures.
+        TooLargeError: If it would take more memory than its size justifies.
     """
     require_file(path)
     try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return content
-        with content as file:
-            return {key: file[key] for key in file.files}
+        return load_arrays(path)
+    except TooLargeError:
+        raise
     except Exception:  # damaged files raise a dozen classes of numpy, zipfile and zlib
         raise SourceError(
             f"{path}: not a complete {Path(path).suffix.lstrip('.') or 'npz'} file of plain "

@@ -32,6 +32,7 @@ from masa_mm.pose.store_format import LAYOUT, NORMALIZATION, BadClipsError, clip
 _REQUIRED_KEYS = ("total_frames", "img_shape", "keypoint", "keypoint_score")
 # A larger label would fill the memory with class names; later checks refuse it by name.
 _MAX_CLASSES = 100_000
+_MOST_NUMBER = 2**63 - 1
 
 
 class Annotations(NamedTuple):
@@ -152,8 +153,9 @@ def _problem(annotation: dict[str, Any], layout: str) -> tuple[str, str] | None:
     if "normalization" in annotation and layout != LAYOUT:
         return f"part coordinates of the layout '{layout}'", f"read them as '{LAYOUT}'"
     for key in ("label", "signer"):
-        if not isinstance(annotation.get(key, -1), Integral):
-            return f"its {key} is {annotation[key]!r}", "give an integer"
+        value = annotation.get(key, -1)
+        if not isinstance(value, Integral) or abs(int(value)) > _MOST_NUMBER:
+            return f"its {key} is {value!r}", "give an integer of at most 64 bits"
     return None
 
 

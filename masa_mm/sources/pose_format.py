@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,12 +23,14 @@ from masa_mm.errors import in_one_line
 from masa_mm.pose.crop import VISIBLE_THR
 from masa_mm.pose.files import SourceError
 from masa_mm.pose.skeleton import NAMED_LAYOUTS
+from masa_mm.safe_files.limits import check_memory
 from masa_mm.sources import openpose
 from masa_mm.sources.base import ClipError, named_joint_indices, take_joints
 from masa_mm.sources.folder import Entry, RawClip, files_below, folder_source
 from masa_mm.sources.pixel_checks import check_pixels
 from masa_mm.sources.signer_selection import signer_clip
 
+_JOINT_BYTES = 12  # x, y and confidence
 _NAMINGS = tuple(name for name in NAMED_LAYOUTS if name.startswith("pose_format_"))
 
 
@@ -71,7 +74,8 @@ def _load(path: Path) -> tuple[Any, Any]:
     from pose_format.pose_header import PoseHeader
     from pose_format.utils.reader import BufferReader
 
-    reader = BufferReader(path.read_bytes())
+    data = path.read_bytes()
+    reader = BufferReader(data)
     try:
         header = PoseHeader.read(reader)
         body = NumPyPoseBody.read(header, reader)
@@ -80,6 +84,9 @@ def _load(path: Path) -> tuple[Any, Any]:
             f"{path}: not a complete .pose file of version 0.0, 0.1 or 0.2 "
             f"({in_one_line(error)}); copy it again"
         ) from None
+    # Frames without persons have no bytes; with one person each they would have these.
+    needed = _JOINT_BYTES * math.prod(max(side, 1) for side in body.data.shape[:3])
+    check_memory(path, needed, len(data))
     if reader.bytes_left():
         raise SourceError(
             f"{path}: its header has {body.data.shape[2]} points, its body has more; write the "

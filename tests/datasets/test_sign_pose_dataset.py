@@ -232,6 +232,8 @@ def spoil(clip, **changes):
         (dict(label=-2), "outside the class list"),
         (dict(label=10**12), "outside the class list"),
         (dict(label=[1, 2]), "give an integer"),
+        (dict(label=2**63), "give an integer of at most 64 bits"),
+        (dict(signer=-(2**63) - 1), "give an integer of at most 64 bits"),
         (dict(layout="body_25"), "layout is 'body_25'"),
         (dict(frame_dir="clip0"), "same id"),
     ],

@@ -18,6 +18,7 @@ from masa_mm.evaluation import (
     load_scores,
     save_scores,
 )
+from masa_mm.evaluation.score_files import ScoreFileError
 from masa_mm.pose.safe_pickle import UnsafePickleError
 
 
@@ -211,3 +212,15 @@ def test_other_pickles_are_refused_by_name(tmp_path, content):
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.pkl"):
         load_predictions(tmp_path / "none.pkl")
+
+
+def test_names_with_line_breaks_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", ids=np.array(["a", "b\nc"]), scores=np.ones((2, 3)))
+    with pytest.raises(ScoreFileError, match=r"the name of clip 1 \(from 0\) has a line break"):
+        load_scores(tmp_path / "a.npz")
+
+
+def test_ids_of_no_clips_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", ids=np.array("a"), scores=np.ones((2, 3)))
+    with pytest.raises(ScoreFileError, match="needs one id"):
+        load_scores(tmp_path / "a.npz")

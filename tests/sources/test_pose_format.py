@@ -349,3 +349,13 @@ def test_hands_of_openpose_are_visible_from_a_lower_score(tmp_path, capsys):
     write_joints(tmp_path / "a.pose", keypoint, np.full_like(score, 0.3), names)
     _, stored = converted("pose-format", tmp_path / "a.pose", tmp_path).clip(0)
     assert (stored[:, : RIGHT_HAND.num_joints] > 0.4).all()
+
+
+def test_frames_without_persons_take_no_memory(tmp_path, capsys):
+    """4 billion frames of no person have no bytes."""
+    path = write(tmp_path / "a.pose")
+    frames = struct.pack("<IH", 5, 1)
+    data = path.read_bytes()
+    place = data.rindex(frames)
+    path.write_bytes(data[:place] + struct.pack("<IH", 2**32 - 1, 0))
+    assert "in memory" in refusal(capsys, "pose-format", path, tmp_path)

@@ -1,0 +1,1 @@
+"""Readers of untrusted pickles and tensor files, and the limits on the memory they take."""
