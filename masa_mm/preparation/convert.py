@@ -57,7 +57,8 @@ def convert(
     Raises:
         SourceError: If the source lacks joints and ``allow_missing`` is False, or if it is in part
             coordinates, whose hands were chosen before, and ``min_score`` is given.
-        PoseStoreError: If the store cannot be written, see :func:`masa_mm.pose.store.write_store`.
+        PoseStoreError: If there are bad clips, see :func:`masa_mm.pose.store.write_store`.
+        WriteError: If store or pickle cannot be written. Neither of them is then replaced.
     """
     check_joints(source, allow_missing)
     if source.cropped and min_score is not None:
@@ -65,11 +66,9 @@ def convert(
     counts = PartCounts()
     identity: dict[str, Any] = dict(source=source.name, split=source.split, glosses=source.glosses)
     pickles = None if pickle is None else PosePickleWriter(pickle, **identity)
-    with (
-        PoseStoreWriter(out, dtype=dtype, skip_bad=skip_bad, **identity) as store,
-        # The writer names clips with values that are not finite or too large.
-        np.errstate(over="ignore", invalid="ignore"),
-    ):
+    store = PoseStoreWriter(out, dtype=dtype, skip_bad=skip_bad, **identity)
+    # The writer names clips with values that are not finite or too large.
+    with np.errstate(over="ignore", invalid="ignore"):
         for clips in _read_chunks(source, store):
             joints = joints_in_image(clips, source.layout, min_score)
             parts = joints if source.cropped else _crop(clips, *joints, crop or {})
@@ -79,10 +78,8 @@ def convert(
             counts.add(joints[1], parts[1], np.repeat(good, clips.num_frames))
             if pickles is not None:
                 _add_to_pickle(pickles, clips, *joints, source.cropped, good)
-    if pickles is not None:
-        pickles.close()
-    assert store.report is not None  # the block above ended well
-    return store.report._replace(parts=counts.result())
+    report = store.close({} if pickles is None else {pickles.path: pickles.write})
+    return report._replace(parts=counts.result())
 
 
 def check_joints(source: PoseSource, allow_missing: bool) -> None:
