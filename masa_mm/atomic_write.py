@@ -102,17 +102,16 @@ def write_together(files: Mapping[str | os.PathLike, Callable[[Path], object]]) 
 def naming_file(path: Path, temporary: Path | None = None) -> Iterator[None]:
     """Turn the system's errors in a block that writes ``path`` into :class:`WriteError`.
 
-    Errors of other files, which the block reads, stay what they are.
-
     Args:
         path (Path): The file to name.
-        temporary (Path | None): The file that is really written.
+        temporary (Path | None): The file that is really written. The errors of others, which the
+            block reads, stay what they are. None: the block reads no other files.
     """
     try:
         yield
     except OSError as error:
-        ours = (None, str(path), str(path.parent), str(temporary))
-        if error.errno is None or error.filename not in ours:
+        ours = (None, str(path), str(temporary))
+        if error.errno is None or (temporary is not None and error.filename not in ours):
             raise
         raise _write_error(path, error) from error
 
@@ -223,15 +222,31 @@ def _filling(path: Path, temporary: Path) -> Iterator[None]:
 def _rename_all(temporaries: Mapping[Path, Path]) -> None:
     """Rename the temporary files to their paths; if one cannot be renamed, put back the others."""
     with ExitStack() as copies, ExitStack() as undo:
+        copies.enter_context(_alone_in(next(iter(temporaries)).parent))
+        old = {path: copies.enter_context(_old_version(path)) for path in temporaries}
         for path, temporary in temporaries.items():
             with naming_file(path, temporary):
-                old = copies.enter_context(_old_version(path))
                 _rename(temporary, path)
-                undo.callback(_put_back, path, old)
+            undo.callback(_put_back, path, old[path])
         undo.pop_all()  # nothing to undo
     for path, temporary in temporaries.items():
         with naming_file(path, temporary):
             _sync_folder(path.parent)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let one process at a time rename its files, or two would mix theirs."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # NFS locks no folders
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -242,13 +257,18 @@ def _old_version(path: Path) -> Iterator[Path | None]:
         return
     copy = _new_name(path)
     try:
-        os.link(path, copy)
-    except OSError:  # a file system without hard links
-        shutil.copy2(path, copy)
-    try:
+        with naming_file(path, copy):
+            _link_or_copy(path, copy)
         yield copy
     finally:
         copy.unlink(missing_ok=True)
+
+
+def _link_or_copy(path: Path, copy: Path) -> None:
+    try:
+        os.link(path, copy)
+    except OSError:  # a file system without hard links
+        shutil.copy2(path, copy)
 
 
 def _put_back(path: Path, old: Path | None) -> None:
