@@ -222,6 +222,11 @@ class PoseStoreWriter:
         """Record a clip that could not be read as a bad one."""
         self._bad.append(clip)
 
+    @property
+    def bad(self) -> tuple[BadClip, ...]:
+        """The bad clips so far."""
+        return tuple(self._bad)
+
     def close(
         self, others: Mapping[str | os.PathLike, Callable[[Path], object]] | None = None
     ) -> WriteReport:
@@ -256,7 +261,7 @@ class PoseStoreWriter:
             write_safetensors(temporary, parts, {FORMAT: json.dumps(metadata)})
 
         write_together({self.path: write, **(others or {})})
-        self.report = WriteReport(len(self._ids), int(num_frames.sum()), tuple(self._bad))
+        self.report = WriteReport(len(self._ids), int(num_frames.sum()), self.bad)
         return self.report
 
     def _parts(self, num_frames: np.ndarray, per_clip: dict[str, np.ndarray]) -> dict[str, Part]:
