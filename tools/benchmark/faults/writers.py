@@ -1,7 +1,7 @@
 """Kill conversions and extractions, fill their disk, and check what they leave.
 
     python tools/benchmark/faults/writers.py      # the figures of docs/reliability.md
-    python tools/benchmark/faults/writers.py --conversions 5 --extractions 3 --pairs 2
+    python tools/benchmark/faults/writers.py --conversions 5 --every 4 --extractions 3 --pairs 2
 
 A conversion writes a store and a pickle over older ones; an extraction writes clip files and a
 store. Each is killed (SIGKILL) at random moments, the conversion also at each of its system calls
@@ -168,7 +168,7 @@ class Campaign:
         self.failed += sum(int(count) for key, count in counts.items() if key.startswith("bad_"))
         print(f"{name}: " + ", ".join(f"{key.replace('_', ' ')} {n}" for key, n in counts.items()))
 
-    def conversions(self, kills: int, clips: int) -> None:
+    def conversions(self, kills: int, every: int, clips: int) -> None:
         """Kill conversions of a store and a pickle at random moments and at each system call."""
         out = self.folder / "converted"
         runs = [self._conversion(out, seed, clips) for seed in (0, 1)]
@@ -179,25 +179,35 @@ class Campaign:
             seconds = time.perf_counter() - begin
             versions.append(contents(out))
         counts = dict.fromkeys(("bad_files", "bad_leftovers", "bad_results", "mixed_pairs"), 0)
-        ways: list[float | int] = [*self.rng.uniform(0, 1.02 * seconds, kills)]
-        number, died, in_time = 0, 0, 0
-        while True:
-            way = ways.pop(0) if ways else (number := number + 1)
-            process = start(killed_at(runs[0], way) if isinstance(way, int) else runs[0], self.log)
-            if not isinstance(way, int):
-                time.sleep(way)
-                os.kill(process, signal.SIGKILL)
-            code = finish(process)
-            died += code == -signal.SIGKILL and not number
-            in_time += code == -signal.SIGKILL and bool(number)
-            self._check_pair(out, versions, counts)
-            if number and code == 0:
-                break
-            assert finish(start(runs[0], self.log)) == 0, self.log.read_text()
-            counts["bad_results"] += contents(out) != versions[0]
-            counts["bad_leftovers"] += len(leftovers(out))
-            assert finish(start(runs[1], self.log)) == 0  # the old files of the next kill
+        died = 0
+        while died < kills:
+            process = start(runs[0], self.log)
+            time.sleep(self.rng.uniform(0, seconds))
+            os.kill(process, signal.SIGKILL)
+            died += self._after_kill(process, out, runs, versions, counts)
+        in_time, number = 0, every
+        while self._after_kill(
+            start(killed_at(runs[0], number), self.log), out, runs, versions, counts
+        ):
+            in_time, number = in_time + 1, number + every
         self.report("conversion", random_kills=died, kills_at_calls=in_time, **counts)
+
+    def _after_kill(
+        self,
+        process: int,
+        out: Path,
+        runs: list[Run],
+        versions: list[dict[str, bytes]],
+        counts: dict[str, int],
+    ) -> bool:
+        """Check the files and those of the next run; return whether the process was killed."""
+        was_killed = finish(process) == -signal.SIGKILL
+        self._check_pair(out, versions, counts)
+        assert finish(start(runs[0], self.log)) == 0, self.log.read_text()
+        counts["bad_results"] += contents(out) != versions[0]
+        counts["bad_leftovers"] += len(leftovers(out))
+        assert finish(start(runs[1], self.log)) == 0  # the old files of the next kill
+        return was_killed
 
     def _conversion(self, out: Path, seed: int, clips: int) -> Run:
         poses = self.folder / f"poses{seed}.pkl"
@@ -371,6 +381,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the campaign; return 1 if something was lost or left over."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--conversions", type=int, default=100, help="kills at random moments")
+    parser.add_argument("--every", type=int, default=1, help="kill at each Nth system call")
     parser.add_argument("--extractions", type=int, default=50, help="kills at random moments")
     parser.add_argument("--pairs", type=int, default=20, help="two writers on one target")
     parser.add_argument("--clips", type=int, default=100, help="clips of a conversion")
@@ -379,7 +390,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         campaign = Campaign(Path(folder), np.random.default_rng(args.seed))
-        campaign.conversions(args.conversions, args.clips)
+        campaign.conversions(args.conversions, args.every, args.clips)
         campaign.extractions(args.extractions, args.videos)
         campaign.two_writers(args.pairs, args.clips)
         campaign.faults(args.clips)
