@@ -65,21 +65,26 @@ class StoreFile:
         Raises:
             PoseStoreError: If the file was changed since it was opened, or cannot be read.
         """
-        parts = []
         try:
-            while size > 0:
-                part = _read_at(self._descriptor, min(size, _MAX_READ), start)
-                if not part:
-                    break
-                parts.append(part)
-                start, size = start + len(part), size - len(part)
+            data = _read_at(self._descriptor, min(size, _MAX_READ), start)
+            if len(data) < size:
+                data = self._read_on(data, start, size)
             # After reading: a write sets the time before it changes the bytes.
-            self._require(size == 0 and self._state() == self.state)
+            status = os.fstat(self._descriptor)
         except OSError as error:
             raise PoseStoreError(
                 f"{self.path}: cannot be read ({error.strerror}); check its disk and start again"
             ) from None
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        self._require(len(data) == size and self.state == (status.st_size, status.st_mtime_ns))
+        return data
+
+    def _read_on(self, part: bytes, start: int, size: int) -> bytes:
+        parts, left = [part], size - len(part)
+        while left and part:
+            part = _read_at(self._descriptor, min(left, _MAX_READ), start + size - left)
+            parts.append(part)
+            left -= len(part)
+        return b"".join(parts)
 
     def _state(self) -> FileState:
         status = os.fstat(self._descriptor)
@@ -133,6 +138,7 @@ class FileRows:
     ) -> None:
         self._file, self._start = file, start
         self.dtype, self.shape, self.ndim = dtype, shape, len(shape)
+        self._row, self._row_bytes = shape[1:], math.prod(shape[1:]) * dtype.itemsize
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -150,10 +156,10 @@ class FileRows:
         return self._read(0, len(self)).astype(dtype or self.dtype)
 
     def _read(self, first: int, end: int) -> np.ndarray:
-        size = math.prod(self.shape[1:]) * self.dtype.itemsize
-        data = self._file.read(self._start + first * size, (end - first) * size)
+        start = self._start + first * self._row_bytes
+        data = self._file.read(start, (end - first) * self._row_bytes)
         # Bytes are read-only, and so is an array of them.
-        return np.frombuffer(data, self.dtype).reshape(end - first, *self.shape[1:])
+        return np.frombuffer(data, self.dtype).reshape(end - first, *self._row)
 
 
 class Part(NamedTuple):
@@ -189,8 +195,10 @@ def write_safetensors(path: Path, parts: Mapping[str, Part], metadata: dict[str,
             parts[name].write(file)
 
 
-def _read_at(descriptor: int, size: int, start: int) -> bytes:
-    if hasattr(os, "pread"):
-        return os.pread(descriptor, size, start)
-    os.lseek(descriptor, start, os.SEEK_SET)  # Windows: no process shares the position
+def _seek_and_read(descriptor: int, size: int, start: int) -> bytes:
+    os.lseek(descriptor, start, os.SEEK_SET)
     return os.read(descriptor, size)
+
+
+# Windows has no pread; there no process shares the position in the file.
+_read_at = getattr(os, "pread", _seek_and_read)

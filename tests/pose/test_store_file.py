@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
+from masa_mm.pose import store_file
 from masa_mm.pose.store import PoseStore
 from masa_mm.pose.store_file import Part, StoreFile, write_safetensors
 from masa_mm.pose.store_format import PoseStoreError
@@ -93,6 +94,11 @@ def test_hostile_headers_are_refused(tmp_path, header):
         StoreFile(tmp_path / "a")
 
 
+def test_without_pread(path, monkeypatch):
+    monkeypatch.setattr("masa_mm.pose.store_file._read_at", store_file._seek_and_read)
+    np.testing.assert_array_equal(StoreFile(path).arrays["offset"][1:3], ARRAYS["offset"][1:3])
+
+
 def test_a_file_longer_than_one_read(path, monkeypatch):
     monkeypatch.setattr("masa_mm.pose.store_file._MAX_READ", 5)
     np.testing.assert_array_equal(StoreFile(path).arrays["offset"][:], ARRAYS["offset"])
@@ -149,7 +155,7 @@ def test_a_disk_that_fails_is_named(path, monkeypatch):
     def stale(*args):
         raise OSError(116, "Stale file handle")
 
-    monkeypatch.setattr(os, "pread", stale)
+    monkeypatch.setattr("masa_mm.pose.store_file._read_at", stale)
     with pytest.raises(PoseStoreError, match=r"a\.safetensors: cannot be read \(Stale file"):
         file.arrays["a"][:]
 
