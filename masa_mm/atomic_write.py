@@ -74,7 +74,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     with _temporary_file(path) as temporary:
         with _filling(path, temporary):
             yield temporary
-        with _naming(path, temporary):
+        with naming_file(path, temporary):
             _rename(temporary, path)
             _sync_folder(path.parent)
 
@@ -96,6 +96,24 @@ def write_together(files: Mapping[str | os.PathLike, Callable[[Path], object]]) 
                 write(temporary)
             temporaries[Path(path)] = temporary
         _rename_all(temporaries)
+
+
+@contextmanager
+def naming_file(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Turn the system's errors in a block that writes ``path`` into :class:`WriteError`.
+
+    Args:
+        path (Path): The file to name.
+        temporary (Path | None): The file that is really written. The errors of others, which the
+            block reads, stay what they are. None: the block reads no other files.
+    """
+    try:
+        yield
+    except OSError as error:
+        ours = (None, str(path), str(temporary))
+        if error.errno is None or (temporary is not None and error.filename not in ours):
+            raise
+        raise _write_error(path, error) from error
 
 
 def make_folder(path: str | os.PathLike) -> None:
@@ -194,7 +212,7 @@ def _new_name(path: Path) -> Path:
 @contextmanager
 def _filling(path: Path, temporary: Path) -> Iterator[None]:
     """Flush the temporary file of ``path`` after the block that writes it."""
-    with _naming(path, temporary):
+    with naming_file(path, temporary):
         mode = temporary.stat().st_mode
         yield
         temporary.chmod(mode)  # some writers ignore the user's umask, which the empty file followed
@@ -204,15 +222,31 @@ def _filling(path: Path, temporary: Path) -> Iterator[None]:
 def _rename_all(temporaries: Mapping[Path, Path]) -> None:
     """Rename the temporary files to their paths; if one cannot be renamed, put back the others."""
     with ExitStack() as copies, ExitStack() as undo:
+        copies.enter_context(_alone_in(next(iter(temporaries)).parent))
+        old = {path: copies.enter_context(_old_version(path)) for path in temporaries}
         for path, temporary in temporaries.items():
-            with _naming(path, temporary):
-                old = copies.enter_context(_old_version(path))
+            with naming_file(path, temporary):
                 _rename(temporary, path)
-                undo.callback(_put_back, path, old)
+            undo.callback(_put_back, path, old[path])
         undo.pop_all()  # nothing to undo
     for path, temporary in temporaries.items():
-        with _naming(path, temporary):
+        with naming_file(path, temporary):
             _sync_folder(path.parent)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let one process at a time rename its files, or two would mix theirs."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # NFS locks no folders
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -223,13 +257,18 @@ def _old_version(path: Path) -> Iterator[Path | None]:
         return
     copy = _new_name(path)
     try:
-        os.link(path, copy)
-    except OSError:  # a file system without hard links
-        shutil.copy2(path, copy)
-    try:
+        with naming_file(path, copy):
+            _link_or_copy(path, copy)
         yield copy
     finally:
         copy.unlink(missing_ok=True)
+
+
+def _link_or_copy(path: Path, copy: Path) -> None:
+    try:
+        os.link(path, copy)
+    except OSError:  # a file system without hard links
+        shutil.copy2(path, copy)
 
 
 def _put_back(path: Path, old: Path | None) -> None:
@@ -267,18 +306,6 @@ def _sync_folder(folder: Path) -> None:
         # Some network file systems cannot flush folders and write their entries at once.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
             raise
-
-
-@contextmanager
-def _naming(path: Path, temporary: Path) -> Iterator[None]:
-    """Turn the system's errors into errors that name the file."""
-    try:
-        yield
-    except OSError as error:
-        # Not errors of other files, which the block reads, or of libraries.
-        if error.errno is None or error.filename not in (None, str(temporary), str(path)):
-            raise
-        raise _write_error(path, error) from error
 
 
 def _write_error(path: Path, error: OSError) -> WriteError:

@@ -92,7 +92,7 @@ class SignPoseDataset(BaseActionDataset):
             raise DatasetError(f"{type(self).__name__} has no subset {subset!r}; it has {subsets}")
         self.split, self.subset, self.layout = split, subset, layout
         self.exclude, self.label_ratio, self.label_seed = exclude, label_ratio, label_seed
-        # Workers share the memory-mapped files, so there is nothing to serialise for them.
+        # Stores pickle as their paths, so there is nothing to serialise for the workers.
         super().__init__(
             ann_file,
             pipeline=pipeline,

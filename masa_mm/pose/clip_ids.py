@@ -1,4 +1,4 @@
-"""Ids of clips from the paths of their files.
+"""Ids of clips from the paths of their files, and names of files from ids.
 
 The rule of lists, videos and datasets: the id is the file's name without its ending. If names
 repeat, as in a folder a sign, it is as much of the end of the path as makes all ids different.
@@ -9,12 +9,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from masa_mm.errors import UserError
 
 # Only known endings are removed: names may contain dots, as '4.7299129501965353e-7-seedSOUR.mp4'.
 _VIDEOS = "3gp|avi|flv|gif|m4v|mkv|mov|mp4|mpeg|mpg|oni|swf|ts|webm|wmv"
 _POSES = "csv|h5|hdf5|json|mat|npy|npz|pickle|pkl|pose|txt"
 # SLR500's color videos are named 'P09_01_00_3._color.mp4'.
 _ENDING = re.compile(rf"(\._color)?\.({_VIDEOS}|{_POSES})$", re.IGNORECASE)
+# Characters and names that a system gives a meaning, on any system: folders move between them.
+_MEANINGFUL = frozenset('%/\\<>:"|?*')
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+_MAX_BYTES = 200  # of the 255 of most file systems
 
 
 def path_parts(path: str | os.PathLike) -> list[str]:
@@ -62,3 +69,44 @@ def ids_of_paths(paths: Sequence[str | os.PathLike]) -> list[str]:
 
 def _ends(parts: Iterable[Sequence[str]], length: int) -> list[str]:
     return ["/".join(names[-length:]) for names in parts]
+
+
+def clip_file(folder: str | os.PathLike, clip: str, ending: str) -> Path:
+    """Return the file of a clip in a folder, ``folder/ID.ending``; it never lies outside.
+
+    An id's '/' makes folders. Different ids have different files; see :func:`file_name`.
+
+    Example:
+        >>> clip_file("poses", "hello/1", "npz"), clip_file("poses", "../1", "npz")
+        (PosixPath('poses/hello/1.npz'), PosixPath('poses/.%2E/1.npz'))
+    """
+    *folders, name = map(file_name, clip.split("/"))
+    return Path(folder, *folders, f"{name}.{ending}")
+
+
+def file_name(text: str) -> str:
+    """Return the name of a file or folder for any text; ``urllib.parse.unquote`` reverts it.
+
+    Separators, control characters, what Windows reserves, and '.' or a space at the end become
+    '%' and hexadecimal digits, so also '.' and '..'. The empty text becomes '%'.
+
+    Raises:
+        UserError: If the name is too long for a file system.
+    """
+    name = "".join(
+        _escaped(char) if char in _MEANINGFUL or not char.isprintable() else char for char in text
+    )
+    if _DEVICE.match(name):
+        name = _escaped(name[0]) + name[1:]
+    if name.endswith((".", " ")):
+        name = name[:-1] + _escaped(name[-1])
+    if len(name.encode()) > _MAX_BYTES:
+        raise UserError(
+            f"'{text[:40]}...': too long for the name of a file, {len(name.encode())} bytes; "
+            f"shorten it to {_MAX_BYTES} or fewer"
+        )
+    return name or "%"
+
+
+def _escaped(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))

@@ -305,14 +305,19 @@ class PosePickleWriter:
         self._annotations.append(annotation)
 
     def close(self) -> None:
-        """Write the pickle."""
+        """Write the pickle, or raise a :class:`masa_mm.atomic_write.WriteError`."""
+        with atomic_write(self.path) as temporary:
+            self.write(temporary)
+
+    def write(self, path: Path) -> None:
+        """Write the pickle in place, to a file of another name."""
         content = dict(
             split={self.split or "all": [clip["frame_dir"] for clip in self._annotations]},
             annotations=self._annotations,
             classes=self.glosses,
             source=self.source,
         )
-        with atomic_write(self.path) as temporary, open(temporary, "wb") as file:
+        with open(path, "wb") as file:
             pickle.dump(content, file, protocol=4)
 
 

@@ -1,6 +1,7 @@
-"""Pose store: all clips of a split in one memory-mapped ``.safetensors`` file.
+"""Pose store: all clips of a split in one ``.safetensors`` file.
 
-:mod:`masa_mm.pose.store_format` defines the format, :mod:`masa_mm.pose.store_writer` writes it.
+:mod:`masa_mm.pose.store_format` defines the format, :mod:`masa_mm.pose.store_writer` writes it,
+:mod:`masa_mm.pose.store_file` reads it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import os
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
 from masa_mm.pose.clip_checks import clip_problems
 from masa_mm.pose.files import require_file
 from masa_mm.pose.skeleton import NUM_JOINTS
+from masa_mm.pose.store_file import FileRows, FileState, StoreFile
 from masa_mm.pose.store_format import (
     DTYPES,
     FORMAT,
@@ -33,13 +34,20 @@ _CONVERT_AGAIN = "make the store again with tools/data/convert.py"
 
 
 class PoseStore:
-    """An open store, whose arrays are views of the file and shared by all processes.
+    """An open store. All processes share the system's cache of its file.
 
-    Opening reads and checks the header and the per-clip arrays. Keypoints are only mapped;
-    :meth:`check` reads them all. A pickled store keeps its path and is opened again.
+    Opening reads and checks the header and the per-clip arrays. Keypoints are read clip by clip;
+    :meth:`check` reads them all. A pickled store keeps its path and is opened again. Every read
+    raises a :class:`PoseStoreError` if the file was written to since it was opened. If another file
+    was renamed over it, the open store still reads the old one, and a pickled store is refused.
 
     Args:
         path (str | os.PathLike): The ``.safetensors`` file.
+        state (FileState | None): The state that the file must have; None for any.
+
+    Attributes:
+        keypoint (FileRows): [F, 49, 2]. ``keypoint[:]`` reads all into an array.
+        keypoint_score (FileRows): [F, 49].
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -50,21 +58,16 @@ class PoseStore:
         >>> keypoint, score = store.clip(0)  # [T, 49, 2], [T, 49]
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike, state: FileState | None = None) -> None:
         self.path = str(path)
         require_file(path, "no such pose store; make it with tools/data/convert.py")
-        try:
-            with safe_open(self.path, framework="pt") as file:
-                values = self._read_metadata(file.metadata() or {})
-                self._read_tensors(file, values)
-        except SafetensorError as error:
-            raise self._error(
-                f"not a complete safetensors file ({error})", "write or copy it again"
-            ) from None
+        file = StoreFile(self.path, state)
+        self._state = file.state
+        self._read_tensors(file, self._read_metadata(file.metadata))
         self._check_clips()
 
     def __reduce__(self) -> tuple:
-        return type(self), (self.path,)
+        return type(self), (self.path, self._state)
 
     def __deepcopy__(self, memo: dict) -> PoseStore:
         return self  # read-only
@@ -81,10 +84,11 @@ class PoseStore:
         return np.diff(self.offset)
 
     def clip(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a clip's ``keypoint`` [T, 49, 2] and ``score`` [T, 49] as views, as stored.
+        """Return a clip's ``keypoint`` [T, 49, 2] and ``score`` [T, 49], as stored and read-only.
 
         Raises:
             IndexError: If there is no such clip.
+            PoseStoreError: If the file was changed since it was opened.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"{self.path}: no clip {index}, it has {len(self)}")
@@ -122,8 +126,8 @@ class PoseStore:
     def check(self) -> None:
         """Read all keypoints and apply the checks of :func:`write_store`, with its errors."""
         _, bad = clip_problems(
-            self.keypoint,
-            self.keypoint_score,
+            self.keypoint[:],
+            self.keypoint_score[:],
             self.num_frames,
             self.ids,
             self.label,
@@ -138,7 +142,7 @@ class PoseStore:
     def _read_metadata(self, metadata: dict[str, str]) -> dict[str, Any]:
         try:
             values = json.loads(metadata[FORMAT])
-        except (KeyError, json.JSONDecodeError):
+        except (KeyError, TypeError, ValueError, RecursionError):
             values = None
         if not isinstance(values, dict):
             raise self._error(
@@ -167,43 +171,41 @@ class PoseStore:
             raise self._error(f"its {key} are not all strings")
         return names
 
-    def _read_tensors(self, file: Any, values: dict[str, Any]) -> None:
+    def _read_tensors(self, file: StoreFile, values: dict[str, Any]) -> None:
         if values["version"] == 1:
             self.ids = ClipNames.of(self._strings(values, "ids"))
         else:
-            text = self._tensor(file, "id_text", [None], "uint8")
-            id_offset = self._tensor(file, "id_offset", [None])
+            text = self._rows(file, "id_text", [None], "uint8")[:]
+            id_offset = self._rows(file, "id_offset", [None])[:]
             try:
                 self.ids = ClipNames(text, id_offset)
             except ValueError as error:
                 raise self._error(f"its ids cannot be read ({error})") from None
         clips = len(self.ids)
-        self.keypoint = self._tensor(file, "keypoint", [None, NUM_JOINTS, 2], *DTYPES)
+        self.keypoint = self._rows(file, "keypoint", [None, NUM_JOINTS, 2], *DTYPES)
         frames = len(self.keypoint)
-        self.keypoint_score = self._tensor(file, "keypoint_score", [frames, NUM_JOINTS], *DTYPES)
-        self.offset = self._tensor(file, "offset", [clips + 1])
-        self.label = self._tensor(file, "label", [clips])
-        self.signer = self._tensor(file, "signer", [clips])
-        self.clip_id = self._tensor(file, "clip_id", [clips])
+        self.keypoint_score = self._rows(file, "keypoint_score", [frames, NUM_JOINTS], *DTYPES)
+        self.offset = self._rows(file, "offset", [clips + 1])[:]
+        self.label = self._rows(file, "label", [clips])[:]
+        self.signer = self._rows(file, "signer", [clips])[:]
+        self.clip_id = self._rows(file, "clip_id", [clips])[:]
         self.img_shape: np.ndarray | None = None
-        if "img_shape" in set(file.keys()):
-            self.img_shape = self._tensor(file, "img_shape", [clips, 2], "int32")
+        if "img_shape" in file.arrays:
+            self.img_shape = self._rows(file, "img_shape", [clips, 2], "int32")[:]
 
-    def _tensor(self, file: Any, name: str, shape: list[int | None], *dtypes: str) -> np.ndarray:
-        """Read and check a tensor, int64 without ``dtypes``; a first axis None has any length."""
-        if name not in set(file.keys()):
+    def _rows(self, file: StoreFile, name: str, shape: list[int | None], *dtypes: str) -> FileRows:
+        """Check an array, int64 without ``dtypes``; a first axis None has any length."""
+        if name not in file.arrays:
             raise self._error(f"it has no tensor '{name}'")
-        # Through torch the array is a view of the mapped file; safetensors' numpy API copies.
-        array, allowed = file.get_tensor(name).numpy(), dtypes or ("int64",)
+        rows, allowed = file.arrays[name], dtypes or ("int64",)
         if shape[0] is None:
-            shape = [array.shape[0] if array.ndim else 0, *shape[1:]]
-        if list(array.shape) != shape or array.dtype.name not in allowed:
+            shape = [rows.shape[0] if rows.ndim else 0, *shape[1:]]
+        if list(rows.shape) != shape or rows.dtype.name not in allowed:
             raise self._error(
-                f"'{name}' is {array.dtype.name} {list(array.shape)}, "
+                f"'{name}' is {rows.dtype.name} {list(rows.shape)}, "
                 f"expected {' or '.join(allowed)} {shape}"
             )
-        array.flags.writeable = False
-        return array
+        return rows
 
     def _check_clips(self) -> None:
         frames = len(self.keypoint)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import save_file
 
-from masa_mm.atomic_write import atomic_write, make_folder
+from masa_mm.atomic_write import make_folder, naming_file, write_together
 from masa_mm.pose.clip_checks import BadClip, clip_problems
 from masa_mm.pose.skeleton import NUM_JOINTS
+from masa_mm.pose.store_file import Part, write_safetensors
 from masa_mm.pose.store_format import (
     DTYPES,
     FORMAT,
@@ -27,6 +27,8 @@ from masa_mm.pose.store_format import (
     PoseStoreError,
     clip_hash,
 )
+
+_COPIED = 1 << 20  # bytes at a time
 
 
 class PartFrames(NamedTuple):
@@ -220,12 +222,24 @@ class PoseStoreWriter:
         """Record a clip that could not be read as a bad one."""
         self._bad.append(clip)
 
-    def close(self) -> WriteReport:
+    @property
+    def bad(self) -> tuple[BadClip, ...]:
+        """The bad clips so far."""
+        return tuple(self._bad)
+
+    def close(
+        self, others: Mapping[str | os.PathLike, Callable[[Path], object]] | None = None
+    ) -> WriteReport:
         """Write the store.
+
+        Args:
+            others (Mapping | None): Files to write along, all or none, as in
+                :func:`masa_mm.atomic_write.write_together`.
 
         Raises:
             BadClipsError: If there are bad clips, or with ``skip_bad`` if all are bad.
-            PoseStoreError: If there are no clips, or the file cannot be written.
+            PoseStoreError: If there are no clips.
+            WriteError: If a file cannot be written.
         """
         if self._bad and not (self.skip_bad and self._ids):
             raise BadClipsError(self.path, self._bad)
@@ -233,12 +247,28 @@ class PoseStoreWriter:
             raise PoseStoreError(f"{self.path}: no clips to write")
         per_clip = {name: np.concatenate(arrays) for name, arrays in self._per_clip.items()}
         num_frames = per_clip.pop("num_frames")
+        parts = self._parts(num_frames, per_clip)
+        metadata = dict(
+            version=VERSION,
+            layout=LAYOUT,
+            normalization=NORMALIZATION,
+            source=self.source,
+            split=self.split,
+            glosses=self.glosses,
+        )
+
+        def write(temporary: Path) -> None:
+            write_safetensors(temporary, parts, {FORMAT: json.dumps(metadata)})
+
+        write_together({self.path: write, **(others or {})})
+        self.report = WriteReport(len(self._ids), int(num_frames.sum()), self.bad)
+        return self.report
+
+    def _parts(self, num_frames: np.ndarray, per_clip: dict[str, np.ndarray]) -> dict[str, Part]:
         if len(per_clip.get("img_shape", ())) < len(self._ids):  # not of every clip
             per_clip.pop("img_shape", None)
         ids = ClipNames.of(self._ids)
-        tensors = dict(
-            keypoint=self._keypoint.mapped(),
-            keypoint_score=self._score.mapped(),
+        arrays = dict(
             offset=np.concatenate([[0], num_frames.cumsum()]).astype(np.int64),
             clip_id=np.array([clip_hash(self.source, name) for name in self._ids], np.int64),
             id_text=ids.text,
@@ -248,23 +278,8 @@ class PoseStoreWriter:
                 for name, array in per_clip.items()
             },
         )
-        metadata = dict(
-            version=VERSION,
-            layout=LAYOUT,
-            normalization=NORMALIZATION,
-            source=self.source,
-            split=self.split,
-            glosses=self.glosses,
-        )
-        try:
-            with atomic_write(self.path) as temporary:
-                save_file(tensors, temporary, {FORMAT: json.dumps(metadata)})
-        except SafetensorError as error:
-            raise PoseStoreError(
-                f"{self.path}: cannot be written ({error}); is the disk full?"
-            ) from None
-        self.report = WriteReport(len(self._ids), int(num_frames.sum()), tuple(self._bad))
-        return self.report
+        parts = {name: Part.of(array) for name, array in arrays.items()}
+        return dict(parts, keypoint=self._keypoint.part(), keypoint_score=self._score.part())
 
     def __enter__(self) -> PoseStoreWriter:
         return self
@@ -278,20 +293,28 @@ class _RowFile:
     """Array rows in an unnamed temporary file, which the system frees even after a crash."""
 
     def __init__(self, path: str | os.PathLike, dtype: str, shape: tuple[int, ...]) -> None:
-        self.folder, self.dtype, self.shape = Path(path).parent, dtype, shape
+        self.path, self.dtype, self.shape = Path(path), np.dtype(dtype), shape
         self.file: Any = None
         self.rows = 0
 
     def append(self, rows: np.ndarray) -> None:
         if self.file is None:
-            make_folder(self.folder)
-            self.file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - stays open
-        self.file.write(rows.data)
+            make_folder(self.path.parent)
+        with naming_file(self.path):
+            if self.file is None:
+                # Without a buffer: one that a full disk refuses would raise again when it is freed.
+                self.file = tempfile.TemporaryFile(buffering=0, dir=self.path.parent)  # noqa: SIM115
+            left = rows.data.cast("B")
+            while left:
+                left = left[self.file.write(left) :]
         self.rows += len(rows)
 
-    def mapped(self) -> np.ndarray:
-        self.file.flush()
-        return np.memmap(self.file, self.dtype, "r", shape=(self.rows, *self.shape))
+    def part(self) -> Part:
+        return Part(self.dtype, (self.rows, *self.shape), self._copy_to)
+
+    def _copy_to(self, file: BinaryIO) -> None:
+        self.file.seek(0)
+        shutil.copyfileobj(self.file, file, _COPIED)
 
 
 def _check_arrays(

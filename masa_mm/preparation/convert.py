@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ def convert(
     allow_missing: bool = False,
     pickle: str | os.PathLike | None = None,
     min_score: float | None = None,
+    report: str | os.PathLike | None = None,
 ) -> WriteReport:
     """Crop the parts of a source's clips and write them as a pose store.
 
@@ -50,6 +51,8 @@ def convert(
             pose annotations of the 49 joints, not cropped.
         min_score (float | None): Joints are visible from this score on. None: the source's own
             choice, 0.4 for most.
+        report (str | os.PathLike | None): If given, write the clips that were left out here, see
+            :func:`write_report`.
 
     Returns:
         WriteReport: What was written and which clips were left out.
@@ -57,7 +60,8 @@ def convert(
     Raises:
         SourceError: If the source lacks joints and ``allow_missing`` is False, or if it is in part
             coordinates, whose hands were chosen before, and ``min_score`` is given.
-        PoseStoreError: If the store cannot be written, see :func:`masa_mm.pose.store.write_store`.
+        PoseStoreError: If there are bad clips, see :func:`masa_mm.pose.store.write_store`.
+        WriteError: If a file cannot be written. None of them is then replaced.
     """
     check_joints(source, allow_missing)
     if source.cropped and min_score is not None:
@@ -65,11 +69,9 @@ def convert(
     counts = PartCounts()
     identity: dict[str, Any] = dict(source=source.name, split=source.split, glosses=source.glosses)
     pickles = None if pickle is None else PosePickleWriter(pickle, **identity)
-    with (
-        PoseStoreWriter(out, dtype=dtype, skip_bad=skip_bad, **identity) as store,
-        # The writer names clips with values that are not finite or too large.
-        np.errstate(over="ignore", invalid="ignore"),
-    ):
+    store = PoseStoreWriter(out, dtype=dtype, skip_bad=skip_bad, **identity)
+    # The writer names clips with values that are not finite or too large.
+    with np.errstate(over="ignore", invalid="ignore"):
         for clips in _read_chunks(source, store):
             joints = joints_in_image(clips, source.layout, min_score)
             parts = joints if source.cropped else _crop(clips, *joints, crop or {})
@@ -79,10 +81,12 @@ def convert(
             counts.add(joints[1], parts[1], np.repeat(good, clips.num_frames))
             if pickles is not None:
                 _add_to_pickle(pickles, clips, *joints, source.cropped, good)
+    others: dict[str | os.PathLike, Callable[[Path], object]] = {}
     if pickles is not None:
-        pickles.close()
-    assert store.report is not None  # the block above ended well
-    return store.report._replace(parts=counts.result())
+        others[pickles.path] = pickles.write
+    if report is not None:
+        others[report] = lambda temporary: _write_skipped(temporary, store.bad)
+    return store.close(others)._replace(parts=counts.result())
 
 
 def check_joints(source: PoseSource, allow_missing: bool) -> None:
@@ -178,7 +182,12 @@ def report_path(out: str | os.PathLike) -> Path:
 
 def write_report(path: str | os.PathLike, skipped: Sequence[BadClip]) -> None:
     """Write the clips that were left out as CSV with the columns id, problem and remedy."""
-    with atomic_write(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+    with atomic_write(path) as temporary:
+        _write_skipped(temporary, skipped)
+
+
+def _write_skipped(path: Path, skipped: Sequence[BadClip]) -> None:
+    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(BadClip._fields)
         writer.writerows(skipped)

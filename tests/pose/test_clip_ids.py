@@ -1,10 +1,15 @@
-"""Ids of clips from the paths of their files."""
+"""Ids of clips from the paths of their files, and names of files from ids."""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masa_mm.pose.clip_ids import file_id, ids_of_paths, path_end, path_parts
+from masa_mm.errors import UserError
+from masa_mm.pose.clip_ids import clip_file, file_id, file_name, ids_of_paths, path_end, path_parts
 
 
 @pytest.mark.parametrize(
@@ -54,3 +59,48 @@ def test_ids_are_different_ends_and_no_longer_than_needed(paths):
     length = max(name.count("/") for name in ids)
     shorter = {path_end(path, length) for path in paths} if length else set()
     assert len(shorter) < len(paths)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("05237", "05237"),
+        ("1. loud", "1. loud"),
+        ("书", "书"),
+        ("..", ".%2E"),
+        (".", "%2E"),
+        ("", "%"),
+        ("a\\b", "a%5Cb"),
+        ("C:", "C%3A"),
+        ("a\0\n", "a%00%0A"),
+        ("a.", "a%2E"),
+        ("a ", "a%20"),
+        ("con", "%63on"),
+        ("Lpt1.x", "%4Cpt1.x"),
+        ("contact", "contact"),
+        ("100%", "100%25"),
+        ("\ud800", "%ED%A0%80"),
+    ],
+)
+def test_names_of_files(text, name):
+    assert file_name(text) == name
+    assert unquote(name, errors="surrogatepass") == (text or "%")
+
+
+HOSTILE = st.text(st.sampled_from("./\\%\0\n :a2EcCoOnN~$"), max_size=12) | st.text(max_size=12)
+
+
+@given(HOSTILE, HOSTILE)
+def test_files_of_clips_lie_in_their_folder_and_differ(one, other):
+    path = clip_file("/poses", one, "npz")
+    assert os.path.normpath(path) == str(path) and Path("/poses") in path.parents
+    assert not set("\\\0\n:") & set(str(path))
+    assert (clip_file("/poses", other, "npz") == path) == (one == other)
+
+
+def test_a_name_too_long_is_refused():
+    assert len(file_name("x" * 200)) == 200
+    with pytest.raises(UserError, match="too long for the name of a file, 201 bytes"):
+        file_name("x" * 201)
+    with pytest.raises(UserError, match="too long"):
+        clip_file("poses", "a/" + "书" * 70, "npz")

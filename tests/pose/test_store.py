@@ -83,10 +83,10 @@ def test_a_name_taken_by_an_earlier_block_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_clip_is_a_read_only_view_of_the_file_and_its_info_is_not(tmp_path):
+def test_a_clip_is_read_only_and_its_info_is_not(tmp_path):
     store = PoseStore(make_store(tmp_path / "a.safetensors", dtype="float32"))
     keypoint, _ = store.clip(1)
-    assert np.shares_memory(keypoint, store.keypoint) and not keypoint.flags.writeable
+    assert not keypoint.flags.writeable
     info = store.info(1)
     info["keypoint"][:] = 7
     assert (store.clip(1)[0] != 7).all()

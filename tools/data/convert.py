@@ -25,7 +25,6 @@ from masa_mm.preparation.convert import (
     convert,
     crop_rules,
     report_path,
-    write_report,
 )
 from masa_mm.preparation.part_counts import part_lines
 from masa_mm.sources import SOURCES, PoseSource
@@ -85,9 +84,8 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def _convert(args: argparse.Namespace) -> None:
     source = args.open(args)
     crop, options = crop_rules(args), (args.allow_missing, args.pickle, args.min_score)
-    report = convert(source, args.output, args.dtype, args.skip_bad, crop, *options)
-    if args.skip_bad:
-        write_report(report_path(args.output), report.skipped)
+    skipped = report_path(args.output) if args.skip_bad else None
+    report = convert(source, args.output, args.dtype, args.skip_bad, crop, *options, skipped)
     _print_report(args, source, report)
 
 

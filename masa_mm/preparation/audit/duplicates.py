@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 
+from masa_mm.pose.clip_ids import file_name
 from masa_mm.preparation.audit.check import Check, Record, Section, Table, count, percent
 from masa_mm.preparation.audit.clips import AuditClips
 
@@ -102,8 +102,7 @@ def twins_of_train(groups: Sequence[Sequence[Record]], splits: Sequence[str]) ->
 
 def exclude_name(split: str) -> str:
     """Return the name of the file that lists clips of a split with a twin in train."""
-    # The name of a split is arbitrary text and could be a path to another folder.
-    return "exclude_" + re.sub(r"[^\w-]", "_", split) + ".txt"
+    return f"exclude_{file_name(split)}.txt"
 
 
 def summarize_groups(clips: AuditClips, group: np.ndarray) -> Record:

@@ -3,6 +3,7 @@
 ``ID.npz`` holds ``keypoint`` float32 [T, V, 2] in pixels of the whole image, ``score`` float32
 [T, V] and ``img_shape`` (h, w). ``ID.failed`` holds the reason of a failure. ``extraction.json``
 holds the estimator and the settings, which all clips of a folder share. All writes are atomic.
+:func:`masa_mm.pose.clip_ids.clip_file` makes the names.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from masa_mm.atomic_write import atomic_write, make_folder
+from masa_mm.atomic_write import atomic_write, make_folder, remove_leftovers
 from masa_mm.errors import UserError
+from masa_mm.pose.clip_ids import clip_file
 
 
 class ClipFilesError(UserError):
@@ -45,6 +47,8 @@ class ClipFiles:
     def __init__(self, folder: str | os.PathLike, settings: dict[str, Any]) -> None:
         self.folder = Path(folder)
         make_folder(self.folder)
+        for folder, _, _ in os.walk(self.folder):
+            remove_leftovers(folder)
         path = self.folder / "extraction.json"
         settings = json.loads(json.dumps(settings, sort_keys=True))
         if not path.exists():
@@ -90,12 +94,13 @@ class ClipFiles:
         """The reason why a clip failed in a run; None if it has not failed."""
         try:
             content = json.loads(self._path(clip, "failed").read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # a damaged file is not of this run
             return None
-        return content["reason"] if content["run"] == run else None
+        is_of_run = isinstance(content, dict) and content.get("run") == run
+        return str(content.get("reason")) if is_of_run else None
 
     def _path(self, clip: str, extension: str) -> Path:
-        return self.folder / f"{clip}.{extension}"
+        return clip_file(self.folder, clip, extension)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -92,12 +92,14 @@ def extract_share(
         disable=worker.local_rank != 0,  # one progress bar on each machine
     ):
         try:
-            files.save(job.id, extract_clip(estimator, job, box_margin, fps))
+            poses = extract_clip(estimator, job, box_margin, fps)
         # A decoder or a network may raise anything; one video must not stop the others.
         except Exception as error:
             is_ours = isinstance(error, UserError)
             reason = str(error) if is_ours else in_one_line(error, 300)
             files.fail(job.id, reason, worker.run)
+        else:
+            files.save(job.id, poses)  # a full disk stops the run
 
 
 def find_failures(plan: Plan, files: ClipFiles, run: str) -> tuple[list[Failure], int]:
@@ -118,9 +120,11 @@ def write_failures(path: str | os.PathLike, failures: Sequence[Failure]) -> None
     if not failures:
         Path(path).unlink(missing_ok=True)
         return
-    lines = [f"{failure.job.id}\t{failure.job.video}\t{failure.reason}\n" for failure in failures]
+    columns = ((failure.job.id, failure.job.video, failure.reason) for failure in failures)
+    # A tab or a line break within a column would look like another clip.
+    lines = ["\t".join(" ".join(str(text).split()) for text in row) + "\n" for row in columns]
     with atomic_write(path) as temporary:
-        temporary.write_text("".join(lines), encoding="utf-8")
+        temporary.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
 
 
 def write_clips(

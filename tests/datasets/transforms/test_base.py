@@ -51,7 +51,7 @@ def arrays(tree):
 @pytest.mark.parametrize("config", CONFIGS, ids=name)
 class TestEveryTransform:
     def test_leaves_the_arrays_it_is_given_alone(self, config, make_clip):
-        # the clip's arrays refuse writing, as those of a memory-mapped store do
+        # the clip's arrays refuse writing, as those of a store do
         clip = make_clip()
         before = {key: array.copy() for key, array in arrays(clip)}
         TRANSFORMS.build(config)(dict(clip))

@@ -137,7 +137,7 @@ def test_no_pairs_and_nan(tmp_path):
         len(values) == 0 for values in alignment.compare_pairs(opened, np.zeros((0, 2), int))
     )
     store = opened.stores[0]
-    store.keypoint = store.keypoint.copy()
+    store.keypoint = store.keypoint[:].copy()
     store.keypoint[5, 3], store.keypoint[9, 8] = np.nan, np.inf
     found = alignment.compare_pairs(opened, np.array([[0, 1]]))
     assert found.hands < 0.001 and np.isfinite(found.slow).all()

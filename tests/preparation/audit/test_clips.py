@@ -67,7 +67,7 @@ def test_sums_and_continuity_against_loops(lengths, seed):
 
 
 def test_joints_that_are_not_finite_count_as_absent(two):
-    two.stores[0].keypoint = two.stores[0].keypoint.copy()
+    two.stores[0].keypoint = two.stores[0].keypoint[:].copy()
     two.stores[0].keypoint[1, 3, 0] = np.nan
     chunk = next(two.chunks())
     assert chunk.score[1, 3] == 0 and not chunk.keypoint[1, 3].any()

@@ -134,4 +134,4 @@ def test_a_split_named_as_a_path_stays_in_the_folder(tmp_path):
     clip = smooth_clip(0, 12)
     stores = clips_of(tmp_path, dict(clips=[clip]), dict(clips=[clip], split="../../evil"))
     write_report(stores, audit(stores, num_samples=0), tmp_path / "out")
-    assert (tmp_path / "out/exclude_______evil.txt").read_text() == "val0\n"
+    assert (tmp_path / "out/exclude_..%2F..%2Fevil.txt").read_text() == "val0\n"

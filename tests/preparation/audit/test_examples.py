@@ -14,7 +14,7 @@ def test_bad_clips_and_ids_of_several_clips(tmp_path):
         dict(clips=[smooth_clip(3, 4)], ids=["b"]),
     )
     assert BadClips().compute(clips, {})["bad"] == []
-    clips.stores[0].keypoint = clips.stores[0].keypoint.copy()
+    clips.stores[0].keypoint = clips.stores[0].keypoint[:].copy()
     clips.stores[0].keypoint[9, 0, 0] = np.nan
     found = BadClips().compute(clips, {})
     (bad,) = found["bad"]

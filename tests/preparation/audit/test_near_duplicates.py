@@ -46,7 +46,7 @@ def test_clips_without_hands_and_nan_are_not_compared(tmp_path):
     a = smooth_clip(0, 40)
     clips = clips_of(tmp_path, dict(clips=[a, faster(a, 30), smooth_clip(1), smooth_clip(2)]))
     store = clips.stores[0]
-    store.keypoint, store.keypoint_score = store.keypoint.copy(), store.keypoint_score.copy()
+    store.keypoint, store.keypoint_score = store.keypoint[:].copy(), store.keypoint_score[:].copy()
     store.keypoint_score[store.offset[2] : store.offset[3], HANDS] = 0
     store.keypoint[store.offset[3] :] = np.nan
     found = near.NearDuplicates().compute(clips, {})
@@ -134,6 +134,6 @@ def test_a_certain_pair_passes_every_limit(change, expected):
 def test_clips_without_any_hand_have_no_near_duplicates(tmp_path):
     clips = clips_of(tmp_path, dict(clips=[smooth_clip(0, 9), smooth_clip(1, 12)]))
     store = clips.stores[0]
-    store.keypoint_score = store.keypoint_score * (np.arange(49) >= HANDS.stop)
+    store.keypoint_score = store.keypoint_score[:] * (np.arange(49) >= HANDS.stop)
     found = near.NearDuplicates().compute(clips, {})
     assert (found["not_compared"], found["num_groups"], found["examples"]) == (2, 0, [])

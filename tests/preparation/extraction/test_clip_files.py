@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from masa_mm.atomic_write import atomic_write
 from masa_mm.preparation.extraction.clip_files import ClipFiles, ClipFilesError, ExtractedClip
 
 SETTINGS = dict(estimator="square", options=dict(score=0.5), margin=0.1)
@@ -45,6 +46,34 @@ def test_failures_belong_to_one_run_and_end_with_success(tmp_path):
     assert files.failure("a", "two") is None and files.failure("b", "one") is None
     files.save("a", poses())
     assert files.failure("a", "one") is None
+
+
+def test_a_clip_named_as_a_path_stays_in_the_folder(tmp_path):
+    files = ClipFiles(tmp_path / "poses", SETTINGS)
+    for clip in ("../../x", "/x", "a/../../x", "hello/1"):
+        files.save(clip, poses())
+        files.fail(clip, "no hands", run="one")
+        assert files.is_done(clip) and files.failure(clip, "one") == "no hands"
+    assert [path.name for path in tmp_path.iterdir()] == ["poses"]
+    assert (tmp_path / "poses/hello/1.npz").is_file()
+
+
+def test_a_damaged_failure_is_no_failure_of_the_run(tmp_path):
+    files = ClipFiles(tmp_path, SETTINGS)
+    for content in ("", "[1]", '{"run": "two"}'):
+        (tmp_path / "a.failed").write_text(content)
+        assert files.failure("a", run="one") is None
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    first = ClipFiles(tmp_path, SETTINGS)
+    first.save("hello/1", poses())
+    for folder in (tmp_path, tmp_path / "hello"):
+        with atomic_write(folder / "a.npz") as temporary:
+            left = temporary.name
+        (folder / left).touch()
+    ClipFiles(tmp_path, SETTINGS)
+    assert not list(tmp_path.rglob(".*"))
 
 
 def refused(call, match):

@@ -1,8 +1,14 @@
 """tools/data/convert.py: subcommands, exit codes, report and notes. Readers: tests/sources."""
 
+import errno
+import os
+import tempfile
+
 import pytest
 
+from masa_mm.pose import pose_pickle, store_writer
 from masa_mm.pose.store import PoseStore
+from masa_mm.preparation import convert as conversion
 from masa_mm.sources import SOURCES
 
 from toys.source_toys import annotation, convert, converted, dump, left_behind, refusal, tool
@@ -33,6 +39,44 @@ def test_bad_clips_are_counted_and_reported_on_request(tmp_path, capsys):
     assert PoseStore(out).ids == ["clip0"]
     report = (tmp_path / "out.skipped.csv").read_text().splitlines()
     assert report[0] == "id,problem,remedy" and report[1].startswith("clip1,") and len(report) == 3
+
+
+OLD = {"out.safetensors": "old", "out.pkl": "old too", "out.skipped.csv": "old as well"}
+
+
+@pytest.mark.parametrize("step", ["rows", "store", "pickle", "report", "rename"])
+def test_a_full_disk_leaves_all_old_files(tmp_path, capsys, monkeypatch, step):
+    path, out = dump(tmp_path / "in.pkl", [annotation()]), tmp_path / "out.safetensors"
+    for name, text in OLD.items():
+        (tmp_path / name).write_text(text)
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def last_is_full(source, target):
+        full() if target == tmp_path / "out.skipped.csv" else replace(source, target)
+
+    replace = os.replace
+    where, what = {
+        "rows": (tempfile, "TemporaryFile"),
+        "store": (store_writer, "write_safetensors"),
+        "pickle": (pose_pickle.pickle, "dump"),
+        "report": (conversion.csv, "writer"),
+        "rename": (os, "replace"),
+    }[step]
+    monkeypatch.setattr(where, what, last_is_full if step == "rename" else full)
+    options = (*LAYOUT, "--skip-bad", "--pickle", str(tmp_path / "out.pkl"))
+    assert convert("mmaction", path, out, *options) == 1
+    monkeypatch.undo()
+    (line,) = capsys.readouterr().err.splitlines()
+    file = {"pickle": "out.pkl", "report": "out.skipped.csv", "rename": "out.skipped.csv"}.get(step)
+    assert line == (
+        f"error: {tmp_path / (file or out)}: cannot be written (No space left on device); "
+        "free some space or name another file"
+    )
+    assert {name: (tmp_path / name).read_text() for name in OLD} == OLD
+    assert left_behind(tmp_path) == sorted(["in.pkl", *OLD])
+    assert convert("mmaction", path, out, *options) == 0 and len(PoseStore(out)) == 1
 
 
 def test_the_report_is_empty_where_nothing_was_left_out(tmp_path):

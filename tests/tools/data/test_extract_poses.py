@@ -1,5 +1,6 @@
 """tools/data/extract_poses.py: from videos to a store, with interruptions and failures."""
 
+import errno
 import importlib.util
 import json
 import os
@@ -138,13 +139,44 @@ def test_an_error_of_the_estimator_fails_one_video(videos, monkeypatch, capsys):
     assert "RuntimeError: the network broke" in error and "3 of 3 clips failed" in error
 
 
+def test_a_full_disk_stops_the_run_and_names_the_file(videos, counted, monkeypatch, capsys):
+    """It is no failure of a video."""
+
+    def full(file, **arrays):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    assert run(videos) == 1 and len(counted) == 1
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error:")]
+    assert "out.poses/a.npz: cannot be written (No space left on device); free" in line
+    assert {path.name for path in (videos / "out.poses").iterdir()} == {"extraction.json"}
+
+
+def test_a_clip_named_as_a_path_stays_in_the_folder(tmp_path, capsys):
+    make_video(tmp_path / "v" / "a.mp4", 5)
+    clip = dict(video_id="../../../x", split="train", url="https://youtu.be/a", fps=FPS)
+    clip |= dict(frame_start=1, frame_end=-1, bbox=[15, 30, 110, 90], signer_id=5)
+    (tmp_path / "list.json").write_text(json.dumps([dict(gloss="book", instances=[clip])]))
+    options = ("--benchmark", "wlasl", "--list", str(tmp_path / "list.json"), "--split", "train")
+    assert run(tmp_path, *options, "--no-boxes") == 0
+    assert PoseStore(tmp_path / "out.safetensors").ids == ["../../../x"]
+    (clip_file,) = (tmp_path / "out.poses").rglob("*.npz")
+    assert clip_file.name == "x.npz"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "v",
+        "list.json",
+        "out.poses",
+        "out.safetensors",
+    }
+
+
 def test_other_settings_are_not_mixed(videos, capsys):
     assert run(videos) == 0
     assert run(videos, "--estimator-options", "score=0.5") == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert "its clips were made with options {}" in error and "--poses" in error
     assert run(videos, "--estimator-options", "score=0.5", "--poses", str(videos / "p")) == 0
-    assert PoseStore(videos / "out.safetensors").keypoint_score.max() == np.float16(0.5)
+    assert PoseStore(videos / "out.safetensors").keypoint_score[:].max() == np.float16(0.5)
 
 
 # ---- official lists ----------------------------------------------------------------------------
