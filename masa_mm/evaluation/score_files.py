@@ -19,8 +19,8 @@ import numpy as np
 import torch
 
 from masa_mm.atomic_write import atomic_write
-from masa_mm.errors import UserError
-from masa_mm.pose.files import read_arrays, read_table
+from masa_mm.errors import UserError, in_one_line
+from masa_mm.pose.files import read_arrays, read_table, whole_number
 from masa_mm.pose.safe_pickle import UnsafePickleError, load_pickle
 
 
@@ -192,7 +192,7 @@ def _read_npz(path: str | os.PathLike) -> Predictions:
     if not isinstance(arrays, dict) or not arrays.keys() >= {"ids", "scores"}:
         raise ScoreFileError(f"{path}: needs the arrays 'ids', 'scores' and optionally 'labels'")
     ids, scores = arrays["ids"], arrays["scores"]
-    labels = arrays.get("labels", np.full(len(ids), -1))
+    labels = arrays.get("labels", np.full(ids.shape, -1))
     if ids.ndim != 1 or labels.shape != ids.shape or labels.dtype.kind not in "iu":
         raise ScoreFileError(f"{path}: needs one id and at most one integer label for each clip")
     if scores.ndim != 2 or len(scores) != len(ids) or scores.dtype.kind not in "fiu":
@@ -217,9 +217,12 @@ def _read_csv(path: str | os.PathLike) -> Predictions:
     for number, row in enumerate(rows):
         try:
             scores[number] = [float(row[column]) for column in classes]
-            labels[number] = int(row.get("label", -1))
+            labels[number] = whole_number(row.get("label", -1))
         except ValueError as error:
-            raise ScoreFileError(f"{path}: clip '{row['id']}': {error}") from None
+            raise ScoreFileError(
+                f"{path}: clip '{row['id']}' has a label that is no whole number, or a score that "
+                f"is no number ({in_one_line(error)}); write the scores again"
+            ) from None
     return Predictions(scores, labels, tuple(row["id"] for row in rows))
 
 
