@@ -38,7 +38,8 @@ from input_twins import KINDS, OUT, Kind
 
 from masa_mm.pose.store import PoseStore
 
-SECONDS, BYTES = 10.0, 2 << 30
+# Limits of a trial: processor time, time of the clock (for what waits), and memory.
+CPU_SECONDS, SECONDS, BYTES = 10, 60.0, 2 << 30
 GOOD = ("ok", "refused")
 CLASSES = (
     *GOOD,
@@ -102,7 +103,7 @@ def _child(kind: Kind, folder: Path, log: Path, ascii_only: bool) -> None:
         encoding = "ascii" if ascii_only else "utf-8"
         sys.stdout = os.fdopen(1, "w", encoding=encoding, closefd=False)
         sys.stderr = os.fdopen(2, "w", encoding=encoding, errors="backslashreplace", closefd=False)
-        _limit_memory()
+        _limit_resources()
         code = kind.command()
         if code == 0 and Path(OUT).exists():
             code = _BAD_STORE
@@ -117,7 +118,9 @@ def _child(kind: Kind, folder: Path, log: Path, ascii_only: bool) -> None:
         os._exit(code)
 
 
-def _limit_memory() -> None:
+def _limit_resources() -> None:
+    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used) + CPU_SECONDS, -1))
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -141,7 +144,7 @@ def classify(status: int | None, output: str, folder: Path) -> str:
     """Name how a command ended."""
     if (folder / "executed").exists():
         return "executed"
-    if status is None:
+    if status is None or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
         return "hang"
     if os.WIFSIGNALED(status):
         return "signal"
@@ -197,10 +200,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--number", type=int, default=2000, help="malformed inputs in all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kind", help="only this kind")
+    parser.add_argument("--kind", nargs="+", metavar="KIND", help="only these kinds")
     parser.add_argument("--trial", type=int, help="only this trial of the kind, with its output")
     args = parser.parse_args(argv)
-    kinds = [kind for kind in KINDS if args.kind in (None, kind.name)]
+    kinds = [kind for kind in KINDS if not args.kind or kind.name in args.kind]
+    if len(kinds) < len(args.kind or ()):
+        parser.error(f"kinds are {', '.join(kind.name for kind in KINDS)}")
     each = -(-args.number // len(kinds))
     numbers = range(each + 1) if args.trial is None else [args.trial]
     trials = []

@@ -1,6 +1,7 @@
 """The campaign of malformed inputs: a short run finds no fault, and each kind of fault is found."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ def test_a_short_campaign_finds_no_fault():
     """In a process of its own: the test process has threads, which a fork must not meet."""
     done = subprocess.run(
         [sys.executable, SCRIPT, "--number", "66", "--seed", "1"],
+        cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         text=True,
         capture_output=True,
@@ -42,12 +44,18 @@ def spoken(text, code=1):
 
 
 def killed():
-    os.kill(os.getpid(), 11)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def touched():
     Path("executed").touch()
     return 0
+
+
+def half_written():
+    Path("made").mkdir()
+    Path("made/out.safetensors").touch()
+    return spoken("error: the disk is full")
 
 
 ENDS = {
@@ -59,9 +67,7 @@ ENDS = {
     "memory": lambda: bytearray(8 << 30),
     "executed": touched,
     "garbled": lambda: spoken("error: \x1b[2J"),
-    "leftover": lambda: (
-        (Path("made").mkdir(), Path("made/out.safetensors").touch()) and spoken("error: x")
-    ),
+    "leftover": half_written,
 }
 
 
