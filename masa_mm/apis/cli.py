@@ -22,7 +22,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 from masa_mm.apis.confusion import ConfusionPicture
 from masa_mm.apis.metric_config import fit_topk
 from masa_mm.engine import load_strictly
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, printable
 
 EXIT_USER_ERROR = 2
 
@@ -243,7 +243,8 @@ def _exit_code(run: Callable[[], object]) -> int:
     try:
         run()
     except (UserError, FileNotFoundError, FloatingPointError) as error:
-        print(f"error: {_message(error)}", file=sys.stderr)
+        for line in getattr(error, "lines", (_message(error),)):
+            print(f"error: {printable(line)}", file=sys.stderr)
         return EXIT_USER_ERROR
     _leave_process_group()
     return 0

@@ -127,7 +127,7 @@ WRONG = ["²", "1e400", "1_0", "9" * 20, "", "x", None, [], True, 1.5, 10**5000,
 WRONG += [float("nan"), float("inf"), np.float32("nan"), "0x1"]
 
 
-@pytest.mark.parametrize("value", WRONG)
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
 def test_no_whole_numbers(value):
     with pytest.raises(ValueError):
         whole_number(value)

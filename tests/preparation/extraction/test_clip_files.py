@@ -84,7 +84,7 @@ CHANGED = dict(
 def test_clips_of_other_types_and_shapes_are_damaged(tmp_path, change):
     files = ClipFiles(tmp_path, SETTINGS)
     np.savez(tmp_path / "a.npz", **{**poses()._asdict(), **CHANGED[change]})
-    with pytest.raises(ClipFilesError, match="a.npz: damaged; remove it"):
+    with pytest.raises(ClipFilesError, match=r"a.npz: damaged; remove it"):
         files.load("a")
 
 
@@ -92,5 +92,5 @@ def test_clips_of_other_types_and_shapes_are_damaged(tmp_path, change):
 def test_a_damaged_failure_is_named(tmp_path, text):
     files = ClipFiles(tmp_path, SETTINGS)
     (tmp_path / "a.failed").write_text(text)
-    with pytest.raises(ClipFilesError, match="a.failed: damaged; remove it"):
+    with pytest.raises(ClipFilesError, match=r"a.failed: damaged; remove it"):
         files.failure("a", "run")
