@@ -76,7 +76,7 @@ def test_a_video_that_ends_early_is_refused(tmp_path, monkeypatch):
             return self.left >= 0, np.zeros((4, 4, 3), np.uint8)
 
         def grab(self):
-            self.read()
+            return self.read()[0]
 
     (tmp_path / "a.mp4").write_bytes(b"")
     monkeypatch.setattr("masa_mm.preparation.extraction.video.cv2.VideoCapture", Truncated)
