@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 class UserError(ValueError):
     """A file, config or option is wrong; the message names it and the remedy.
@@ -17,8 +19,32 @@ class MissingKeyError(UserError, KeyError):
     __str__ = Exception.__str__
 
 
+def printable(text: str) -> str:
+    """Return a text in one line; characters that a terminal would not show are escaped.
+
+    File names and ids may hold line breaks, control characters that move the cursor, and bytes that
+    are not UTF-8.
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def in_one_line(error: Exception, limit: int = 100) -> str:
     """Format a library's error as its class and message, up to ``limit`` characters."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    text = printable(" ".join(f"{type(error).__name__}: {error}".split()))
     return text if len(text) <= limit else f"{text[:limit]}..."
+
+
+def print_error(error: Exception) -> None:
+    """Print an error as ``error: ...``; one line, or one for each of its ``lines``."""
+    for line in getattr(error, "lines", (str(error),)):
+        print(f"error: {printable(line)}", file=sys.stderr)
+
+
+def allow_any_output() -> None:
+    """Let the standard output escape what its encoding lacks, as the standard error does.
+
+    Otherwise a name such as 'é' ends a command on a terminal or in a pipe of ASCII.
+    """
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:  # Jupyter's output has another class, and takes any text
+        reconfigure(errors="backslashreplace")

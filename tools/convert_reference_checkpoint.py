@@ -26,7 +26,7 @@ from mmengine.runner.checkpoint import save_checkpoint
 from torch import Tensor
 
 import masa_mm  # noqa: F401  (registers what the config names)
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, allow_any_output, print_error
 from masa_mm.models.reference.checkpoint import convert_reference, read_reference
 
 REFERENCE = Path(__file__).resolve().parents[1] / "configs/_base_/models/masa_reference.py"
@@ -92,11 +92,12 @@ def convert(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return the exit code."""
+    allow_any_output()
     args = parse_args(argv)
     try:
         convert(args)
     except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return EXIT_USER_ERROR
     return 0
 

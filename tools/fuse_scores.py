@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import softmax
 
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, allow_any_output, print_error
 from masa_mm.evaluation import Predictions, SignAccuracy
 from masa_mm.evaluation.fusion import METRICS, fuse_scores, search_weights
 from masa_mm.evaluation.score_files import AlignedScores, align_scores, load_scores, save_scores
@@ -55,11 +55,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return the exit code."""
+    allow_any_output()
     args = parse_args(argv)
     try:
         _run(args)
     except (OSError, UserError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return 2
     return 0
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, allow_any_output, print_error
 from masa_mm.pose.store_format import BadClipsError
 from masa_mm.pose.store_writer import WriteReport
 from masa_mm.preparation.convert import report_path, write_report
@@ -101,12 +101,12 @@ def signer_pattern(text: str) -> re.Pattern[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    allow_any_output()
     args, left = parse_args(argv)
     try:
         make_dataset(args, left)
     except (OSError, UserError) as error:
-        for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
+        print_error(error)
         if isinstance(error, BadClipsError) and not args.skip_bad:
             print("error: nothing written; mend the clips, or give --skip-bad", file=sys.stderr)
         return 1

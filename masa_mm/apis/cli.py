@@ -31,7 +31,7 @@ from masa_mm.engine import (
     recorded_checkpoint,
     stoppable,
 )
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, printable
 
 EXIT_USER_ERROR = 2
 
@@ -275,6 +275,11 @@ def _runner(cfg: Config) -> Runner:
     return runner
 
 
+def _print_error(error: Exception) -> None:
+    for line in getattr(error, "lines", (_message(error),)):
+        print(f"error: {printable(line)}", file=sys.stderr)
+
+
 def _exit_code(run: Callable[[], object]) -> int:
     try:
         with stoppable():
@@ -287,10 +292,10 @@ def _exit_code(run: Callable[[], object]) -> int:
     except FloatingPointError as error:  # all processes find it together
         if not is_main_process():
             return _end_after_first()
-        print(f"error: {_message(error)}", file=sys.stderr)
+        _print_error(error)
         return _end(EXIT_USER_ERROR)
     except (UserError, FileNotFoundError) as error:
-        print(f"error: {_message(error)}", file=sys.stderr)
+        _print_error(error)
         return _end(EXIT_USER_ERROR)
     _leave_process_group()
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from masa_mm.datasets.listed_benchmarks import (
     LSA64Pose,
 )
 from masa_mm.datasets.official_clip import OfficialList
-from masa_mm.datasets.official_lists import read_json, read_msasl, read_wlasl
+from masa_mm.datasets.official_lists import ListError, read_json, read_msasl, read_wlasl
 from masa_mm.datasets.sign_benchmark import OfficialSplit, SignBenchmark
 from masa_mm.pose.clip_ids import file_id
 
@@ -76,7 +77,10 @@ class MSASLPose(SignBenchmark):
         """Read ``MSASL_classes.json``, or a text file of names."""
         if not path.endswith((".json", ".json.gz")):
             return super().read_classes(path)
-        return [str(name) for name in read_json(path)]
+        names = read_json(path)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ListError(f"{path}: no list of class names; give MSASL_classes.json")
+        return names
 
 
 @DATASETS.register_module()
@@ -165,8 +169,8 @@ class SLR500Pose(HeldOutOfTrain):
 
 def slr500_signer(name: str | os.PathLike) -> int:
     """Return the signer in the name of an SLR500 video ('P09_01_00_3' -> 9), -1 if none."""
-    first = file_id(str(name)).split("_")[0]
-    return int(first[1:]) if first[:1] == "P" and first[1:].isdigit() else -1
+    match = re.fullmatch(r"P([0-9]{1,9})", file_id(str(name)).split("_")[0])
+    return int(match[1]) if match else -1
 
 
 # Names of the benchmarks on the command line.

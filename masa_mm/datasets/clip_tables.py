@@ -17,6 +17,7 @@ from masa_mm.datasets.table_rows import (
     split_paths,
 )
 from masa_mm.pose.clip_ids import file_id, ids_of_paths, path_end, path_parts
+from masa_mm.pose.files import whole_number
 
 _MOST_CLASSES = 100_000
 
@@ -101,9 +102,18 @@ def _id_parts(name: str) -> list[str]:
 def _signers(rows: Sequence[Fields], kind: TableFormat) -> list[int]:
     """Return the signer of each row, -1 where it is unknown."""
     if kind.signer:
-        return [int(found_in_path(kind.signer, row, "signer")) for row in rows]
+        return [_signer_number(found_in_path(kind.signer, row, "signer"), row) for row in rows]
     number_of = number_signers({row["signer"] for row in rows if "signer" in row})
     return [number_of.get(row.get("signer", ""), -1) for row in rows]
+
+
+def _signer_number(text: str, row: Fields) -> int:
+    try:
+        return whole_number(text)
+    except ValueError:
+        raise ListError(
+            f"{row['at']} has signer '{text[:60]}'; give the files' original names"
+        ) from None
 
 
 def number_signers(names: Iterable[str]) -> dict[str, int]:

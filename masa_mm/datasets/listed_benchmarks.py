@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import product
 
@@ -175,7 +176,7 @@ def _sign_names(path: str) -> list[str]:
     """Read lines 'number|name|...', numbered from 1."""
     names: list[str] = []
     for place, cells in read_cells(path, "|"):
-        if len(cells) < 2 or not cells[0].isdigit() or int(cells[0]) != len(names) + 1:
+        if len(cells) < 2 or not re.fullmatch(rf"0*{len(names) + 1}", cells[0]):
             raise ListError(
                 f"{place} is not the number and name of sign {len(names) + 1}, "
                 f"'{len(names) + 1:02}|name|'; give the table of the signs"

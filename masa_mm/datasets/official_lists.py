@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
 import logging
+import math
 import os
 import re
 import zlib
@@ -22,9 +22,9 @@ from urllib.parse import parse_qs, urlsplit
 from mmengine.logging import print_log
 
 from masa_mm.datasets.official_clip import Box, FrameRange, OfficialClip, OfficialList
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, in_one_line
 from masa_mm.pose.clip_ids import file_id
-from masa_mm.pose.files import foreign_kind, require_file
+from masa_mm.pose.files import foreign_kind, parse_json, require_file, whole_number
 from masa_mm.safe_files.limits import MOST_TEXT_BYTES, TooLargeError, check_json, gzip_limit
 
 _MISSING = "no such list; check the path, or download it from the benchmark's site"
@@ -43,11 +43,13 @@ def read_json(path: str | os.PathLike) -> Any:
     try:
         text = data.decode("utf-8-sig")
         check_json(path, text, os.path.getsize(path))
-        return json.loads(text, object_pairs_hook=_unique_keys)
+        return parse_json(text, object_pairs_hook=_unique_keys)
     except TooLargeError:
         raise
-    except (ValueError, RecursionError) as error:
-        raise ListError(f"{path}: not a JSON file ({error}); download it again") from None
+    except ValueError as error:
+        raise ListError(
+            f"{path}: not a JSON file ({in_one_line(error)}); download it again"
+        ) from None
 
 
 def read_list_text(path: str | os.PathLike) -> str:
@@ -100,15 +102,18 @@ def read_wlasl(path: str | os.PathLike) -> OfficialList:
     try:
         if isinstance(content, dict):
             return OfficialList(
-                [OfficialClip(n, c["subset"], int(c["action"][0])) for n, c in content.items()]
+                [
+                    OfficialClip(n, _text(c["subset"]), whole_number(c["action"][0]))
+                    for n, c in content.items()
+                ]
             )
         clips = [
             _wlasl_clip(instance, label)
             for label, entry in enumerate(content)
             for instance in entry["instances"]
         ]
-        glosses = [entry["gloss"] for entry in content]
-    except (AttributeError, KeyError, TypeError, IndexError, ValueError):
+        glosses = [_text(entry["gloss"]) for entry in content]
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError):
         raise ListError(f"{path}: neither nslt_*.json nor WLASL_v0.3.json; give one") from None
     _check_unique(path, clips)
     return OfficialList(clips, glosses)
@@ -125,17 +130,18 @@ def _check_unique(path: str | os.PathLike, clips: Sequence[OfficialClip]) -> Non
 
 
 def _wlasl_clip(instance: dict, label: int) -> OfficialClip:
-    first, last = int(instance.get("frame_start", 1)), int(instance.get("frame_end", -1))
-    frames = FrameRange(first - 1, None if last < 0 else last, instance.get("fps", 25))
+    first = whole_number(instance.get("frame_start", 1))
+    last = whole_number(instance.get("frame_end", -1))
+    frames = FrameRange(first - 1, None if last < 0 else last, _rate(instance.get("fps", 25)))
     video, box = youtube_id(instance.get("url", "")), None
     if "bbox" in instance:
-        left, top, right, bottom = map(float, instance["bbox"])
+        left, top, right, bottom = map(_finite, instance["bbox"])
         box = Box(left, top, right, bottom)
     return OfficialClip(
-        id=instance["video_id"],
-        split=instance["split"],
+        id=_text(instance["video_id"]),
+        split=_text(instance["split"]),
         label=label,
-        signer=int(instance.get("signer_id", -1)),
+        signer=whole_number(instance.get("signer_id", -1)),
         videos=(video,) if video else (),
         frames=None if (first, last) == (1, -1) else frames,
         box=box,
@@ -152,7 +158,7 @@ def read_msasl(path: str | os.PathLike) -> OfficialList:
     content = read_json(path)
     try:
         clips = [_msasl_clip(entry) for entry in content]
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError):
         raise ListError(f"{path}: not an MSASL_*.json list; give one") from None
     unknown = sum(clip.frames is not None and clip.frames.fps is None for clip in clips)
     if unknown:
@@ -170,15 +176,17 @@ def _msasl_clip(entry: dict) -> OfficialClip:
     if video is None:
         raise ValueError(entry["url"])
     if "box" in entry:
-        top, left, bottom, right = map(float, entry["box"])
+        top, left, bottom, right = map(_finite, entry["box"])
         box = Box(left, top, right, bottom, relative=True)
     return OfficialClip(
         id=msasl_id(entry),
         split=None,
-        label=int(entry["label"]),
-        signer=int(entry.get("signer_id", -1)),
+        label=whole_number(entry["label"]),
+        signer=whole_number(entry.get("signer_id", -1)),
         videos=(video,),
-        frames=FrameRange(int(entry["start"]), int(entry["end"]), _msasl_rate(entry)),
+        frames=FrameRange(
+            whole_number(entry["start"]), whole_number(entry["end"]), _msasl_rate(entry)
+        ),
         box=box,
     )
 
@@ -186,9 +194,29 @@ def _msasl_clip(entry: dict) -> OfficialClip:
 def _msasl_rate(entry: dict) -> float | None:
     """Return the frame rate of an entry's frames; None if nothing tells it."""
     if entry.get("fps") is not None:
-        return float(entry["fps"])
-    frame, seconds = entry["end"], entry.get("end_time") or 0
-    return frame / seconds if frame > 0 and seconds > 0 else None
+        return _rate(entry["fps"])
+    frame, seconds = whole_number(entry["end"]), _finite(entry.get("end_time") or 0)
+    return _rate(frame / seconds) if frame > 0 and seconds > 0 else None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("no text")
+    return value
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("no finite number")
+    return number
+
+
+def _rate(value: Any) -> float:
+    """Return a frame rate; the limit is far above that of any camera."""
+    if isinstance(value, bool) or not 0 < (rate := float(value)) <= 10_000:
+        raise ValueError("no frame rate")
+    return value if isinstance(value, int) else rate
 
 
 def msasl_id(entry: dict) -> str:
@@ -231,7 +259,7 @@ def _label(path: str | os.PathLike, number: int, text: str, labels: dict[str, in
     text = text.strip()
     if text in labels:
         return labels[text]
-    if re.fullmatch(r"\d+", text):
+    if re.fullmatch(r"[0-9]{1,9}", text):
         return int(text)
     raise ListError(
         f"{path}: line {number} has class '{text}', which is not in the class list; "

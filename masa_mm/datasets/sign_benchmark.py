@@ -132,11 +132,12 @@ class SignBenchmark(SignPoseDataset):
     @classmethod
     def _size_of_list(cls, split_file: str, clips: list[OfficialClip]) -> int:
         """Return the smallest subset that contains all labels of an official list."""
-        last = max((clip.label for clip in clips), default=0)
-        if last >= cls.NUM_CLASSES:
+        labels = [clip.label for clip in clips] or [0]
+        first, last = min(labels), max(labels)
+        if first < 0 or last >= cls.NUM_CLASSES:
             raise DatasetError(
-                f"{split_file}: has label {last}, {cls.NAME} has {cls.NUM_CLASSES} classes; "
-                "labels count from 0"
+                f"{split_file}: has label {min(first, 0) or last}, {cls.NAME} has "
+                f"{cls.NUM_CLASSES} classes; labels count from 0"
             )
         return min(size for size in cls.SUBSETS if size > last)
 

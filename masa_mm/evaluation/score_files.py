@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from masa_mm.atomic_write import atomic_write
-from masa_mm.errors import UserError
-from masa_mm.pose.files import read_arrays, read_table
+from masa_mm.errors import UserError, in_one_line
+from masa_mm.pose.files import read_arrays, read_table, whole_number
 from masa_mm.pose.safe_pickle import load_pickle
 from masa_mm.safe_files.pickle_machine import Builder, ForbiddenError, PickleMachine
 from masa_mm.safe_files.tensor_files import read_tensor_file
@@ -215,9 +215,12 @@ def _read_csv(path: str | os.PathLike) -> Predictions:
     for number, row in enumerate(rows):
         try:
             scores[number] = [float(row[column]) for column in classes]
-            labels[number] = int(row.get("label", -1))
+            labels[number] = whole_number(row.get("label", -1))
         except ValueError as error:
-            raise ScoreFileError(f"{path}: clip '{row['id']}': {error}") from None
+            raise ScoreFileError(
+                f"{path}: clip '{row['id']}' has a label that is no whole number, or a score that "
+                f"is no number ({in_one_line(error)}); write the scores again"
+            ) from None
     return Predictions(scores, labels, tuple(row["id"] for row in rows))
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from masa_mm.errors import printable
 from masa_mm.pose.skeleton import BODY, LEFT_HAND, RIGHT_HAND
 
 # Limits of body coordinates, in image sizes. Larger ones are pixels that were not normalised;
 # smaller ones are normalised coordinates that were taken for pixels.
 MAX_BODY_COORDINATE = 10.0
 MIN_BODY_COORDINATE = 0.01
+# Unicode's categories of control characters, halves of surrogate pairs, and breaks of lines.
+_NO_TEXT = ("Cc", "Cs", "Zl", "Zp")
 _HANDS = slice(RIGHT_HAND.start, LEFT_HAND.start + LEFT_HAND.num_joints)
 
 
@@ -24,7 +28,7 @@ class BadClip(NamedTuple):
     remedy: str
 
     def __str__(self) -> str:
-        return f"clip '{self.id}': {self.problem}; {self.remedy}"
+        return printable(f"clip '{self.id}': {self.problem}; {self.remedy}")
 
 
 def clip_problems(
@@ -84,6 +88,11 @@ def clip_problems(
             "give the class list it was labelled with; -1 stands for no label",
         ),
         (
+            np.array([_is_unwritable(name) for name in ids], bool),
+            "its id is not UTF-8, or has control characters",
+            "rename the file or the clip",
+        ),
+        (
             _repeated(ids, earlier),
             "an earlier clip has the same id",
             "give every clip a unique id",
@@ -118,6 +127,11 @@ def _unit_checks(
             "give pixels, or say that they were divided by the image's size",
         ),
     ]
+
+
+def _is_unwritable(name: str) -> bool:
+    """Whether an id cannot be a line of a text file in UTF-8, such as a list of clips."""
+    return any(unicodedata.category(c) in _NO_TEXT for c in name)
 
 
 def _repeated(ids: Sequence[str], earlier: Collection[str]) -> np.ndarray:

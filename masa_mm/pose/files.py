@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -34,7 +35,9 @@ def require_file(path: str | os.PathLike, missing: str = "no such file") -> None
     if Path(path).is_dir():
         raise FileNotFoundError(f"{path}: is a folder; give a file")
     if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: {missing}")
+        # Reading a named pipe would wait, and a device may never end.
+        special = os.path.exists(path)
+        raise FileNotFoundError(f"{path}: {'not a regular file; copy it' if special else missing}")
 
 
 def foreign_kind(beginning: bytes) -> str | None:
@@ -74,12 +77,40 @@ def read_json(path: str | os.PathLike) -> Any:
     text = read_text(path)
     check_json(path, text, size)
     try:
-        return json.loads(text)
-    # ValueError also for an integer of thousands of digits.
-    except (ValueError, RecursionError) as error:
+        return parse_json(text)
+    except ValueError as error:
         raise SourceError(
             f"{path}: not a complete JSON file ({in_one_line(error)}); copy or download it again"
         ) from None
+
+
+def parse_json(text: str | bytes, **options: Any) -> Any:
+    """Parse JSON, with the options of ``json.loads``.
+
+    Raises:
+        ValueError: If it is no JSON, is nested too deeply, or has a number of too many digits.
+    """
+    try:
+        return json.loads(text, **options)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def whole_number(value: Any) -> int:
+    """Return a whole number that fits into 64 bits, of a number or of its digits in a text.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if isinstance(value, str):
+        digits = re.fullmatch(r"\s*([+-]?[0-9]{1,18})(\.0*)?\s*", value)
+        value = int(digits[1]) if digits else None
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        raise ValueError("no number")
+    # Comparisons, unlike conversions, work with any float and with integers of any length.
+    if not -(2**63) <= value < 2**63 or value != int(value):
+        raise ValueError("no whole number of 64 bits")
+    return int(value)
 
 
 def read_table(path: str | os.PathLike) -> Iterator[dict[str, str]]:
@@ -129,6 +160,8 @@ def read_arrays(path: str | os.PathLike) -> np.ndarray | dict[str, np.ndarray]:
 
 def has_array(path: str | os.PathLike, name: str) -> bool:
     """Return whether a file is a readable ``.npz`` with an array of that name."""
+    if not os.path.isfile(path):
+        return False
     try:
         with zipfile.ZipFile(path) as archive:
             return f"{name}.npy" in archive.namelist()

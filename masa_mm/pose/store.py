@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 import numpy as np
 
 from masa_mm.pose.clip_checks import clip_problems
-from masa_mm.pose.files import require_file
+from masa_mm.pose.files import parse_json, require_file
 from masa_mm.pose.skeleton import NUM_JOINTS
 from masa_mm.pose.store_file import FileRows, FileState, StoreFile
 from masa_mm.pose.store_format import (
@@ -99,15 +98,17 @@ class PoseStore:
         """Return a clip as MMAction2's ``results``; see :class:`SignPoseDataset` for the keys.
 
         Raises:
-            PoseStoreError: If one of its joints is NaN or infinite.
+            PoseStoreError: If one of its joints is NaN or infinite, a score is below 0, or no joint
+                is visible.
         """
         keypoint, score = self.clip(index)
         keypoint, score = keypoint.astype(np.float32), score.astype(np.float32)
         # The sum is finite only if all values are; cheaper than testing each.
         if not np.isfinite(keypoint.sum() + score.sum()):
-            raise self._error(
-                f"clip '{self.ids[index]}' has joints that are NaN or infinite", _CONVERT_AGAIN
-            )
+            raise self._error(f"clip '{self.ids[index]}' has joints that are NaN or infinite")
+        if score.min() < 0 or not score.any():
+            problem = "scores below 0" if score.any() else "no visible joint"
+            raise self._error(f"clip '{self.ids[index]}' has {problem}")
         label = int(self.label[index])
         return dict(
             frame_dir=self.ids[index],
@@ -141,8 +142,8 @@ class PoseStore:
 
     def _read_metadata(self, metadata: dict[str, str]) -> dict[str, Any]:
         try:
-            values = json.loads(metadata[FORMAT])
-        except (KeyError, TypeError, ValueError, RecursionError):
+            values = parse_json(metadata[FORMAT])
+        except (KeyError, TypeError, ValueError):
             values = None
         if not isinstance(values, dict):
             raise self._error(

@@ -28,7 +28,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, printable
 from masa_mm.pose.clip_checks import BadClip
 
 # One metadata entry: safetensors writes several in an order that changes from run to run.
@@ -48,8 +48,9 @@ class BadClipsError(PoseStoreError):
     """Clips cannot go into a store; ``bad`` lists them, the message has one line each."""
 
     def __init__(self, path: str | os.PathLike, bad: Sequence[BadClip]) -> None:
-        super().__init__("\n".join(f"{path}: {clip}" for clip in bad))
         self.path, self.bad = path, tuple(bad)
+        self.lines = [printable(f"{path}: {clip}") for clip in bad]
+        super().__init__("\n".join(self.lines))
 
     def __reduce__(self) -> tuple:
         return type(self), (self.path, self.bad)

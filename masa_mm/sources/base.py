@@ -14,6 +14,9 @@ from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.crop import VISIBLE_THR
 from masa_mm.pose.skeleton import NAMED_LAYOUTS, SIGN49_JOINTS, describe_joints
 
+# Images have no longer side, in pixels; a larger number is damaged.
+MAX_SIDE = 2**16
+
 
 class ClipError(UserError):
     """A clip that cannot be read.

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from masa_mm.pose.files import SourceError, read_class_list, read_json, read_table
+from masa_mm.pose.files import (
+    SourceError,
+    read_class_list,
+    read_json,
+    read_table,
+    whole_number,
+)
+from masa_mm.sources.base import MAX_SIDE
 
 COLUMNS = ("id", "label", "gloss", "signer", "split", "width", "height")
 PathLike = str | os.PathLike
@@ -253,7 +261,7 @@ def _json_rows(path: PathLike) -> list[dict[str, Any]]:
 
 def _signers(rows: Sequence[Row]) -> list[int]:
     names = {row["signer"] for row in rows if "signer" in row}
-    if all(name.removeprefix("-").isdigit() for name in names):
+    if all(re.fullmatch(r"-?[0-9]{1,18}", name) for name in names):
         return [int(row.get("signer", -1)) for row in rows]
     number_of = {name: number for number, name in enumerate(sorted(names))}
     return [number_of[row["signer"]] if "signer" in row else -1 for row in rows]
@@ -261,23 +269,21 @@ def _signers(rows: Sequence[Row]) -> list[int]:
 
 def _whole(path: PathLike, row: Row, key: str) -> int:
     try:
-        value = float(row[key])
-        if not value.is_integer():
-            raise ValueError
-    except (ValueError, OverflowError):
+        return whole_number(row[key])
+    except ValueError:
         raise SourceError(
-            f"{path}: clip '{row['id']}' has {key} '{row[key]}'; give a whole number"
+            f"{path}: clip '{row['id']}' has {key} '{row[key][:60]}'; give a whole number"
         ) from None
-    return int(value)
 
 
 def _size(path: PathLike, row: Row) -> tuple[int, int] | None:
     if "width" not in row and "height" not in row:
         return None
     height, width = (_whole(path, row, key) if key in row else 0 for key in ("height", "width"))
-    if min(height, width) <= 0:
+    if min(height, width) <= 0 or max(height, width) > MAX_SIDE:
         raise SourceError(
-            f"{path}: clip '{row['id']}' needs a width and a height above 0; give both"
+            f"{path}: clip '{row['id']}' needs a width and a height above 0 and up to {MAX_SIDE}; "
+            "give both"
         )
     return height, width
 

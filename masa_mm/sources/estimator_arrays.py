@@ -12,7 +12,7 @@ import numpy as np
 from masa_mm.pose.files import read_arrays, read_json
 from masa_mm.pose.safe_pickle import load_pickle
 from masa_mm.pose.skeleton import source_layout
-from masa_mm.sources.base import ClipError, Option
+from masa_mm.sources.base import MAX_SIDE, ClipError, Option
 from masa_mm.sources.folder import RawClip
 from masa_mm.sources.signer_selection import signer_clip
 
@@ -66,7 +66,7 @@ def as_numbers(value: Any, name: str) -> np.ndarray:
     """Convert file content to a float32 array; a ClipError unless it is an array of numbers."""
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         array = np.asarray(None)
     if array.dtype.kind not in "fiu":
         raise ClipError(f"its {name} are not an array of numbers", "give rows of equal length")
@@ -93,8 +93,8 @@ def image_shape(value: Any, name: str = "img_shape") -> tuple[int, int] | None:
     if value is None:
         return None
     sides = as_numbers(value, name).reshape(-1)
-    if len(sides) < 2 or not (sides[:2] > 0).all():
-        raise ClipError(f"its {name} is {value}", "give (h, w) in pixels")
+    if len(sides) < 2 or not ((sides[:2] > 0) & (sides[:2] <= MAX_SIDE)).all():
+        raise ClipError(f"its {name} is {str(value)[:60]}", "give (h, w) in pixels")
     return int(sides[0]), int(sides[1])
 
 

@@ -20,7 +20,15 @@ from masa_mm.errors import UserError
 from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.crop import VISIBLE_THR
 from masa_mm.pose.files import SourceError, has_array, read_arrays
-from masa_mm.sources.base import ClipError, Option, PoseSource, Source, SourceClips, bad_clip
+from masa_mm.sources.base import (
+    MAX_SIDE,
+    ClipError,
+    Option,
+    PoseSource,
+    Source,
+    SourceClips,
+    bad_clip,
+)
 from masa_mm.sources.clip_list import ClipList, ListCoverage, ListedClip, read_clip_list
 from masa_mm.sources.image_size import ImageSizes
 
@@ -101,8 +109,10 @@ def option_img_size(args: argparse.Namespace) -> tuple[int, int] | None:
     if args.img_size is None:
         return None
     width, height = args.img_size
-    if min(width, height) <= 0:
-        raise SourceError(f"--img-size is WIDTH HEIGHT, both above 0; got {args.img_size}")
+    if min(width, height) <= 0 or max(width, height) > MAX_SIDE:
+        raise SourceError(
+            f"--img-size is WIDTH HEIGHT, both above 0 and up to {MAX_SIDE}; got {args.img_size}"
+        )
     return height, width
 
 

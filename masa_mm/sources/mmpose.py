@@ -96,7 +96,7 @@ def _frames(content: Any) -> list[Sequence[Mapping[str, Any]]]:
 def _tracks(persons: Sequence[Mapping[str, Any]]) -> np.ndarray | None:
     """Return MMPose's track numbers [M]; None unless every person has one."""
     tracks = [person.get("track_id", -1) for person in persons]
-    if all(isinstance(track, int) and track >= 0 for track in tracks):
+    if all(isinstance(track, int) and 0 <= track < 2**63 for track in tracks):
         return np.array(tracks, int)
     return None
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from masa_mm.errors import in_one_line
 from masa_mm.pose.crop import VISIBLE_THR
-from masa_mm.pose.files import SourceError
+from masa_mm.pose.files import SourceError, require_file
 from masa_mm.pose.skeleton import NAMED_LAYOUTS
 from masa_mm.safe_files.limits import check_memory
 from masa_mm.sources import openpose
@@ -74,6 +74,7 @@ def _load(path: Path) -> tuple[Any, Any]:
     from pose_format.pose_header import PoseHeader
     from pose_format.utils.reader import BufferReader
 
+    require_file(path)
     data = path.read_bytes()
     reader = BufferReader(data)
     try:

@@ -9,15 +9,15 @@ Columns are ``nose_X``, ``leftShoulder_Y``, ``wrist_left_X``, ``indexTip_right_Y
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from masa_mm.pose.files import SourceError, read_table
+from masa_mm.pose.files import SourceError, parse_json, read_table
 from masa_mm.sources.base import (
+    MAX_SIDE,
     ClipError,
     Option,
     PoseSource,
@@ -75,8 +75,8 @@ def _read_row(
 def _numbers(row: Mapping[str, str], column: str) -> np.ndarray:
     """Parse the list in a field. Python writes nan where JSON needs NaN."""
     try:
-        values = np.asarray(json.loads(row[column].replace("nan", "NaN")))
-    except (ValueError, RecursionError):
+        values = np.asarray(parse_json(row[column].replace("nan", "NaN")))
+    except (ValueError, OverflowError):
         values = np.empty(0, object)
     if values.ndim != 1 or values.dtype.kind not in "iuf":
         raise ClipError(f"its {column} is not a list of numbers", "was it cut short? copy it again")
@@ -91,7 +91,7 @@ def _row_size(row: Mapping[str, str]) -> tuple[int, int] | None:
         height, width = (round(float(row[column])) for column in _SIZE_COLUMNS)
     except (ValueError, OverflowError):
         height = width = 0
-    if min(height, width) <= 0:
+    if min(height, width) <= 0 or max(height, width) > MAX_SIDE:
         raise ClipError("its video_size is not two numbers above 0", "correct it in the file")
     return height, width
 

@@ -177,3 +177,27 @@ def test_a_clip_with_two_labels_is_refused(tmp_path):
     glosses = [dict(gloss=name, instances=[dict(video_id="7", split="val")]) for name in "xy"]
     with pytest.raises(ListError, match="lists clip '7' twice, with labels 0 and 1"):
         read_wlasl(dump(tmp_path / "v.json", glosses))
+
+
+WRONG = [float("inf"), float("nan"), 1.5, True, "\u00b2", [1], 2**70, None]
+
+
+@pytest.mark.parametrize("value", WRONG)
+def test_labels_and_frames_are_whole_numbers(tmp_path, value):
+    path = dump(tmp_path / "n.json", {"01": dict(subset="train", action=[value, 1, 2])})
+    with pytest.raises(ListError, match="neither nslt"):
+        read_wlasl(path)
+    entry = dict(url="www.youtube.com/watch?v=wX7", start=30, end=59, label=5, fps=29.97)
+    for key in ("label", "start", "end"):
+        with pytest.raises(ListError, match="not an MSASL"):
+            read_msasl(dump(tmp_path / "m.json", [{**entry, key: value}]))
+
+
+@pytest.mark.parametrize(
+    "change", [dict(video_id=[1]), dict(fps=-1), dict(fps="x"), dict(bbox=[0, 0, 1, float("nan")])]
+)
+def test_other_values_of_the_wrong_type_are_refused(tmp_path, change):
+    instance = dict(video_id="01", split="train", url="http://x.org/1.mp4") | change
+    path = dump(tmp_path / "v.json", [dict(gloss="a", instances=[instance])])
+    with pytest.raises(ListError, match="neither nslt"):
+        read_wlasl(path)

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from masa_mm.pose.files import (
     read_json,
     read_npz,
     read_table,
+    whole_number,
 )
 
 
@@ -101,3 +104,37 @@ def test_a_folder_is_no_file(tmp_path):
     for read in (read_arrays, read_json, read_class_list, lambda path: list(read_table(path))):
         with pytest.raises(FileNotFoundError, match="a folder; give a file"):
             read(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 10_000, '{"a": 1', "[1]]"])
+def test_json_of_any_depth_and_length_is_one_error(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    if text.isdigit() and not hasattr(sys, "set_int_max_str_digits"):
+        pytest.skip("this Python reads integers of any length")
+    with pytest.raises(
+        SourceError, match=r"a.json: not a complete JSON file \(.*\); copy"
+    ) as error:
+        read_json(tmp_path / "a.json")
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("value", [7, "7", " 7 ", "7.0", 7.0, np.int32(7), np.float32(7)])
+def test_whole_numbers(value):
+    assert whole_number(value) == 7
+
+
+WRONG = ["²", "1e400", "1_0", "9" * 20, "", "x", None, [], True, 1.5, 10**5000, 2**63]
+WRONG += [float("nan"), float("inf"), np.float32("nan"), "0x1"]
+
+
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
+def test_no_whole_numbers(value):
+    with pytest.raises(ValueError):
+        whole_number(value)
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.npz")
+    with pytest.raises(FileNotFoundError, match="not a regular file"):
+        read_arrays(tmp_path / "a.npz")
+    assert not has_array(tmp_path / "a.npz", "num_frames")

@@ -5,6 +5,7 @@ Covers also masa_mm.pose.store_writer.
 
 import copy
 import json
+import os
 import pickle
 import shutil
 from itertools import pairwise
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from masa_mm.pose.store import PoseStore
@@ -391,3 +393,24 @@ def test_broken_joints_behind_the_writers_back_name_their_clip(tmp_path, value):
         store.info(2)
     with pytest.raises(BadClipsError, match="clip 'clip2'"):
         store.check()
+
+
+@pytest.mark.parametrize("value, problem", [(-1, "scores below 0"), (0, "no visible joint")])
+def test_clips_without_a_joint_are_refused_when_read(tmp_path, value, problem):
+    path = make_store(tmp_path / "a.safetensors")
+    with safe_open(path, framework="np") as file:
+        metadata, tensors = (
+            file.metadata(),
+            {name: file.get_tensor(name) for name in sorted(file.keys())},
+        )
+    tensors["keypoint_score"][:] = value
+    save_file(tensors, path, metadata)
+    with pytest.raises(PoseStoreError, match=f"clip 'clip0' has {problem}; make the store again"):
+        PoseStore(path).info(0)
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9"), "two\nlines", "\x1b[2J"])
+def test_ids_that_no_list_can_hold_are_refused(tmp_path, name):
+    with pytest.raises(BadClipsError, match="its id is not UTF-8, or has control") as error:
+        make_store(tmp_path / "a.safetensors", ids=["a", "b", name, "d"])
+    assert str(error.value).isprintable()

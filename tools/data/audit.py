@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 
 from masa_mm.datasets.benchmarks import BENCHMARKS
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, allow_any_output, print_error
 from masa_mm.preparation.audit import AuditError, audit, official_parts, open_clips, write_report
 from masa_mm.preparation.audit.near_duplicates import CERTAIN, UNCERTAIN
 
@@ -50,6 +50,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the audit; return the exit code."""
+    allow_any_output()
     args = parse_args(argv)
     try:
         _check(args)
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _progress("report")
         report = write_report(clips, results, args.out)
     except (OSError, UserError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return 1
     for check, section in report.sections:
         print(f"{'!' if section.alarm else ' '} {check.title}: {section.summary}")

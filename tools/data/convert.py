@@ -14,7 +14,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, allow_any_output, print_error, printable
 from masa_mm.pose.pose_pickle import store_to_pickle
 from masa_mm.pose.skeleton import describe_joints, source_layout
 from masa_mm.pose.store import PoseStore
@@ -93,7 +93,7 @@ def _print_report(args: argparse.Namespace, source: PoseSource, report: WriteRep
     for clip in report.skipped:
         print(f"skipped: {clip}")
     for line in [*source.notes, *part_lines(report, _KEEP_MORE_HANDS)]:
-        print(line)
+        print(printable(line))
     if _may_count_from_one(args.output, source):
         print(
             "no clip has label 0: if the labels count from 1, all of them are off by one; "
@@ -124,12 +124,12 @@ def _pickle(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    allow_any_output()
     args = parse_args(argv)
     try:
         args.run(args)
     except (OSError, UserError) as error:
-        for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
+        print_error(error)
         if isinstance(error, BadClipsError) and len(error.bad) > 1:
             remedy = " and no good one" if args.skip_bad else "; fix them, or give --skip-bad"
             print(f"error: nothing written: {len(error.bad)} bad clips{remedy}", file=sys.stderr)

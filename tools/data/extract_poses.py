@@ -24,7 +24,7 @@ from mmengine.config import DictAction
 from mmengine.dist import barrier
 
 from masa_mm.datasets.benchmarks import BENCHMARKS
-from masa_mm.errors import UserError
+from masa_mm.errors import UserError, allow_any_output, print_error, printable
 from masa_mm.pose.store_format import DTYPES
 from masa_mm.preparation.convert import add_crop_options, crop_rules
 from masa_mm.preparation.extraction.clip_files import ClipFiles
@@ -86,6 +86,7 @@ def _add_list(parser: argparse.ArgumentParser) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    allow_any_output()
     args = parse_args(argv)
     try:
         worker = join()
@@ -93,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         leave()
         return exit_code
     except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return 1
 
 
@@ -133,7 +134,7 @@ def finish(
     list_path = Path(args.out).with_suffix(".failed.txt")
     write_failures(list_path, failures)
     for failure in failures:
-        print(f"failed: {failure}", file=sys.stderr)
+        print(printable(f"failed: {failure}"), file=sys.stderr)
     if failures and not args.skip_bad:
         print(
             f"{len(failures)} of {len(plan.jobs)} clips failed, see {list_path}; no store is "

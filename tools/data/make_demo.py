@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from masa_mm.errors import allow_any_output, print_error
 from masa_mm.preparation.demo import DemoConfig, store_path, write_demo_stores
 
 
@@ -29,6 +30,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    allow_any_output()
     args = parse_args(argv)
     try:
         config = DemoConfig(
@@ -39,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         reports = write_demo_stores(args.out_dir, config)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return 1
     for split, report in reports.items():
         path = store_path(args.out_dir, split)

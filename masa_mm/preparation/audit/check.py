@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from masa_mm.preparation.audit.clips import AuditClips
+from masa_mm.preparation.audit.clips import AuditClips, present_joints
 from masa_mm.visualization import plot_clip
 from masa_mm.visualization.style import INK, RUN_COLORS, new_figure, percent_axis, style_chart
 
@@ -187,7 +187,8 @@ def clip_picture(clips: AuditClips, number: int, note: str = "") -> Picture:
     gloss = f"'{clip['gloss']}', " if clip["gloss"] else ""
     signer = f", signer {clip['signer']}" if clip["signer"] >= 0 else ""
     caption = f"{gloss}{clip['split']}/{clip['id']}{signer}, {count(clip['num_frames'], 'frame')}"
-    return Picture(plot_clip(*clips.clip(number)), caption=caption + note, small=True)
+    joints = present_joints(*clips.clip(number))
+    return Picture(plot_clip(*joints), caption=caption + note, small=True)
 
 
 def chart(size: tuple[float, float], xlabel: str = "", ylabel: str = "") -> tuple[Figure, Axes]:

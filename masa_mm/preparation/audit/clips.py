@@ -137,12 +137,17 @@ class AuditClips:
         first = np.searchsorted(self.store, np.arange(len(self.stores))).tolist()
         for number, rows, frames in self.ranges():
             store = self.stores[number]
-            keypoint = store.keypoint[frames].astype(np.float32)
-            score = store.keypoint_score[frames].astype(np.float32)
-            score[~np.isfinite(score) | ~np.isfinite(keypoint).all(-1)] = 0
-            keypoint[score <= 0] = 0
+            keypoint, score = present_joints(store.keypoint[frames], store.keypoint_score[frames])
             clips = slice(first[number] + rows.start, first[number] + rows.stop)
             yield Chunk(clips, self.num_frames[clips], keypoint, score)
+
+
+def present_joints(keypoint: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return float32 copies where joints that are not finite, or have no score, are 0."""
+    keypoint, score = keypoint.astype(np.float32), score.astype(np.float32)
+    score[~np.isfinite(score) | ~np.isfinite(keypoint).all(-1)] = 0
+    keypoint[score <= 0] = 0
+    return keypoint, np.maximum(score, 0)
 
 
 def open_clips(paths: Sequence[str | os.PathLike]) -> AuditClips:

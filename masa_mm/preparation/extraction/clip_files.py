@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ import numpy as np
 from masa_mm.atomic_write import atomic_write, make_folder, remove_leftovers
 from masa_mm.errors import UserError
 from masa_mm.pose.clip_ids import clip_file
+from masa_mm.pose.files import SourceError, read_json, read_npz
 
 
 class ClipFilesError(UserError):
@@ -53,12 +53,7 @@ class ClipFiles:
         settings = json.loads(json.dumps(settings, sort_keys=True))
         if not path.exists():
             _write_text(path, json.dumps(settings, indent=1))
-        try:
-            saved = json.loads(path.read_text())
-        except ValueError:
-            saved = None
-        if not isinstance(saved, dict):
-            raise ClipFilesError(f"{path}: damaged; give another folder (--poses)")
+        saved = _read_object(path, "give another folder (--poses)")
         different = [k for k in sorted({*saved, *settings}) if saved.get(k) != settings.get(k)]
         if different:
             values = ", ".join(f"{key} {saved.get(key)!r}" for key in different)
@@ -81,10 +76,12 @@ class ClipFiles:
         """Load the poses of a clip; a damaged file raises a :class:`ClipFilesError`."""
         path = self._path(clip, "npz")
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return ExtractedClip(*(file[name] for name in ExtractedClip._fields))
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError):
-            raise ClipFilesError(f"{path}: damaged; remove it and extract the clip again") from None
+            poses = ExtractedClip(**read_npz(path, ExtractedClip._fields))
+        except SourceError:
+            poses = None
+        if poses is None or not _is_clip(poses):
+            raise ClipFilesError(f"{path}: damaged; remove it and extract the clip again")
+        return poses
 
     def fail(self, clip: str, reason: str, run: str) -> None:
         """Record that the extraction of a clip failed in a run."""
@@ -92,15 +89,32 @@ class ClipFiles:
 
     def failure(self, clip: str, run: str) -> str | None:
         """The reason why a clip failed in a run; None if it has not failed."""
-        try:
-            content = json.loads(self._path(clip, "failed").read_text())
-        except (FileNotFoundError, ValueError):  # a damaged file is not of this run
+        path = self._path(clip, "failed")
+        if not path.exists():
             return None
-        is_of_run = isinstance(content, dict) and content.get("run") == run
-        return str(content.get("reason")) if is_of_run else None
+        content = _read_object(path, "remove it and run the command again")
+        return str(content.get("reason")) if content.get("run") == run else None
 
     def _path(self, clip: str, extension: str) -> Path:
         return clip_file(self.folder, clip, extension)
+
+
+def _read_object(path: Path, remedy: str) -> dict[str, Any]:
+    """Read a JSON object that this module wrote."""
+    try:
+        content = read_json(path)
+    except SourceError:
+        content = None
+    if not isinstance(content, dict):
+        raise ClipFilesError(f"{path}: damaged; {remedy}")
+    return content
+
+
+def _is_clip(clip: ExtractedClip) -> bool:
+    """Whether arrays have the types and shapes of a clip."""
+    keypoint, score, size = clip
+    shapes = keypoint.shape == (*score.shape, 2) and score.ndim == 2 and size.shape == (2,)
+    return shapes and len(score) > 0 and [a.dtype.kind for a in clip] == ["f", "f", "i"]
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import os
 import re
+import struct
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image  # comes with matplotlib
+from PIL.Image import DecompressionBombError
 
 from masa_mm.datasets.official_clip import FrameRange
 from masa_mm.errors import UserError
+from masa_mm.pose.files import require_file
 
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv", ".swf", ".wmv", ".m4v", ".mpg", ".mpeg")
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+
+
+# Twice the pixels of 8K video.
+MAX_PIXELS = 2 * 7680 * 4320
 
 
 class VideoError(UserError):
@@ -46,15 +55,19 @@ def read_frames(
 def _read_video(path: Path, frames: FrameRange, fps: float | None) -> Iterator[np.ndarray]:
     if not path.is_file():
         raise VideoError(f"{path}: no such video; check its name and its folder")
+    if not str(path).isprintable():  # OpenCV crashes if a name is not UTF-8
+        raise VideoError(f"{path}: its name is not UTF-8, or has control characters; rename it")
     video = cv2.VideoCapture(str(path))
     try:
         num_frames = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
         if not video.isOpened() or num_frames <= 0:
             raise VideoError(f"{path}: not a video that can be read; download it again")
+        _check_size(path, *map(video.get, (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)))
         clip = frames.within(num_frames, video.get(cv2.CAP_PROP_FPS) or fps)
         # Decode from the start: in many files seeking does not land on the frame asked for.
         for _ in range(clip.start):
-            video.grab()
+            if not video.grab():
+                break
         clip_len, count = clip.stop - clip.start, 0
         while count < clip_len:
             success, frame = video.read()
@@ -72,10 +85,34 @@ def _read_video(path: Path, frames: FrameRange, fps: float | None) -> Iterator[n
 def _read_folder(path: Path, frames: FrameRange, fps: float | None) -> Iterator[np.ndarray]:
     images = sorted((f for f in path.iterdir() if f.suffix.lower() in IMAGES), key=_natural_key)
     for image in images[frames.within(len(images), fps)]:
-        frame = cv2.imread(str(image), cv2.IMREAD_COLOR)
-        if frame is None:
-            raise VideoError(f"{image}: not an image that can be read; create it again")
-        yield frame
+        yield _read_image(image)
+
+
+def _read_image(path: Path) -> np.ndarray:
+    require_file(path)  # a named pipe would be waited for
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:  # reads the header only
+                size = image.size
+    # What the readers of its formats raise for damaged headers.
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, DecompressionBombError):
+        raise VideoError(f"{path}: not an image that can be read; create it again") from None
+    _check_size(path, *size)
+    # Not imread, which crashes if a name is not UTF-8.
+    frame = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    if frame is None:
+        raise VideoError(f"{path}: not an image that can be read; create it again")
+    return frame
+
+
+def _check_size(path: Path, width: float, height: float) -> None:
+    """Refuse images that no camera makes: a small file may declare gigabytes."""
+    if width * height > MAX_PIXELS:
+        raise VideoError(
+            f"{path}: its images have {width:.0f} x {height:.0f} pixels; give images of up to "
+            f"{MAX_PIXELS / 1e6:.0f} million"
+        )
 
 
 def _natural_key(file: Path) -> tuple[list[int | str], str]:

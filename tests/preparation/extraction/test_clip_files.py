@@ -99,3 +99,27 @@ def test_a_damaged_clip_is_named(tmp_path, keep):
     path = tmp_path / "a.npz"
     path.write_bytes(path.read_bytes()[:keep])
     refused(lambda: files.load("a"), r"a\.npz: damaged; remove it")
+
+
+CHANGED = dict(
+    scalar=dict(keypoint=np.float32(0)),
+    words=dict(score=np.array("x")),
+    shape=dict(score=np.zeros((3, 5), np.float32)),
+    size=dict(img_shape=np.array([1])),
+)
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_clips_of_other_types_and_shapes_are_damaged(tmp_path, change):
+    files = ClipFiles(tmp_path, SETTINGS)
+    np.savez(tmp_path / "a.npz", **{**poses()._asdict(), **CHANGED[change]})
+    with pytest.raises(ClipFilesError, match=r"a.npz: damaged; remove it"):
+        files.load("a")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000])
+def test_a_damaged_failure_is_named(tmp_path, text):
+    files = ClipFiles(tmp_path, SETTINGS)
+    (tmp_path / "a.failed").write_text(text)
+    with pytest.raises(ClipFilesError, match=r"a.failed: damaged; remove it"):
+        files.failure("a", "run")

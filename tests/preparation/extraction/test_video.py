@@ -1,5 +1,9 @@
 """Frames of videos and folders of images: order, range of the clip, damaged files."""
 
+import os
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -72,7 +76,7 @@ def test_a_video_that_ends_early_is_refused(tmp_path, monkeypatch):
             return self.left >= 0, np.zeros((4, 4, 3), np.uint8)
 
         def grab(self):
-            self.read()
+            return self.read()[0]
 
     (tmp_path / "a.mp4").write_bytes(b"")
     monkeypatch.setattr("masa_mm.preparation.extraction.video.cv2.VideoCapture", Truncated)
@@ -80,3 +84,27 @@ def test_a_video_that_ends_early_is_refused(tmp_path, monkeypatch):
         list(read_frames(tmp_path / "a.mp4"))
     with pytest.raises(VideoError, match="ends after 10 of 18 frames"):
         list(read_frames(tmp_path / "a.mp4", FrameRange(2)))
+
+
+def test_a_name_that_is_not_utf8_is_named_and_does_not_crash(tmp_path):
+    folder = make_folder(tmp_path / "a", 3).rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    assert numbers(read_frames(folder)) == [0, 1, 2]
+    video = make_video(tmp_path / "a.mp4").rename(tmp_path / os.fsdecode(b"caf\xe9.mp4"))
+    with pytest.raises(VideoError, match=r"not UTF-8.*; rename it"):
+        next(read_frames(video))
+
+
+def test_an_image_that_declares_gigabytes_is_refused(tmp_path):
+    path = make_folder(tmp_path / "a", 1) / "frame0.png"
+    data = bytearray(path.read_bytes())
+    data[16:24] = struct.pack(">II", 10_000, 10_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    path.write_bytes(data)
+    with pytest.raises(VideoError, match="10000 x 10000 pixels; give images of up to 66 million"):
+        next(read_frames(path.parent))
+
+
+def test_a_named_pipe_among_images_is_not_waited_for(tmp_path):
+    os.mkfifo(make_folder(tmp_path / "a", 1) / "frame1.png")
+    with pytest.raises(FileNotFoundError, match=r"frame1\.png: not a regular file"):
+        list(read_frames(tmp_path / "a"))
