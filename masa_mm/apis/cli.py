@@ -15,10 +15,14 @@ from typing import Any
 
 import torch
 from mmaction.registry import RUNNERS
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import barrier, is_distributed
 from mmengine.runner import Runner, find_latest_checkpoint
 
+from masa_mm.apis.batch_checks import check_batches
+from masa_mm.apis.build_errors import user_error_of
+from masa_mm.apis.config_checks import check_config, check_launcher
+from masa_mm.apis.config_files import ConfigOptions, load_config
 from masa_mm.apis.confusion import ConfusionPicture
 from masa_mm.apis.metric_config import fit_topk
 from masa_mm.engine import load_strictly
@@ -38,6 +42,7 @@ def train(argv: Sequence[str] | None = None) -> int:
     def run() -> None:
         cfg = train_config(args)
         runner, resume = _runner(cfg), bool(cfg.get("resume"))
+        check_batches(runner)
         partly = None if resume else bool(cfg.get("load_partly"))
         load_strictly(runner, resume=resume, partly=partly)
         runner.train()
@@ -141,7 +146,7 @@ def _common_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=ConfigOptions,
         metavar="KEY=VALUE",
         help="override entries of the config, e.g. train_dataloader.batch_size=8 "
         "model.backbone.depths='[2,2]' (quoted, without spaces)",
@@ -164,13 +169,8 @@ def _parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpa
 
 
 def _load_config(args: argparse.Namespace) -> Config:
-    if not Path(args.config).is_file():
-        raise FileNotFoundError(f"{args.config}: no such config")
-    if args.launcher == "pytorch" and "RANK" not in os.environ:
-        raise UsageError("--launcher pytorch needs torchrun: use tools/dist_train.sh, dist_test.sh")
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    check_launcher(args.launcher)
+    cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
     if args.work_dir:
         cfg.work_dir = args.work_dir
@@ -232,6 +232,7 @@ def _set_randomness(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def _runner(cfg: Config) -> Runner:
+    check_config(cfg)
     left_out = fit_topk(cfg)
     runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
     if left_out:
@@ -243,10 +244,19 @@ def _exit_code(run: Callable[[], object]) -> int:
     try:
         run()
     except (UserError, FileNotFoundError, FloatingPointError) as error:
-        print(f"error: {_message(error)}", file=sys.stderr)
-        return EXIT_USER_ERROR
+        return _report(error)
+    except Exception as error:  # most are bugs and keep their traceback
+        wrong_config = user_error_of(error)
+        if wrong_config is None:
+            raise
+        return _report(wrong_config)
     _leave_process_group()
     return 0
+
+
+def _report(error: Exception) -> int:
+    print(f"error: {_message(error)}", file=sys.stderr)
+    return EXIT_USER_ERROR
 
 
 def _leave_process_group() -> None:

@@ -14,12 +14,16 @@ from masa_mm.errors import MissingKeyError, UserError
 from masa_mm.frame_plan import BatchPlan, plan_batch, present_parts
 from masa_mm.models.alignment import MomentumEncoder
 from masa_mm.models.recognizers.finite_check import FiniteCheck
+from masa_mm.option_checks import FRACTION, checked_options
 from masa_mm.pose.skeleton import PARTS
 from masa_mm.structures import SignDataSamples
 
 
 @MODELS.register_module()
 @moved_options(MODELS, "ReferenceMASA", "average_statistics")
+@checked_options(
+    momentum=FRACTION,
+)
 class MASA(BaseRecognizer):
     """Motion-aware masked autoencoder with momentum semantic alignment.
 
