@@ -12,13 +12,17 @@ import urllib.error
 from types import FrameType
 from typing import Any
 
+from mmengine.runner import Runner
+
 from masa_mm.apis.registered import all_options
 from masa_mm.errors import UserError, in_one_line
 
 _LIBRARIES = ("mmengine", "mmaction", "mmcv", "torch")
 _REFUSALS = (TypeError, ValueError, KeyError, AssertionError, AttributeError, RuntimeError)
-_UNKNOWN = re.compile(r"got an unexpected keyword argument '(\w+)'")
-_MISSING = re.compile(r"missing \d+ required (?:positional|keyword-only) arguments?: (.+)")
+# Steps of the Runner that read a section of the config.
+_STEPS = ("build_", "setup_env", "set_randomness", "from_cfg", "__init__", "scale_lr", "register_")
+_UNKNOWN = re.compile(r"__init__\(\) got an unexpected keyword argument '(\w+)'")
+_MISSING = re.compile(r"__init__\(\) missing \d+ required [\w-]+ arguments?: (.+)")
 
 
 def user_error_of(error: Exception) -> UserError | None:
@@ -32,13 +36,15 @@ def user_error_of(error: Exception) -> UserError | None:
         return None
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     builds = [n for n, frame in enumerate(frames) if frame.f_code.co_name == "build_from_cfg"]
-    if not builds:
-        return None
-    build, inner = frames[builds[-1]], frames[builds[-1] + 1 :]
-    built = build.f_locals.get("obj_cls")
-    if built is None:
-        return UserError(_without_class(error, build))
-    return _refused(error, built, inner)
+    if builds:
+        build, inner = frames[builds[-1]], frames[builds[-1] + 1 :]
+        built = build.f_locals.get("obj_cls")
+        if built is None:
+            return UserError(_without_class(error, build))
+        refused = _refused(error, built, inner)
+        if refused is not None:
+            return refused
+    return _refused_section(error, frames)
 
 
 def _without_class(error: Exception, build: FrameType) -> str:
@@ -60,6 +66,18 @@ def _refused(error: Exception, built: Any, inner: list[FrameType]) -> UserError 
         return UserError(f"{name} needs {missing[1]}; add it to the config of type={name!r}")
     if inner and all(_is_library(frame) for frame in inner):
         return UserError(f"{name}: {in_one_line(error, 200)}; correct the options of {name}")
+    return None
+
+
+def _refused_section(error: Exception, frames: list[FrameType]) -> UserError | None:
+    """The message if a step of the Runner refuses the config, with only libraries below it."""
+    for number in reversed(range(len(frames))):
+        step = frames[number].f_code.co_name
+        if not _is_library(frames[number]):
+            return None
+        if frames[number].f_globals["__name__"] == Runner.__module__ and step.startswith(_STEPS):
+            section = step.removeprefix("build_").strip("_")
+            return UserError(f"{section} of the run: {in_one_line(error, 200)}; correct the config")
     return None
 
 

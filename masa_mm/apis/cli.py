@@ -22,7 +22,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 from masa_mm.apis.batch_checks import check_batches
 from masa_mm.apis.build_errors import user_error_of
 from masa_mm.apis.config_checks import check_config, check_launcher
-from masa_mm.apis.config_files import ConfigOptions, load_config
+from masa_mm.apis.config_files import ConfigOptions, load_config, make_work_dir
 from masa_mm.apis.confusion import ConfusionPicture
 from masa_mm.apis.metric_config import fit_topk
 from masa_mm.engine import load_strictly
@@ -233,6 +233,7 @@ def _set_randomness(cfg: Config, args: argparse.Namespace) -> None:
 
 def _runner(cfg: Config) -> Runner:
     check_config(cfg)
+    make_work_dir(cfg.work_dir)
     left_out = fit_topk(cfg)
     runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
     if left_out:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
@@ -79,6 +80,7 @@ def check_config(cfg: Config) -> None:
     for name in (group[0] for group in GROUPS):
         _check_loader(cfg.get(name), f"{where}: {name}")
     check_numbers(cfg, where)
+    _check_optimizer(cfg.get("optim_wrapper") or {}, f"{where}: optim_wrapper")
     if _check_scope(cfg, where) in SCOPES:
         for name in COMPONENTS:
             for path, part in _dicts(cfg.get(name), name):
@@ -144,6 +146,19 @@ def _check_loader(loader: Any, where: str) -> None:
     _refuse_unknown(set(loader) - {"_delete_", "_scope_"}, known, where)
 
 
+def _check_optimizer(wrapper: dict, where: str) -> None:
+    """Check what mmengine reads first when it steps, or multiplies without looking."""
+    optimizer, clip = wrapper.get("optimizer"), wrapper.get("clip_grad")
+    if isinstance(optimizer, dict) and wrapper.get("paramwise_cfg") and "lr" not in optimizer:
+        raise UserError(f"{where}.optimizer has no lr; set the learning rate")
+    if not isinstance(clip, dict):
+        return
+    by_value = clip.get("type") == "value"
+    clipping = torch.nn.utils.clip_grad_value_ if by_value else torch.nn.utils.clip_grad_norm_
+    known = set(inspect.signature(clipping).parameters) - {"parameters"} | {"type"}
+    _refuse_unknown(set(clip) - {"_delete_"}, known, f"{where}.clip_grad")
+
+
 def _check_scope(cfg: Config, where: str) -> Any:
     """Return the scope whose registries the config uses."""
     scope = cfg.get("default_scope") or "mmengine"
@@ -165,6 +180,7 @@ def _dicts(value: Any, path: str) -> Iterator[tuple[str, dict]]:
 
 def _check_component(part: dict, where: str) -> None:
     kind = part.get("type")
+    _check_pipeline(part, where)
     if "type" not in part or part.get("_scope_") not in (None, *SCOPES):
         return
     if isinstance(kind, str):
@@ -179,6 +195,19 @@ def _check_component(part: dict, where: str) -> None:
     else:
         raise UserError(f"{where}: type must be a registered name, got {kind!r}")
     _check_options(part, candidates, where)
+
+
+def _check_pipeline(part: dict, where: str) -> None:
+    """Check that each step of a pipeline is a dict or a function."""
+    for name in ("pipeline", "key"):
+        steps = part.get(name)
+        if name not in part or (name == "key" and part.get("type") != "AlignmentViews"):
+            continue
+        if not isinstance(steps, list | tuple):
+            raise UserError(f"{where}.{name} must be a list of transforms, got {steps!r}")
+        for number, step in enumerate(steps):
+            if not (callable(step) or isinstance(step, dict)):
+                raise UserError(f"{where}.{name}[{number}] must be a transform, got {step!r}")
 
 
 def _is_module(name: str) -> bool:
@@ -202,7 +231,6 @@ def _check_options(part: dict, candidates: list[Callable], where: str) -> None:
 def _refuse_unknown(given: set[str], known: set[str], where: str) -> None:
     for name in sorted(given - known, key=str):
         close = difflib.get_close_matches(str(name), known, 1)
-        hint = f"is it {close[0]}? " if close else ""
-        raise UserError(
-            f"{where} has no option {name!r}; {hint}Its options: {', '.join(sorted(known))}"
-        )
+        hint = f" (is it {close[0]}?)" if close else ""
+        options = ", ".join(sorted(known)) or "none"
+        raise UserError(f"{where} has no option {name!r}{hint}; its options: {options}")

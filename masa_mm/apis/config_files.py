@@ -71,6 +71,20 @@ def load_config(path: str, options: dict | None = None) -> Config:
     return cfg
 
 
+def make_work_dir(path: str) -> None:
+    """Make the folder of logs and checkpoints.
+
+    Raises:
+        UserError: If it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"work_dir {path!r}: cannot be made ({in_one_line(error)}); choose another folder"
+        ) from error
+
+
 def _override(cfg: Config, key: str, value: Any) -> None:
     try:
         cfg.merge_from_dict({key: value})

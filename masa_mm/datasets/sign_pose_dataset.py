@@ -248,6 +248,12 @@ class SignPoseDataset(BaseActionDataset):
             )
 
     def _join_prefix(self) -> None:
+        names = self.ann_file if isinstance(self.ann_file, list | tuple) else [self.ann_file]
+        if not all(isinstance(name, str | os.PathLike) and str(name) for name in names):
+            raise DatasetError(
+                f"{type(self).__name__}: ann_file must be a path or a list of paths, got "
+                f"{self.ann_file!r}"
+            )
         self.ann_file = (
             self._under_root(self.ann_file)
             if isinstance(self.ann_file, (str, os.PathLike))

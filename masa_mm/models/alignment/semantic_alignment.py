@@ -114,6 +114,7 @@ class SemanticAlignment(nn.Module):
         super().__init__()
         self.projector = Projector(in_channels, hidden_channels, out_channels, pooling)
         self.bank = MemoryBank(out_channels, queue_len, exclude_own)
+        self.in_channels = in_channels
         self.temperature = temperature
         self.loss_weight = loss_weight
         # A tensor: a Python number that changes at every step would be compiled in as a constant.

@@ -90,7 +90,7 @@ class MotionDecoder(BaseModule):
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         channels = channels or in_channels
-        self.num_intervals = num_intervals
+        self.in_channels, self.num_intervals = in_channels, num_intervals
         self.project = (
             nn.Identity() if channels == in_channels else nn.Linear(in_channels, channels)
         )
