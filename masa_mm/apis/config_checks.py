@@ -36,6 +36,8 @@ KINDS: dict[str, tuple[type, ...]] = {
     "default_scope": (str,),
     "experiment_name": (str,),
 }
+OPTIONAL = ("cls_head", "neck", "motion_loss", "alignment", "data_preprocessor")
+MODEL_PARTS = ("backbone", "decoder", *OPTIONAL)
 COMPONENTS = (*KINDS, "data_preprocessor", "model_wrapper_cfg")
 # Keys of configs with a type that mmengine itself takes.
 OF_BUILDERS = {"type", "_scope_", "_delete_", "priority", "constructor", "paramwise_cfg"}
@@ -95,6 +97,12 @@ def _check_kinds(cfg: Config, where: str) -> None:
         if value is not None and not isinstance(value, kinds):
             words = " or ".join(kind.__name__ for kind in kinds)
             raise UserError(f"{where}: {name} must be a {words}, got {value!r}")
+    for name in MODEL_PARTS:
+        part = cfg.model.get(name)
+        if name in cfg.model and not (
+            isinstance(part, dict) or (part is None and name in OPTIONAL)
+        ):
+            raise UserError(f"{where}: model.{name} must be a dict, got {part!r}")
     for name in LISTS:
         value = cfg.get(name)
         for number, part in enumerate(value if isinstance(value, list | tuple) else ()):

@@ -1,5 +1,6 @@
-"""A config is checked before anything is built; also masa_mm.apis.number_rules and
-masa_mm.apis.registered.
+"""A config is checked before anything is built.
+
+Covers masa_mm.apis.number_rules and masa_mm.apis.registered, too.
 """
 
 import math
@@ -36,6 +37,7 @@ def demo(**changes):
     ("changes", "message"),
     [
         (dict(model=None), "has no model"),
+        (dict(model__backbone=""), "model.backbone must be a dict, got ''"),
         (dict(model=5), "model must be a dict, got 5"),
         (dict(model__backbone__type="MASAEncodr"), "'MASAEncodr' is not registered; the nearest"),
         (dict(model__backbone__type=None), "model.backbone: type must be a registered name"),
