@@ -21,7 +21,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from masa_mm.apis.batch_checks import check_batches
 from masa_mm.apis.build_errors import user_error_of
-from masa_mm.apis.config_checks import check_config, check_launcher
+from masa_mm.apis.config_checks import check_config, check_kinds, check_launcher
 from masa_mm.apis.config_files import ConfigOptions, load_config, make_work_dir
 from masa_mm.apis.confusion import ConfusionPicture
 from masa_mm.apis.metric_config import fit_topk
@@ -171,6 +171,7 @@ def _parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpa
 def _load_config(args: argparse.Namespace) -> Config:
     check_launcher(args.launcher)
     cfg = load_config(args.config, args.cfg_options)
+    check_kinds(cfg)
     cfg.launcher = args.launcher
     if args.work_dir:
         cfg.work_dir = args.work_dir

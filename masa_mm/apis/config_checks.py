@@ -76,7 +76,8 @@ def check_config(cfg: Config) -> None:
         UserError: If it lacks a section, or a section, name, option or number is wrong.
     """
     where = cfg.filename or "config"
-    _check_kinds(cfg, where)
+    check_kinds(cfg)
+    _check_parts(cfg, where)
     _check_spelling(cfg, where)
     _check_groups(cfg, where)
     for name in (group[0] for group in GROUPS):
@@ -89,14 +90,23 @@ def check_config(cfg: Config) -> None:
                 _check_component(part, f"{where}: {path}")
 
 
-def _check_kinds(cfg: Config, where: str) -> None:
-    if cfg.get("model") is None:
-        raise UserError(f"{where}: has no model; inherit a config that has one, or add it")
+def check_kinds(cfg: Config) -> None:
+    """Check that the sections are dicts, lists or names, before options are applied to them.
+
+    Raises:
+        UserError: If one is of another kind.
+    """
+    where = cfg.filename or "config"
     for name, kinds in KINDS.items():
         value = cfg.get(name)
         if value is not None and not isinstance(value, kinds):
             words = " or ".join(kind.__name__ for kind in kinds)
             raise UserError(f"{where}: {name} must be a {words}, got {value!r}")
+
+
+def _check_parts(cfg: Config, where: str) -> None:
+    if cfg.get("model") is None:
+        raise UserError(f"{where}: has no model; inherit a config that has one, or add it")
     for name in MODEL_PARTS:
         part = cfg.model.get(name)
         if name in cfg.model and not (
@@ -157,6 +167,8 @@ def _check_loader(loader: Any, where: str) -> None:
 def _check_optimizer(wrapper: dict, where: str) -> None:
     """Check what mmengine reads first when it steps, or multiplies without looking."""
     optimizer, clip = wrapper.get("optimizer"), wrapper.get("clip_grad")
+    if isinstance(optimizer, dict) and "type" not in optimizer:
+        raise UserError(f"{where}.optimizer has no type; name its class, such as 'AdamW'")
     if isinstance(optimizer, dict) and wrapper.get("paramwise_cfg") and "lr" not in optimizer:
         raise UserError(f"{where}.optimizer has no lr; set the learning rate")
     if not isinstance(clip, dict):

@@ -58,6 +58,7 @@ def demo(**changes):
         (dict(train_cfg__max_epochs=-1), "train_cfg.max_epochs must be"),
         (dict(optim_wrapper__clip_grad__max_norm=-1), "clip_grad.max_norm must be a number above"),
         (dict(optim_wrapper__clip_grad=dict(max_nrm=1)), r"no option 'max_nrm' \(is it max_norm"),
+        (dict(optim_wrapper__optimizer=dict(_delete_=True, lr=1)), "optimizer has no type"),
         (dict(optim_wrapper__optimizer=dict(_delete_=True, type="SGD")), "optimizer has no lr"),
         (dict(optim_wrapper__optimizer__lr=math.nan), "optimizer.lr must be a number"),
         (dict(randomness__seed=-1), "randomness.seed must be an integer from 0"),
