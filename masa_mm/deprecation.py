@@ -8,7 +8,7 @@ import importlib.abc
 import importlib.util
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, TypeVar
@@ -149,6 +149,7 @@ def renamed_options(**names: str) -> Callable[[Class], Class]:
             init(self, *args, **kwargs)
 
         cls.__init__ = renaming_init  # type: ignore[misc]
+        _add_old_options(cls, names)
         return cls
 
     return decorate
@@ -182,6 +183,12 @@ def moved_options(
             return object.__new__(asked)
 
         cls.__new__ = choose_class  # type: ignore[assignment,method-assign]
+        _add_old_options(cls, options)
         return cls
 
     return decorate
+
+
+def _add_old_options(cls: Any, names: Iterable[str]) -> None:
+    """Tell checks of configs which options a class takes besides those of its constructor."""
+    cls.old_options = frozenset(getattr(cls, "old_options", ())) | frozenset(names)

@@ -16,11 +16,15 @@ from typing import Any, TextIO
 
 import torch
 from mmaction.registry import RUNNERS
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import barrier, is_distributed, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from masa_mm.apis.batch_checks import check_batches
+from masa_mm.apis.build_errors import user_error_of
+from masa_mm.apis.config_checks import check_config, check_kinds, check_launcher
+from masa_mm.apis.config_files import ConfigOptions, load_config, make_work_dir
 from masa_mm.apis.confusion import ConfusionPicture
 from masa_mm.apis.metric_config import fit_topk
 from masa_mm.engine import (
@@ -57,6 +61,7 @@ def train(argv: Sequence[str] | None = None) -> int:
 
 def _train(cfg: Config) -> None:
     runner, resume = _runner(cfg), bool(cfg.get("resume"))
+    check_batches(runner)
     partly = None if resume else bool(cfg.get("load_partly"))
     load_strictly(runner, resume=resume, partly=partly)
     if any(type(hook) is CheckpointHook for hook in runner.hooks):
@@ -163,7 +168,7 @@ def _common_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=ConfigOptions,
         metavar="KEY=VALUE",
         help="override entries of the config, e.g. train_dataloader.batch_size=8 "
         "model.backbone.depths='[2,2]' (quoted, without spaces)",
@@ -186,13 +191,9 @@ def _parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpa
 
 
 def _load_config(args: argparse.Namespace) -> Config:
-    if not Path(args.config).is_file():
-        raise FileNotFoundError(f"{args.config}: no such config")
-    if args.launcher == "pytorch" and "RANK" not in os.environ:
-        raise UsageError("--launcher pytorch needs torchrun: use tools/dist_train.sh, dist_test.sh")
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    check_launcher(args.launcher)
+    cfg = load_config(args.config, args.cfg_options)
+    check_kinds(cfg)
     cfg.launcher = args.launcher
     if args.work_dir:
         cfg.work_dir = args.work_dir
@@ -268,6 +269,8 @@ def _set_randomness(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def _runner(cfg: Config) -> Runner:
+    check_config(cfg)
+    make_work_dir(cfg.work_dir)
     left_out = fit_topk(cfg)
     runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
     if left_out:
@@ -275,9 +278,11 @@ def _runner(cfg: Config) -> Runner:
     return runner
 
 
-def _print_error(error: Exception) -> None:
+def _report(error: Exception) -> int:
+    """Print a user error; return the exit code, or end this process if it is one of several."""
     for line in getattr(error, "lines", (_message(error),)):
         print(f"error: {printable(line)}", file=sys.stderr)
+    return _end(EXIT_USER_ERROR)
 
 
 def _exit_code(run: Callable[[], object]) -> int:
@@ -292,11 +297,14 @@ def _exit_code(run: Callable[[], object]) -> int:
     except FloatingPointError as error:  # all processes find it together
         if not is_main_process():
             return _end_after_first()
-        _print_error(error)
-        return _end(EXIT_USER_ERROR)
+        return _report(error)
     except (UserError, FileNotFoundError) as error:
-        _print_error(error)
-        return _end(EXIT_USER_ERROR)
+        return _report(error)
+    except Exception as error:  # most are bugs and keep their traceback
+        wrong_config = user_error_of(error)
+        if wrong_config is None:
+            raise
+        return _report(wrong_config)
     _leave_process_group()
     return 0
 

@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from masa_mm import versions
-from masa_mm.compat import checkpoints, configs, cpu, inferencers, packages, transforms
+from masa_mm.compat import (
+    checkpoints,
+    configs,
+    cpu,
+    inferencers,
+    packages,
+    transforms,
+    untrusted_configs,
+)
 from masa_mm.compat.checkpoints import CheckpointError, load_from_local
 
 __all__ = ["REPAIRS", "CheckpointError", "active", "apply", "load_from_local"]
@@ -26,6 +34,10 @@ REPAIRS: tuple[Callable[[], bool], ...] = (
     configs.pkg_resources,
     configs.listed_configs_in_metafiles,
     configs.configs_of_this_package,
+    configs.configs_that_inherit_themselves,
+    untrusted_configs.safe_yaml,
+    untrusted_configs.inert_data_configs,
+    untrusted_configs.inert_config_text,
     checkpoints.safe_checkpoints,
     checkpoints.inert_checkpoint_config,
     cpu.distributed_without_cuda,

@@ -6,10 +6,12 @@ import functools
 import importlib.metadata
 import importlib.util
 import sys
+from pathlib import Path
 from typing import Any
 
 from masa_mm import versions
 from masa_mm.compat.packages import package_folder
+from masa_mm.errors import UserError
 
 
 def pkg_resources() -> bool:
@@ -107,4 +109,31 @@ def configs_of_this_package() -> bool:
         return str(path), None
 
     Config._get_cfg_path = staticmethod(get_path_with_own)
+    return True
+
+
+def configs_that_inherit_themselves() -> bool:
+    """Name the files of a circle of ``_base_``.
+
+    ``Config.fromfile`` follows it until ``RecursionError`` or ``OSError: Too many open files``.
+    Upstream: no report found.
+    """
+    from mmengine.config import Config
+
+    file2dict = Config._file2dict
+    open_files: list[Path] = []
+
+    @functools.wraps(file2dict)
+    def file2dict_once(filename: str, *args: Any, **kwargs: Any) -> tuple:
+        path = Path(filename).expanduser().resolve()
+        if path in open_files:
+            circle = " -> ".join(str(p) for p in [*open_files[open_files.index(path) :], path])
+            raise UserError(f"{path}: inherits itself ({circle}); correct its _base_")
+        open_files.append(path)
+        try:
+            return file2dict(filename, *args, **kwargs)
+        finally:
+            open_files.pop()
+
+    Config._file2dict = staticmethod(file2dict_once)
     return True

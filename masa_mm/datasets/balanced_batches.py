@@ -11,11 +11,16 @@ from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import BatchSampler
 
 from masa_mm.datasets.clip_selection import DatasetError
+from masa_mm.option_checks import checked_options, whole
 
 NO_CLIP = -1
 
 
 @DATA_SAMPLERS.register_module()
+@checked_options(
+    batch_size=whole(1),
+    max_frames=whole(1, optional=True),
+)
 class LengthBalancedBatches(BatchSampler):
     """Distribute the clips of each step so that all processes get about as many frames.
 

@@ -25,6 +25,7 @@ from masa_mm.datasets.listed_benchmarks import (
 from masa_mm.datasets.official_clip import OfficialList
 from masa_mm.datasets.official_lists import ListError, read_json, read_msasl, read_wlasl
 from masa_mm.datasets.sign_benchmark import OfficialSplit, SignBenchmark
+from masa_mm.option_checks import checked_options, wholes
 from masa_mm.pose.clip_ids import file_id
 
 
@@ -97,6 +98,7 @@ class NMFsCSLPose(HeldOutOfTrain):
 
 
 @DATASETS.register_module()
+@checked_options(train_signers=wholes(0, optional=True))
 class SLR500Pose(HeldOutOfTrain):
     """SLR500: 500 signs of Chinese Sign Language, 50 signers (Zhang et al., ICME 2016).
 

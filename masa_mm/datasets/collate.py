@@ -12,6 +12,7 @@ from mmengine.registry import FUNCTIONS
 from masa_mm.deprecation import warn_deprecated
 from masa_mm.errors import UserError
 from masa_mm.frame_plan import PackedPlan, pack_plan, plan_batch, plan_recognition
+from masa_mm.option_checks import whole
 from masa_mm.structures import SignDataSamples
 
 
@@ -50,10 +51,7 @@ def pad_clips(
     if count_frames is not None:
         warn_deprecated("pad_clips: option 'count_frames' is now 'plan_frames'")
         plan_frames = count_frames
-    if pad_to_multiple != int(pad_to_multiple) or pad_to_multiple < 1:
-        raise UserError(
-            f"pad_clips: pad_to_multiple must be a positive integer, got {pad_to_multiple!r}"
-        )
+    whole(1).check("pad_clips: pad_to_multiple", pad_to_multiple)
     keys = batch[0]["inputs"].keys()
     for clip in batch:
         if clip["inputs"].keys() != keys:

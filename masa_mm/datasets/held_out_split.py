@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +11,13 @@ import numpy as np
 from masa_mm.datasets.clip_selection import DatasetError, stratified_share
 from masa_mm.datasets.official_clip import OfficialClip
 from masa_mm.datasets.sign_benchmark import OfficialSplit, SignBenchmark
+from masa_mm.option_checks import NumberCheck, checked_options, wholes
 
 
+@checked_options(
+    val_ratio=NumberCheck("must be a number in [0, 1)", 0, math.nextafter(1, 0)),
+    val_signers=wholes(0, empty=True),
+)
 class HeldOutOfTrain(SignBenchmark):
     """Base class of benchmarks without a val split.
 
@@ -39,8 +45,6 @@ class HeldOutOfTrain(SignBenchmark):
         val_signers: Sequence[int] = (),
         **kwargs: Any,
     ) -> None:
-        if not 0 <= val_ratio < 1:
-            raise DatasetError(f"val_ratio must lie in [0, 1), got {val_ratio}")
         self.val_ratio, self.val_signers = val_ratio, tuple(val_signers)
         self.holds_out = val_ratio > 0 or len(self.val_signers) > 0
         super().__init__(*args, **kwargs)

@@ -17,11 +17,17 @@ from masa_mm.datasets.clip_selection import (
     leave_out,
     stratified_share,
 )
+from masa_mm.option_checks import SEED, NumberCheck, checked_options, whole
 from masa_mm.pose.pose_pickle import PosePickle
 from masa_mm.pose.store import PoseStore
 
 
 @DATASETS.register_module()
+@checked_options(
+    num_classes=whole(1, optional=True),
+    label_ratio=NumberCheck("must be a number in (0, 1]", 0, 1, above=True, optional=True),
+    label_seed=SEED,
+)
 class SignPoseDataset(BaseActionDataset):
     """Isolated signs as MMAction2 pose clips.
 
@@ -54,6 +60,7 @@ class SignPoseDataset(BaseActionDataset):
     Raises:
         FileNotFoundError: If a file does not exist.
         PoseStoreError: If a store cannot be read; for pickles see :class:`PosePickle`.
+        UserError: If a number is out of range.
         DatasetError: If split, subset, class list or labels do not fit.
 
     Example:
@@ -85,8 +92,6 @@ class SignPoseDataset(BaseActionDataset):
         data_prefix: dict | None = None,
         **kwargs: Any,
     ) -> None:
-        if label_ratio is not None and not 0 < label_ratio <= 1:
-            raise DatasetError(f"label_ratio must lie in (0, 1], got {label_ratio}")
         if subset is not None and subset not in self.SUBSETS:
             subsets = ", ".join(map(str, self.SUBSETS)) or "none: those of benchmarks (WLASLPose)"
             raise DatasetError(f"{type(self).__name__} has no subset {subset!r}; it has {subsets}")
@@ -243,6 +248,12 @@ class SignPoseDataset(BaseActionDataset):
             )
 
     def _join_prefix(self) -> None:
+        names = self.ann_file if isinstance(self.ann_file, list | tuple) else [self.ann_file]
+        if not all(isinstance(name, str | os.PathLike) and str(name) for name in names):
+            raise DatasetError(
+                f"{type(self).__name__}: ann_file must be a path or a list of paths, got "
+                f"{self.ann_file!r}"
+            )
         self.ann_file = (
             self._under_root(self.ann_file)
             if isinstance(self.ann_file, (str, os.PathLike))

@@ -16,12 +16,18 @@ from mmengine.logging import print_log
 from masa_mm.datasets.clip_selection import read_ids
 from masa_mm.errors import UserError
 from masa_mm.evaluation.accuracy import bootstrap_intervals, top_k_accuracies, true_class_ranks
+from masa_mm.option_checks import FRACTION, SEED, checked_options, whole, wholes
 from masa_mm.pose.files import read_json
 
 DEFAULT_TOPK = (1, 5)
 
 
 @METRICS.register_module()
+@checked_options(
+    num_resamples=whole(0),
+    confidence=FRACTION,
+    seed=SEED,
+)
 class SignAccuracy(BaseMetric):
     """Top-k accuracy per instance (P-I) and per class (P-C) with bootstrap intervals.
 
@@ -198,10 +204,10 @@ class SignAccuracy(BaseMetric):
 
 def as_topk(topk: int | Sequence[int]) -> tuple[int, ...]:
     """Return the values of k; a UserError unless they are whole numbers from 1."""
-    values = (topk,) if isinstance(topk, int) else tuple(topk)
-    if not values or min(values) < 1:
+    values = (topk,) if isinstance(topk, int) else topk
+    if not wholes(1).accepts(values):
         raise UserError(f"SignAccuracy: topk must be integers from 1, got {topk}")
-    return values
+    return tuple(values)
 
 
 def defined_topk(topk: tuple[int, ...], num_classes: int) -> tuple[int, ...]:

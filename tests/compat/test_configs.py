@@ -13,6 +13,7 @@ from mmengine.config import Config, utils
 
 from masa_mm import versions
 from masa_mm.compat import configs
+from masa_mm.errors import UserError
 
 from toys.paths import ROOT
 
@@ -92,3 +93,15 @@ def test_metafiles_of_mmaction2_1_1_are_split(monkeypatch):
     assert [model["Config"] for model in utils.load("metafile.yml")["Models"]] == [
         *("x.py", "y.py", "z.py")
     ]
+
+
+def test_configs_that_inherit_themselves_are_named(tmp_path):
+    (tmp_path / "a.py").write_text('_base_ = "b.py"')
+    (tmp_path / "b.py").write_text('_base_ = "./a.py"')
+    (tmp_path / "c.yaml").write_text("_base_: c.yaml")
+    with pytest.raises(UserError, match=r"a.py: inherits itself \(.*a.py -> .*b.py -> .*a.py\)"):
+        Config.fromfile(tmp_path / "a.py")
+    with pytest.raises(UserError, match=r"c.yaml: inherits itself"):
+        Config.fromfile(tmp_path / "c.yaml")
+    (tmp_path / "b.py").write_text("x = 1")
+    assert Config.fromfile(tmp_path / "a.py").x == 1

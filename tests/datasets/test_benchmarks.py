@@ -15,6 +15,7 @@ from masa_mm.datasets import MSASLPose, NMFsCSLPose, SLR500Pose, WLASLPose
 from masa_mm.datasets.benchmarks import slr500_signer
 from masa_mm.datasets.clip_selection import DatasetError
 from masa_mm.datasets.official_lists import ListError, msasl_id
+from masa_mm.errors import UserError
 from masa_mm.preparation.convert import convert
 from masa_mm.sources.wlasl import read_wlasl_hands
 
@@ -371,7 +372,7 @@ def test_nmfs_csl_holds_a_share_of_each_class_out_of_train(tmp_path):
     assert ids("val", rows[::-1])[0] == val  # the list's order does not matter
     assert ids("train", val_ratio=0.0)[0] == set(names)
     refused(lambda: ids("val", val_ratio=0.0), r"no val split: .* val_ratio=0\.1")
-    refused(lambda: ids("val", val_ratio=1.0), r"must lie in \[0, 1\)")
+    refused(lambda: ids("val", val_ratio=1.0), r"a number in \[0, 1\)", UserError)
     refused(lambda: NMFsCSLPose(store, [], split="train", val_ratio=0.1), "give its list")
 
 

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 import masa_mm  # noqa: F401
 from masa_mm.datasets.clip_selection import DatasetError
 from masa_mm.datasets.sign_pose_dataset import SignPoseDataset
+from masa_mm.errors import UserError
 from masa_mm.pose.files import SourceError
 from masa_mm.pose.safe_pickle import UnsafePickleError
 from masa_mm.pose.store_format import BadClipsError, PoseStoreError
@@ -161,7 +162,7 @@ def test_label_ratio_of_a_dataset(tmp_path):
         for seed in (0, 0, 1)
     }
     assert len(draws) == 2 and all(len(draw) == 6 for draw in draws)
-    with pytest.raises(DatasetError, match="label_ratio"):
+    with pytest.raises(UserError, match="label_ratio"):
         SignPoseDataset(path, [], label_ratio=1.5)
 
 

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from masa_mm.errors import MissingKeyError, UserError
+from masa_mm.option_checks import FRACTION, above, at_least, whole
 from masa_mm.pose.skeleton import NUM_JOINTS, PARTS
-
-Number = TypeVar("Number", int, float)
 
 # The frame axis of every per-frame array in ``results``.
 FRAME_AXIS = dict(
@@ -48,18 +46,19 @@ class SignTransform(BaseTransform):
         return f"{type(self).__name__}({arguments})"
 
     def _fraction(self, name: str, value: float) -> float:
-        if not 0 <= value <= 1:
-            raise UserError(f"{type(self).__name__}: {name} must lie in [0, 1], got {value!r}")
+        FRACTION.check(f"{type(self).__name__}: {name}", value)
         return float(value)
 
-    def _at_least(self, name: str, value: Number, least: int) -> Number:
-        if not value >= least:
-            raise UserError(f"{type(self).__name__}: {name} must be {least} or more, got {value!r}")
+    def _at_least(self, name: str, value: float, least: float) -> float:
+        at_least(least).check(f"{type(self).__name__}: {name}", value)
+        return value
+
+    def _count(self, name: str, value: int) -> int:
+        whole(1).check(f"{type(self).__name__}: {name}", value)
         return value
 
     def _positive(self, name: str, value: float) -> float:
-        if not value > 0:
-            raise UserError(f"{type(self).__name__}: {name} must be above 0, got {value!r}")
+        above(0).check(f"{type(self).__name__}: {name}", value)
         return float(value)
 
     def _one_of(self, name: str, value: str, choices: Sequence[str]) -> str:

@@ -110,7 +110,7 @@ class InterpolateJoints(SignTransform):
     """
 
     def __init__(self, max_distance: int = 10, score: float = 0.3) -> None:
-        self.max_distance = self._at_least("max_distance", max_distance, 1)
+        self.max_distance = self._count("max_distance", max_distance)
         self.score = self._positive("score", self._fraction("score", score))
 
     def transform(self, results: dict) -> dict:

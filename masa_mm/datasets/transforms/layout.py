@@ -92,7 +92,7 @@ class CropSignParts(SignTransform):
         fallback: str = "absent",
     ) -> None:
         self.box_scale = self._positive("box_scale", box_scale)
-        self.min_visible = self._at_least("min_visible", min_visible, 1)
+        self.min_visible = self._count("min_visible", min_visible)
         self.visible_thr = self._fraction("visible_thr", visible_thr)
         self.fallback = self._one_of("fallback", fallback, self.FALLBACKS)
 

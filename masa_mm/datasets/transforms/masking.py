@@ -80,10 +80,10 @@ class MotionAwareMasking(SignTransform):
         self.motion_thr = self._at_least("motion_thr", motion_thr, 0)
         self.joint_ratio = self._fraction("joint_ratio", joint_ratio)
         self.score_thr = self._fraction("score_thr", score_thr)
-        self.interval = self._at_least("interval", interval, 1)
+        self.interval = self._count("interval", interval)
         self.strategy = self._one_of("strategy", strategy, ("motion", "random"))
         self.pixel_scale = self._positive("pixel_scale", pixel_scale)
-        self.min_visible = self._at_least("min_visible", min_visible, 1)
+        self.min_visible = self._count("min_visible", min_visible)
         self.erase = erase
         self._idle_clips: int | None = 0  # in a row from the first; None once one had a mask
 

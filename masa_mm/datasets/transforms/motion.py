@@ -9,7 +9,7 @@ from mmaction.registry import TRANSFORMS
 
 from masa_mm.datasets.transforms.base import SignTransform, split_views
 from masa_mm.deprecation import moved_options
-from masa_mm.errors import UserError
+from masa_mm.option_checks import wholes
 
 
 def motion_residual(
@@ -73,10 +73,7 @@ class MotionResidual(SignTransform):
         score_thr: float = 0.4,
         pixel_scale: float = 256.0,
     ) -> None:
-        if not intervals or any(k != int(k) or k < 1 for k in intervals):
-            raise UserError(
-                f"{type(self).__name__}: intervals must be integers above 0, got {intervals!r}"
-            )
+        wholes(1).check(f"{type(self).__name__}: intervals", intervals)
         self.intervals = tuple(int(k) for k in intervals)
         self.score_thr = self._fraction("score_thr", score_thr)
         self.pixel_scale = self._positive("pixel_scale", pixel_scale)

@@ -34,7 +34,7 @@ class KeepHandFrames(SignTransform):
     """
 
     def __init__(self, min_joints: int = 1) -> None:
-        self.min_joints = self._at_least("min_joints", min_joints, 1)
+        self.min_joints = self._count("min_joints", min_joints)
 
     def transform(self, results: dict) -> dict:
         """Drop frames of a clip."""
@@ -88,11 +88,11 @@ class SampleSignFrames(SignTransform):
         interval: int = 1,
         jitter: bool = True,
     ) -> None:
-        self.clip_len = self._at_least("clip_len", clip_len, 1)
+        self.clip_len = self._count("clip_len", clip_len)
         self.mode = self._one_of("mode", mode, ("random", "center", "uniform"))
-        self.num_clips = self._at_least("num_clips", num_clips, 1)
+        self.num_clips = self._count("num_clips", num_clips)
         self.short = self._one_of("short", short, ("pad", "keep"))
-        self.interval = self._at_least("interval", interval, 1)
+        self.interval = self._count("interval", interval)
         self.jitter = jitter
         if mode == "uniform" and interval != 1:
             raise UserError(f"SampleSignFrames: mode 'uniform' takes no interval, got {interval}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from mmaction.registry import HOOKS
@@ -12,9 +13,16 @@ from mmengine.runner import Runner
 from masa_mm.engine.checkpoint_io import unwrap_model
 from masa_mm.errors import UserError
 from masa_mm.models import MASA, SemanticAlignment
+from masa_mm.option_checks import FRACTION, at_least, checked_options
 
 
 @HOOKS.register_module()
+@checked_options(
+    momentum=replace(FRACTION, optional=True),
+    end_momentum=replace(FRACTION, optional=True),
+    loss_weight=at_least(0, optional=True),
+    warmup_epochs=at_least(0),
+)
 class MomentumAlignmentHook(Hook):
     """Update the momentum copy of MASA after each iteration and schedule mu and lambda_s.
 
@@ -32,7 +40,7 @@ class MomentumAlignmentHook(Hook):
         warmup_epochs (float): Length of the rise of lambda_s. The paper uses 100 of 400 epochs.
 
     Raises:
-        UserError: If a momentum is outside [0, 1].
+        UserError: If a momentum is outside [0, 1], or a weight or length is negative.
     """
 
     def __init__(
@@ -42,9 +50,6 @@ class MomentumAlignmentHook(Hook):
         loss_weight: float | None = None,
         warmup_epochs: float = 100,
     ) -> None:
-        for value in (momentum, end_momentum):
-            if value is not None and not 0 <= value <= 1:
-                raise UserError(f"MomentumAlignmentHook: momentum must lie in [0, 1], got {value}")
         self.momentum = momentum
         self.end_momentum = end_momentum
         self.loss_weight = loss_weight

@@ -15,6 +15,7 @@ from masa_mm.models.alignment.memory_bank import MemoryBank
 from masa_mm.models.layers.pooling import build_pooling
 from masa_mm.models.losses.info_nce import info_nce, info_nce_logits
 from masa_mm.models.losses.motion_loss import mean_over_ranks
+from masa_mm.option_checks import above, at_least, checked_options, whole
 from masa_mm.pose.skeleton import PARTS
 
 # In checkpoints of release 0.1 the layers of the projector are numbers.
@@ -71,6 +72,14 @@ class Projector(nn.Module):
 
 @MODELS.register_module()
 @renamed_options(bank_length="queue_len")
+@checked_options(
+    in_channels=whole(1),
+    hidden_channels=whole(1),
+    out_channels=whole(1),
+    temperature=above(0),
+    queue_len=whole(1),
+    loss_weight=at_least(0),
+)
 class SemanticAlignment(nn.Module):
     """InfoNCE between the query view and the key view of a clip, against a bank of older keys.
 
@@ -103,10 +112,9 @@ class SemanticAlignment(nn.Module):
         exclude_own: bool = True,
     ) -> None:
         super().__init__()
-        if temperature <= 0:
-            raise UserError(f"SemanticAlignment: temperature must be positive, got {temperature}")
         self.projector = Projector(in_channels, hidden_channels, out_channels, pooling)
         self.bank = MemoryBank(out_channels, queue_len, exclude_own)
+        self.in_channels = in_channels
         self.temperature = temperature
         self.loss_weight = loss_weight
         # A tensor: a Python number that changes at every step would be compiled in as a constant.

@@ -15,6 +15,7 @@ from masa_mm.errors import UserError
 from masa_mm.frame_plan import ViewPlan, plan_view, present_parts
 from masa_mm.models.backbones.part_network import PartNetwork
 from masa_mm.models.layers.frame_transformer import FrameTransformer
+from masa_mm.option_checks import FINITE, FRACTION, checked_options, whole, wholes
 from masa_mm.pose.skeleton import BODY, LEFT_HAND, NUM_JOINTS, PARTS, RIGHT_HAND, Part
 
 NUM_PARTS = len(PARTS)
@@ -31,6 +32,17 @@ NUM_PARTS = len(PARTS)
     "graph_dropout",
     "data_norm_eps",
     "norm_eps",
+)
+@checked_options(
+    embed_dims=whole(1),
+    channels=wholes(1),
+    sub_part_channels=wholes(1),
+    depth=whole(1),
+    num_heads=whole(1),
+    feedforward_channels=whole(1),
+    num_temporal_blocks=whole(0),
+    dropout=FRACTION,
+    position_gain=FINITE,
 )
 class MASAEncoder(BaseModule):
     """Two graph networks embed each frame, a Transformer runs over the visible ones (MASA, III-B).

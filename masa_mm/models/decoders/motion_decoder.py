@@ -10,6 +10,7 @@ from masa_mm.deprecation import moved_options
 from masa_mm.frame_plan import SequencePlan
 from masa_mm.models.layers.frame_transformer import FrameTransformer, make_mask_token
 from masa_mm.models.layers.packing import pack_frames, unpack_frames
+from masa_mm.option_checks import checked_options, whole
 from masa_mm.pose.skeleton import NUM_JOINTS
 
 
@@ -20,6 +21,11 @@ def init_zero_motion(last: nn.Linear) -> None:
 
 
 @MODELS.register_module()
+@checked_options(
+    in_channels=whole(1),
+    hidden_channels=whole(1),
+    num_intervals=whole(1),
+)
 class FramePredictor(nn.Sequential):
     """An MLP from a frame to the motion of all its joints (MASA, section III-B).
 
@@ -38,6 +44,15 @@ class FramePredictor(nn.Sequential):
 
 @MODELS.register_module()
 @moved_options(MODELS, "ReferenceDecoder", "norm_eps", "mask_token")
+@checked_options(
+    in_channels=whole(1),
+    channels=whole(1, optional=True),
+    depth=whole(1),
+    num_heads=whole(1),
+    feedforward_channels=whole(1),
+    predictor_channels=whole(1),
+    num_intervals=whole(1),
+)
 class MotionDecoder(BaseModule):
     """Target decoder and motion predictor (MASA, section III-B).
 
@@ -75,7 +90,7 @@ class MotionDecoder(BaseModule):
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         channels = channels or in_channels
-        self.num_intervals = num_intervals
+        self.in_channels, self.num_intervals = in_channels, num_intervals
         self.project = (
             nn.Identity() if channels == in_channels else nn.Linear(in_channels, channels)
         )

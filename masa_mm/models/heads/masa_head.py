@@ -9,10 +9,18 @@ from torch import Tensor, nn
 
 from masa_mm.errors import UserError
 from masa_mm.models.layers.pooling import build_pooling
+from masa_mm.option_checks import FRACTION, checked_options, whole
 from masa_mm.structures import SignDataSamples
 
 
 @MODELS.register_module()
+@checked_options(
+    num_classes=whole(1),
+    in_channels=whole(1),
+    num_parts=whole(1),
+    dropout=FRACTION,
+    label_smooth_eps=FRACTION,
+)
 class MASAHead(BaseHead):
     """Pooling over valid frames and a linear classifier (MASA, section III-D).
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from masa_mm.errors import UserError
 from masa_mm.frame_plan import FramePacking, SequencePlan
 from masa_mm.models.layers.packing import from_slots, pack_frames, to_slots, unpack_frames
 
@@ -63,6 +64,9 @@ class FrameTransformer(nn.Module):
             Transformer).
         use_position (bool): Add sine-cosine encodings of the frames' places in the clip.
         position_gain (float): Initial strength of these encodings; it is learned.
+
+    Raises:
+        UserError: If num_heads does not divide channels.
     """
 
     def __init__(
@@ -77,6 +81,11 @@ class FrameTransformer(nn.Module):
         position_gain: float = 1.0,
     ) -> None:
         super().__init__()
+        if channels % num_heads:
+            raise UserError(
+                f"FrameTransformer: num_heads must divide the width of a frame, {channels}, got "
+                f"{num_heads}"
+            )
         self.position_gain = nn.Parameter(torch.tensor(position_gain)) if use_position else None
         self.input_norm = nn.LayerNorm(channels)
         # Built one by one: nn.TransformerEncoder copies one initialised layer.

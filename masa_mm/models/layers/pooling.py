@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from masa_mm.deprecation import moved_options
 from masa_mm.errors import UserError
+from masa_mm.option_checks import checked_options, whole
 
 # Short names that configs may use.
 _SHORT_NAMES = dict(average="AveragePooling", learned="LearnedPooling")
@@ -26,6 +27,10 @@ def weighted_sum(frames: Tensor, score: Tensor, valid: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
+@checked_options(
+    channels=whole(1),
+    num_parts=whole(1),
+)
 class AveragePooling(nn.Module):
     """Mean over the frames in which a part is seen, the parts concatenated (MASA, section III-C).
 
@@ -45,6 +50,10 @@ class AveragePooling(nn.Module):
 
 @MODELS.register_module()
 @moved_options(MODELS, "ReferencePooling", "every_body_frame")
+@checked_options(
+    channels=whole(1),
+    num_parts=whole(1),
+)
 class LearnedPooling(BaseModule):
     """Sum of a softmax-weighted mean over hand frames and another over body frames.
 

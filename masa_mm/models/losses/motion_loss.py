@@ -8,6 +8,7 @@ from mmengine import dist
 from torch import Tensor, nn
 
 from masa_mm.errors import UserError
+from masa_mm.option_checks import above, at_least, checked_options
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:
@@ -23,6 +24,10 @@ def by_coordinate(weight: Tensor, motion: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
+@checked_options(
+    unit=above(0),
+    loss_weight=at_least(0),
+)
 class MotionLoss(nn.Module):
     """Confidence-weighted distance of predicted and true motion (MASA, equation of L_m).
 

@@ -14,12 +14,17 @@ from masa_mm.errors import MissingKeyError, UserError
 from masa_mm.frame_plan import BatchPlan, plan_batch, present_parts
 from masa_mm.models.alignment import MomentumEncoder
 from masa_mm.models.recognizers.finite_check import FiniteCheck
+from masa_mm.models.recognizers.width_check import check_width
+from masa_mm.option_checks import FRACTION, checked_options
 from masa_mm.pose.skeleton import PARTS
 from masa_mm.structures import SignDataSamples
 
 
 @MODELS.register_module()
 @moved_options(MODELS, "ReferenceMASA", "average_statistics")
+@checked_options(
+    momentum=FRACTION,
+)
 class MASA(BaseRecognizer):
     """Motion-aware masked autoencoder with momentum semantic alignment.
 
@@ -40,6 +45,9 @@ class MASA(BaseRecognizer):
         momentum (float): mu of the momentum copy, which
             :class:`~masa_mm.engine.MomentumAlignmentHook` moves.
         data_preprocessor (dict, optional): Defaults to :class:`SignDataPreprocessor`.
+
+    Raises:
+        UserError: If the widths of the parts do not fit.
     """
 
     def __init__(
@@ -56,6 +64,8 @@ class MASA(BaseRecognizer):
         self.decoder = MODELS.build(decoder)
         self.motion_loss = MODELS.build(motion_loss or dict(type="MotionLoss"))
         self.alignment: Any = MODELS.build(alignment) if alignment else None
+        for name, part in (("decoder", self.decoder), ("alignment", self.alignment)):
+            check_width(f"{type(self).__name__}: {name}", part, self.backbone, len(PARTS))
         self.momentum = momentum
         self.finite_check = FiniteCheck()
         if self.alignment is not None:

@@ -9,6 +9,7 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from masa_mm.frame_plan import present_parts
+from masa_mm.models.recognizers.width_check import check_width
 from masa_mm.pose.skeleton import NUM_JOINTS
 
 
@@ -25,6 +26,9 @@ class SignRecognizer(RecognizerGCN):
         cls_head (dict, optional): The head, a :class:`MASAHead`.
         data_preprocessor (dict, optional): Defaults to :class:`SignDataPreprocessor`.
         **kwargs: See MMAction2's ``BaseRecognizer``.
+
+    Raises:
+        UserError: If the head does not take the width of the backbone.
     """
 
     def __init__(
@@ -36,6 +40,8 @@ class SignRecognizer(RecognizerGCN):
     ) -> None:
         preprocessor = data_preprocessor or dict(type="SignDataPreprocessor")
         super().__init__(backbone, cls_head, data_preprocessor=preprocessor, **kwargs)
+        if cls_head is not None:
+            check_width(f"{type(self).__name__}: cls_head", self.cls_head, self.backbone)
 
     def extract_feat(self, inputs: Tensor | dict, stage: str = "backbone", **kwargs) -> tuple:
         """Extract features.

@@ -12,10 +12,14 @@ from masa_mm.errors import UserError
 from masa_mm.frame_plan import SequencePlan
 from masa_mm.models.decoders.motion_decoder import MotionDecoder, init_zero_motion
 from masa_mm.models.reference.encoder import plan_every_frame, set_norm_eps
+from masa_mm.option_checks import above, checked_options, whole
 from masa_mm.pose.skeleton import BODY, PARTS, RIGHT_HAND
 
 
 @MODELS.register_module()
+@checked_options(
+    norm_eps=above(0),
+)
 class ReferenceDecoder(MotionDecoder):
     """A :class:`MotionDecoder` with the options of the authors' release.
 
@@ -58,6 +62,11 @@ class ReferenceDecoder(MotionDecoder):
 
 
 @MODELS.register_module()
+@checked_options(
+    in_channels=whole(1),
+    hidden_channels=whole(1),
+    num_intervals=whole(1),
+)
 class PartPredictor(nn.Module):
     """An MLP for the hands and another for the body, each on its part of the frame.
 

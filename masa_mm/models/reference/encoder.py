@@ -23,6 +23,7 @@ from masa_mm.models.layers.frame_transformer import make_mask_token
 from masa_mm.models.layers.graph_conv import GraphBlock
 from masa_mm.models.layers.temporal_conv import TemporalBlock
 from masa_mm.models.reference.lateral_graph import lateral_graphs
+from masa_mm.option_checks import FINITE, FRACTION, above, checked_options, whole
 from masa_mm.pose.skeleton import BODY, Part
 
 
@@ -65,6 +66,13 @@ class ReferencePartNetwork(PartNetwork):
 
 
 @MODELS.register_module()
+@checked_options(
+    coordinate_offset=FINITE,
+    temporal_branch_channels=whole(1, optional=True),
+    graph_dropout=FRACTION,
+    data_norm_eps=above(0),
+    norm_eps=above(0),
+)
 class ReferenceEncoder(MASAEncoder):
     """A :class:`MASAEncoder` with the network options of the authors' release.
 

@@ -140,11 +140,20 @@ def test_nothing_is_lost_after_masking_counted_it(kind, make_clip):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (dict(type="SampleSignFrames", clip_len=0), "clip_len must be 1 or more, got 0"),
+        (
+            dict(type="SampleSignFrames", clip_len=0),
+            "clip_len must be an integer of at least 1, got 0",
+        ),
         (dict(type="SampleSignFrames", clip_len=4, mode="middle"), "got 'middle'"),
         (dict(type="SampleSignFrames", clip_len=4, short="loop"), "got 'loop'"),
-        (dict(type="SampleSignFrames", clip_len=4, interval=0), "interval must be 1 or more"),
-        (dict(type="SampleSignFrames", clip_len=4, num_clips=0), "num_clips must be 1 or more"),
+        (
+            dict(type="SampleSignFrames", clip_len=4, interval=0),
+            "interval must be an integer of at least 1",
+        ),
+        (
+            dict(type="SampleSignFrames", clip_len=4, num_clips=0),
+            "num_clips must be an integer of at least 1",
+        ),
         (
             dict(type="SampleSignFrames", clip_len=4, mode="uniform", interval=2),
             "no interval, got 2",
@@ -153,23 +162,35 @@ def test_nothing_is_lost_after_masking_counted_it(kind, make_clip):
         (dict(type="MotionResidual", intervals=(3, 0)), r"got \(3, 0\)"),
         (dict(type="MotionResidual", intervals=(1.5,)), r"got \(1.5,\)"),
         (dict(type="MotionResidual", score_thr=-0.1), "score_thr .*got -0.1"),
-        (dict(type="MotionResidual", pixel_scale=0), "pixel_scale must be above 0, got 0"),
+        (dict(type="MotionResidual", pixel_scale=0), "pixel_scale must be a number above 0, got 0"),
         (dict(type="MotionAwareMasking", mask_ratio=1.2), r"mask_ratio .*\[0, 1\], got 1.2"),
         (dict(type="MotionAwareMasking", mask_ratio=float("nan")), "mask_ratio .*got nan"),
         (dict(type="MotionAwareMasking", joint_ratio=2), "joint_ratio .*got 2"),
-        (dict(type="MotionAwareMasking", motion_thr=-1), "motion_thr must be 0 or more, got -1"),
-        (dict(type="MotionAwareMasking", min_visible=0), "min_visible must be 1 or more, got 0"),
+        (
+            dict(type="MotionAwareMasking", motion_thr=-1),
+            "motion_thr must be a number of at least 0, got -1",
+        ),
+        (
+            dict(type="MotionAwareMasking", min_visible=0),
+            "min_visible must be an integer of at least 1, got 0",
+        ),
         (
             dict(type="ReferenceMotionAwareMasking", level="joint"),
             "one of frame, part, got 'joint'",
         ),
         (dict(type="MotionAwareMasking", strategy="none"), "one of motion, random, got 'none'"),
-        (dict(type="KeepHandFrames", min_joints=0), "min_joints must be 1 or more, got 0"),
+        (
+            dict(type="KeepHandFrames", min_joints=0),
+            "min_joints must be an integer of at least 1, got 0",
+        ),
         (dict(type="RandomFrameView", keep_ratio=1.01), "keep_ratio .*got 1.01"),
         (dict(type="SwapHands", prob=-1), "prob .*got -1"),
         (dict(type="RandomPartAffine", scale=1.5), "scale .*got 1.5"),
-        (dict(type="RandomPartAffine", rotation=-5), "rotation must be 0 or more, got -5"),
-        (dict(type="JointNoise", std=-2), "std must be 0 or more, got -2"),
+        (
+            dict(type="RandomPartAffine", rotation=-5),
+            "rotation must be a number of at least 0, got -5",
+        ),
+        (dict(type="JointNoise", std=-2), "std must be a number of at least 0, got -2"),
         (dict(type="DropJoints", prob=3), "prob .*got 3"),
         (dict(type="DropFrames", prob=3), "prob .*got 3"),
     ],

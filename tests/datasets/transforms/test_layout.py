@@ -121,8 +121,8 @@ class TestCropSignParts:
     @pytest.mark.parametrize(
         ("option", "message"),
         [
-            (dict(box_scale=0), "box_scale must be above 0, got 0"),
-            (dict(min_visible=0), "min_visible must be 1 or more, got 0"),
+            (dict(box_scale=0), "box_scale must be a number above 0, got 0"),
+            (dict(min_visible=0), "min_visible must be an integer of at least 1, got 0"),
             (dict(visible_thr=2), "visible_thr .*got 2"),
             (dict(fallback="guess"), "one of absent, elbow_wrist, got 'guess'"),
         ],

@@ -317,8 +317,14 @@ def test_the_margin_in_pixels_is_absolute():
             lambda: ReferenceCropSignParts(clamp="hard"),
             "clamp must be one of joints, image, got 'hard'",
         ),
-        (lambda: ReferenceCropSignParts(zero_left_above=-1), "zero_left_above must be 0 or more"),
-        (lambda: ReferenceMotionResidual(signed_thr=-1), "signed_thr must be 0 or more"),
+        (
+            lambda: ReferenceCropSignParts(zero_left_above=-1),
+            "zero_left_above must be a number of at least 0",
+        ),
+        (
+            lambda: ReferenceMotionResidual(signed_thr=-1),
+            "signed_thr must be a number of at least 0",
+        ),
         (lambda: ReferenceMotionAwareMasking(visible_parts="some"), "one of any, all, got 'some'"),
     ],
 )
