@@ -57,7 +57,7 @@ def error_of(registry, **config):
         (PARAM_SCHEDULERS, dict(type="LinearLR", optimizer=5), "LinearLR: TypeError"),
         (OPTIMIZERS, dict(type="SGD", params=[], lr=-1), "SGD: ValueError: "),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_wrong_options_are_one_line(registry, config, message):
     found = user_error_of(error_of(registry, **config))
