@@ -297,7 +297,9 @@ def same(folder: Path, other: Path) -> bool:
     if names != sorted(path.name for path in other.glob("*.pth")):
         return False
     for name in names:
-        ours, theirs = (torch.load(f / name)["state_dict"] for f in (folder, other))
+        ours, theirs = (
+            torch.load(f / name, weights_only=False)["state_dict"] for f in (folder, other)
+        )
         if any(not value.equal(theirs[key]) for key, value in ours.items()):
             return False
     return True
