@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from masa_mm.datasets.benchmarks import MSASLPose, SLR500Pose, WLASLPose
+from masa_mm.datasets.benchmarks import BENCHMARKS, MSASLPose, SLR500Pose, WLASLPose
 
 from toys.paths import ROOT
 
@@ -25,6 +25,14 @@ def rows(page):
     }
 
 
+def found(name, split="train"):
+    """The path of a list below METADATA, gzipped or not; '{split}' stands for the split."""
+    path = next(iter(sorted(METADATA.rglob(f"{name}*"))), None)
+    if path is None:
+        pytest.skip(f"../shared/data/metadata has no {name}")
+    return str(path.with_name(path.name.replace(split, "{split}")))
+
+
 @needs_data
 @pytest.mark.parametrize(
     "name, size",
@@ -39,15 +47,15 @@ def test_wlasl(name, size):
     assert official.size == size
 
 
-@needs_data
-def test_msasl():
-    official = MSASLPose.official_split(str(METADATA / "MSASL_{split}.json"), "test")
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_msasl(split):
+    official = MSASLPose.official_split(found(f"MSASL_{split}.json", split), split)
     labels = np.array([clip.label for clip in official.clips])
     table = rows("msasl.md")
     for size in MSASLPose.SUBSETS:
-        classes, train, val, test, everything = table[f"MS-ASL{size}"]
-        assert (classes, test) == (size, (labels < size).sum())
-        assert train + val + test == everything
+        classes, *splits, everything = table[f"MS-ASL{size}"]
+        assert (classes, sum(splits)) == (size, everything)
+        assert splits[("train", "val", "test").index(split)] == (labels < size).sum()
 
 
 @needs_data
@@ -72,3 +80,27 @@ def test_slr500():
         'split="trainval"': in_train,
         'split="test"': (signers > 36).sum(),
     }
+
+
+LISTED = dict(
+    autsl=("train_labels.csv", "SignList_ClassId_TR_EN.csv"),
+    gsl=("train_greek_iso.csv", "iso_classes.csv"),
+    include=("train_include.csv", None),
+    bosphorus=("BosphorusSign22k.csv", None),
+    devisign=("split.train.csv", None),
+)
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_lists_that_are_tables(name):
+    """Clips, signers (if the list has them) and signs of each split, counted in the lists."""
+    listed, class_list = LISTED[name]
+    kind, path = BENCHMARKS[name], found(listed)
+    classes = class_list and kind.read_classes(found(class_list))
+    table = rows(f"{name}.md")
+    for split in (split for split, members in kind.SPLITS.items() if members == (split,)):
+        official = kind.official_split(path, split, classes)
+        signers = {clip.signer for clip in official.clips} - {-1}
+        counted = [len(official.clips), len(signers), len({c.label for c in official.clips})]
+        assert table.get(split) == [number for number in counted if number]
+        assert official.size == kind.NUM_CLASSES

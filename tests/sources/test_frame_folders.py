@@ -1,16 +1,19 @@
 """Folders SIGN/SEQUENCE/FRAME.npy of MediaPipe Holistic's landmarks, one row of numbers a frame."""
 
 import shutil
+import tarfile
 
 import numpy as np
 import pytest
 
 from masa_mm.pose.skeleton import SOURCE_LAYOUTS
 
+from toys.paths import SHARED
 from toys.source_toys import SIZE, converted, in_layout, pose, refusal, same_clip
 
 SOURCE = "mediapipe-frames"
 SIZES = ("--img-size", SIZE[1], SIZE[0])
+REAL = SHARED / "data/real_files/renotte/three_signs.tar.gz"
 FACES = {1662: 468, 1692: 478, 258: 0}
 
 
@@ -223,6 +226,50 @@ def test_one_sign_in_two_places_is_refused(signs, tmp_path, capsys):
     shutil.copytree(signs, tmp_path / "more")
     line = refusal(capsys, SOURCE, tmp_path, tmp_path, *SIZES)
     assert "sign 'hello' is in" in line and "convert one folder of signs at a time" in line
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """The tutorial's own recordings."""
+    if not REAL.exists():
+        pytest.skip("../shared/data/real_files is not here")
+    folder = tmp_path_factory.mktemp("real")
+    with tarfile.open(REAL) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def frames_of(folder):
+    """The real frames of each sequence, by clip id."""
+    found = {}
+    for file in sorted(folder.rglob("[0-9]*.npy"), key=lambda file: int(file.stem)):
+        name = f"{file.parent.parent.name}/{file.parent.name}"
+        found.setdefault(name, []).append(np.load(file))
+    return found
+
+
+def test_real_sequences_are_read(real, tmp_path, capsys):
+    frames = frames_of(real)
+    store = converted(SOURCE, real, tmp_path, *SIZES, "--skip-bad")
+    skipped = capsys.readouterr().out.count("no visible hand in any frame")
+    assert store.ids and len(store.ids) + skipped == len(frames)
+    assert store.glosses == sorted({name.split("/")[0] for name in frames})
+    for number, name in enumerate(store.ids):
+        score = store.clip(number)[1]
+        assert len(score) == len(frames[name])
+        assert store.glosses[store.label[number]] == name.split("/")[0]
+    hands = [np.stack(frames[name])[:, -126:].reshape(-1, 2, 63).any(2) for name in store.ids]
+    kept = np.concatenate([store.clip(i)[1][:, [21, 0]] > 0 for i in range(len(store.ids))])
+    np.testing.assert_array_equal(kept, np.concatenate(hands))
+
+
+def test_real_hands_are_at_the_wrists_of_their_side(real):
+    values = np.concatenate(list(frames_of(real).values())).reshape(-1, 1662)
+    body, hands = values[:, :132].reshape(-1, 33, 4), values[:, -126:].reshape(-1, 2, 21, 3)
+    distance = np.linalg.norm(hands[:, :, None, 0, :2] - body[:, None, 15:17, :2], axis=-1)
+    seen = (hands != 0).any((2, 3))
+    own = distance[:, [0, 1], [0, 1]] < distance[:, [0, 1], [1, 0]]
+    assert seen.sum() > 30 and own[seen].mean() > 0.9
 
 
 def test_the_layout_is_that_of_holistic():

@@ -7,9 +7,12 @@ from masa_mm.pose.crop import crop_parts, select_joints
 from masa_mm.pose.skeleton import SOURCE_LAYOUTS
 from masa_mm.pose.store import PoseStore
 
+from toys.paths import SHARED
 from toys.pose_toys import GLOSSES, annotations
 from toys.source_toys import Evil, annotation, converted, dump, left_behind, refusal
 from toys.source_toys import convert as run
+
+REAL = SHARED / "data/real_files/mmaction"
 
 
 @pytest.fixture
@@ -108,3 +111,10 @@ def test_annotations_without_joints_still_need_a_layout(tmp_path, capsys):
     path = dump(tmp_path / "in.pkl", [dict(frame_dir="a", total_frames=3)])
     line = refusal(capsys, "mmaction", path, tmp_path)
     assert line.endswith("give --layout " + " or ".join(SOURCE_LAYOUTS))
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs the real files in ../shared/data/real_files")
+@pytest.mark.parametrize("path", sorted(REAL.rglob("*.pkl")), ids=lambda path: path.stem)
+def test_real_files_of_body_joints_are_one_message(tmp_path, capsys, path):
+    line = refusal(capsys, "mmaction", path, tmp_path)
+    assert "17 joints, as no layout with both hands has" in line

@@ -1,6 +1,7 @@
 """OpenPose's JSON, one file per frame."""
 
 import json
+import re
 from functools import partial
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 from masa_mm.sources.openpose import MIN_SCORE
 
 from toys import source_toys
+from toys.paths import SHARED
 from toys.source_toys import converted, in_layout, pose, refusal
 
 SIZES = ("--img-size", 640, 480)
+REAL = SHARED / "data" / "real_files" / "openpose"
 same_clip = partial(source_toys.same_clip, min_score=MIN_SCORE)
 PARTS = (("pose_keypoints_2d", 0, 25), ("hand_left_keypoints_2d", 25, 46))
 PARTS += (("hand_right_keypoints_2d", 46, 67),)
@@ -191,6 +194,26 @@ def test_scattered_joints_of_low_scores_are_no_hand(tmp_path, capsys):
     store = converted("openpose", tmp_path / "out", tmp_path, *SIZES)
     assert store.keypoint_score[:, :21].any(1).tolist() == [True, False, False, True, True]
     assert "right hand: 5 of 5 frames in the source, 3 kept" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data/real_files is not here")
+def test_real_files_keep_more_hands_than_at_the_reference_score(tmp_path, capsys):
+    def kept(*options):
+        store = converted("openpose", REAL, tmp_path, *options)
+        out = capsys.readouterr().out
+        frames = len(store.keypoint_score)
+        counts = []
+        for hand, joints in (("right", slice(0, 21)), ("left", slice(21, 42))):
+            num_kept = int(store.keypoint_score[:, joints].any(axis=1).sum())
+            line = re.search(rf"{hand} hand: (\d+) of (\d+) frames in the source, (\d+) kept", out)
+            in_source, all_frames, printed = map(int, line.groups())
+            assert all_frames == frames and num_kept == printed <= in_source <= frames
+            counts.append(num_kept)
+        return sum(counts), out
+
+    by_default, out = kept()
+    assert "is not known, so the extent of its joints" in out
+    assert by_default > kept("--min-score", 0.4)[0]
 
 
 def test_the_pickle_of_a_conversion_gives_the_same_store(tmp_path):

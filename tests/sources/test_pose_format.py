@@ -10,6 +10,7 @@ import pytest
 from masa_mm.pose.skeleton import BODY, NAMED_LAYOUTS, RIGHT_HAND
 from masa_mm.sources import openpose
 
+from toys.paths import SHARED
 from toys.source_toys import convert, converted, pose, refusal, same_clip
 
 pose_format = pytest.importorskip("pose_format", reason="the extra 'pose' is not installed")
@@ -17,6 +18,7 @@ pose_format = pytest.importorskip("pose_format", reason="the extra 'pose' is not
 NAMINGS = tuple(name for name in NAMED_LAYOUTS if name.startswith("pose_format_"))
 MIN_SCORES = dict.fromkeys([name for name in NAMINGS if "openpose" in name], openpose.MIN_SCORE)
 HOLISTIC = NAMED_LAYOUTS["pose_format_holistic"]
+REAL = SHARED / "data/real_files/pose_format"
 
 
 def write(path, naming="pose_format_holistic", frames=5, seed=0, **options):
@@ -338,6 +340,25 @@ def test_a_hand_at_the_image_border_is_accepted(tmp_path):
     keypoint[:, : RIGHT_HAND.num_joints] -= keypoint[:, : RIGHT_HAND.num_joints].mean((0, 1))
     write_joints(tmp_path / "a.pose", keypoint, score, HOLISTIC)
     same_clip(converted("pose-format", tmp_path / "a.pose", tmp_path), "a", keypoint, score)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs the real files in ../shared/data/real_files")
+@pytest.mark.parametrize("path", sorted(REAL.rglob("*.pose")), ids=lambda path: path.stem)
+def test_real_files(tmp_path, capsys, path):
+    if "normalized" in path.stem:
+        line = refusal(capsys, "pose-format", path, tmp_path, "--allow-missing")
+        assert "normalised" in line
+        return
+    clip = read(path)
+    size = clip.header.dimensions
+    options = ["--allow-missing"]
+    if not size.width:
+        options += ["--img-size", 640, 480]
+    store = converted("pose-format", path, tmp_path, *options)
+    assert store.num_frames.tolist() == [len(clip.body.data)]
+    if clip.body.data.shape[1] == 1:
+        shape = (size.height or 480, size.width or 640)
+        same_clip(store, path.stem, *expected(clip), shape, tolerance=1e-5)
 
 
 def test_hands_of_openpose_are_visible_from_a_lower_score(tmp_path, capsys):

@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import re
 import shlex
+import tarfile
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from masa_mm.apis import cli
 from masa_mm.datasets import PoseStore
 
 from toys.own_signs import write_clip, write_frames, write_table
-from toys.paths import ROOT
+from toys.paths import ROOT, SHARED
+from toys.source_toys import tool as convert_tool
 from toys.toy_videos import make_video
 
 spec = importlib.util.spec_from_file_location("new_dataset_tool", ROOT / "tools/new_dataset.py")
@@ -219,3 +221,39 @@ def test_options_of_the_source_are_taken(folder):
         write_clip(path, seed)
     make("signs", "--source", "rtmlib", "--img-size", "640", "480")
     assert len(rows()) == 4
+
+
+# ---- real data ---------------------------------------------------------------------------------
+
+DATA = SHARED / "data"
+
+
+def real(path):
+    if not (DATA / path).exists():
+        pytest.skip(f"../shared/data/{path} is not here")
+    return DATA / path
+
+
+def test_the_tutorials_recordings(folder, capsys):
+    """Three signs by one person, 30 takes each; takes without hands are left out."""
+    with tarfile.open(real("real_files/renotte/three_signs.tar.gz")) as archive:
+        archive.extractall(folder / "real", filter="data")
+    signs = next((folder / "real").rglob("0.npy")).parents[2]
+    make(signs, "--skip-bad")
+    told = capsys.readouterr().out
+    takes = len({file.parent for file in signs.rglob("*.npy")})
+    assert len(rows()) + told.count("skipped: clip") == takes
+    assert len({row["gloss"] for row in rows()}) == 3 and "by clip, since" in told
+
+
+def test_wlasl50_keeps_its_makers_parts(folder, capsys):
+    source = real("wlasl50_upper_body")
+    for split in ("train", "val"):
+        files = source / f"wlasl50_upper_body_{split}.npz", f"{split}.safetensors"
+        classes = ("--classes", source / "classes.txt", "--split", split)
+        assert convert_tool.main([str(w) for w in ("wlasl-upper-body", *files, *classes)]) == 0
+    make("train.safetensors", "val.safetensors")
+    parts = [row["split"] for row in rows()]
+    assert (parts.count("train"), parts.count("val")) == (315, 65)
+    assert 'test_dataloader = dict(dataset=dict(split="val"' in config_text()
+    assert "num_classes=50" in config_text()

@@ -9,11 +9,29 @@ import pytest
 from masa_mm.preparation.extraction import mediapipe_estimator
 
 from toys.benchmark_toys import load_script, read_table
-from toys.mediapipe_stand_in import STAND_IN, image, write_environment
+from toys.mediapipe_stand_in import STAND_IN, has_environment, image, write_environment
+from toys.paths import SHARED
 
 extraction = load_script("extraction")
 HANDS = (0, 1, 2, 3, 3, 3, 1, 2, 3, 3)  # of each frame: 1 left, 2 right, 3 both
 LEFT, RIGHT = (10.0, 10.0), (80.0, 20.0)  # where the stand-in finds them in 100 x 50 pixels
+
+
+REAL = SHARED / "data" / "real_files"
+NAME = "autsl_signer0_sample1000"
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="../shared/data/real_files is not here")
+@pytest.mark.skipif(not has_environment(), reason="MediaPipe's environment was not made here")
+def test_a_real_clip_agrees_with_its_pose_file():
+    pytest.importorskip("pose_format")
+    video, pose = REAL / "video" / f"{NAME}.mp4", REAL / "pose_format" / f"{NAME}.pose"
+    pair = extraction.align(extraction.extracted(str(video)), extraction.read_pose(str(pose)))
+    both = (pair[0].score > 0) & (pair[1].score > 0)
+    apart = extraction.distances(*pair)
+    for part in extraction.PARTS:
+        seen = both[:, part.joints]
+        assert seen.any() and np.median(apart[:, part.joints][seen]) < 10, part.name  # of 512 px
 
 
 @pytest.fixture(autouse=True)

@@ -365,13 +365,7 @@ def test_a_dead_mediapipe_fails_its_clip_alone(mediapipe, capsys):
 def test_a_run_that_is_killed_resumes_and_equals_an_unbroken_one(mediapipe, signal_number):
     environment = os.environ | dict(PYTHONPATH=f"{ROOT}{os.pathsep}{STAND_IN}", STAND_IN_DELAY="30")
     command = mediapipe_command(mediapipe, "broken.safetensors")
-    # A shell's background jobs, and what they start, ignore Ctrl-C.
-    run = subprocess.Popen(
-        command,
-        env=environment,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    run = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
     while not (mediapipe / "broken.poses" / "a.npz").exists():
         assert run.poll() is None
         time.sleep(0.01)
