@@ -42,7 +42,7 @@ def attention_mask(plan: SequencePlan) -> Tensor | None:
     if keys is not None:
         allowed = torch.zeros_like(mask)
         allowed.view(-1).index_copy_(0, frames.slots, keys)
-        mask = torch.where(allowed.any(1, keepdim=True), allowed, mask)
+        mask = mask & (allowed | ~allowed.any(1, keepdim=True))
     # Softmax over nothing is NaN: a clip without frames attends to its first, blank slot.
     mask[:, 0] |= ~mask.any(1)
     return mask[:, None, None]

@@ -1,0 +1,106 @@
+"""Part coordinates of landmarks, as a graph of fixed shape: :mod:`masa_mm.pose.crop` in torch.
+
+An exported model contains this graph, so its users need no preprocessing.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from masa_mm.pose.crop import BOX_SCALE, MIN_SIDE, MIN_VISIBLE, VISIBLE_THR
+from masa_mm.pose.skeleton import BODY, LEFT_HAND, RIGHT_HAND, Part, source_layout
+
+
+class JointSelection(nn.Module):
+    """Select the 49 sign joints of a layout and clear those that are absent.
+
+    A joint is absent where its score is not positive or one of its numbers is not finite.
+
+    Args:
+        layout (str): Name in :data:`masa_mm.pose.skeleton.SOURCE_LAYOUTS`.
+    """
+
+    def __init__(self, layout: str) -> None:
+        super().__init__()
+        indices = torch.tensor(source_layout(layout).indices)
+        self.register_buffer("indices", indices.clamp(min=0), persistent=False)
+        self.register_buffer("given", indices >= 0, persistent=False)
+
+    def forward(self, landmarks: Tensor) -> Tensor:
+        """Map landmarks [T, V, 3] (x, y, score) to [T, 49, 3]; absent joints are 0."""
+        joints = landmarks.index_select(1, self.indices)
+        # Comparisons with NaN are false, and no pixel is as far away as 1e30.
+        finite = (joints.abs() < 1e30).to(torch.int64).sum(-1) == joints.shape[-1]
+        present = self.given & finite & (joints[..., 2] > 0)
+        return torch.where(present[..., None], joints, 0.0)
+
+
+class PartCrop(nn.Module):
+    """Crop the hands of frames, as :func:`masa_mm.pose.crop.crop_parts` does by its defaults.
+
+    Args:
+        box_scale (float): Side of a hand's box over the larger extent of its visible joints.
+        min_visible (int): A hand with fewer visible joints is absent.
+        visible_thr (float): A joint is visible from this score on.
+    """
+
+    def __init__(
+        self,
+        box_scale: float = BOX_SCALE,
+        min_visible: int = MIN_VISIBLE,
+        visible_thr: float = VISIBLE_THR,
+    ) -> None:
+        super().__init__()
+        self.box_scale, self.min_visible = box_scale, min_visible
+        self.visible_thr = visible_thr
+
+    def clear_absent_hands(self, joints: Tensor) -> Tensor:
+        """Clear the hands that have too few visible joints: [T, 49, 3] -> [T, 49, 3]."""
+        right, left = (
+            joints[:, hand.joints] * self.is_present(joints, hand)[:, None, None]
+            for hand in (RIGHT_HAND, LEFT_HAND)
+        )
+        return torch.cat([right, left, joints[:, BODY.joints]], 1)
+
+    def is_present(self, joints: Tensor, hand: Part) -> Tensor:
+        """Whether a hand has enough visible joints: bool [T]."""
+        return self.visible(joints[:, hand.joints]).to(torch.int64).sum(1) >= self.min_visible
+
+    def visible(self, joints: Tensor) -> Tensor:
+        """Whether joints [..., 3] are visible: bool [...]."""
+        return (joints[..., 2] >= self.visible_thr) & (joints[..., 2] > 0)
+
+    def forward(self, joints: Tensor, size: Tensor) -> Tensor:
+        """Convert joints to part coordinates.
+
+        Args:
+            joints (Tensor): [T, 49, 3] (x, y, score), absent ones and absent hands cleared.
+            size (Tensor): [2], width and height of the image.
+
+        Returns:
+            Tensor: [T, 49, 3], x and y in part coordinates.
+        """
+        right = self.crop_hand(joints[:, RIGHT_HAND.joints], size)
+        left = self.crop_hand(joints[:, LEFT_HAND.joints], size)
+        left = torch.cat([1 - left[..., :1], left[..., 1:]], -1)
+        parts = torch.cat([right, left, joints[:, BODY.joints, :2] / size], 1)
+        score = joints[..., 2:]
+        return torch.cat([torch.where(score > 0, parts, 0.0), score], -1)
+
+    def crop_hand(self, joints: Tensor, size: Tensor) -> Tensor:
+        """Divide a hand's joints [T, 21, 3] by its box: [T, 21, 2]."""
+        visible = self.visible(joints)[..., None]
+        lowest = torch.where(visible, joints[..., :2], 1e30).amin(1)
+        highest = torch.where(visible, joints[..., :2], -1e30).amax(1)
+        present = visible.to(torch.int64).sum(1) > 0
+        lowest, highest = torch.where(present, lowest, 0.0), torch.where(present, highest, 1.0)
+        min_side = MIN_SIDE * size.amax(0)
+        side = torch.maximum(self.box_scale * (highest - lowest).amax(1, keepdim=True), min_side)
+        center = (lowest + highest) / 2
+        low = torch.minimum((center - side / 2).clamp(min=0), lowest)
+        high = torch.maximum(torch.minimum(center + side / 2, size), highest)
+        too_thin, middle = high - low < min_side, (low + high) / 2
+        low = torch.where(too_thin, middle - min_side / 2, low)
+        high = torch.where(too_thin, middle + min_side / 2, high)
+        return (joints[..., :2] - low[:, None]) / (high - low)[:, None]
