@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from masa_mm.atomic_write import atomic_write
 from masa_mm.errors import UserError
+from masa_mm.inference.clips import PoseClip
 from masa_mm.inference.exported_model import INPUTS, ExportedModel
 from masa_mm.inference.landmark_network import LandmarkNetwork
 from masa_mm.inference.model_info import METADATA_KEY, ModelInfo
@@ -99,7 +101,8 @@ def compare(network: LandmarkNetwork, model: ExportedModel) -> float:
     for length in _LENGTHS:
         landmarks = random_landmarks(length, num_joints, seed=length)
         expected = network(torch.from_numpy(landmarks), torch.tensor(_SIZE))
-        found = [each for each in model(landmarks, _SIZE) if each is not None]
+        clip = PoseClip("random landmarks", landmarks, _SIZE, model.info.layout)
+        found = [each for each in model(clip) if each is not None]
         differences = [np.abs(a - b.numpy()).max() for a, b in zip(found, expected, strict=True)]
         largest = max(largest, *map(float, differences))
     return largest
@@ -139,17 +142,14 @@ def _trace(network: LandmarkNetwork, num_joints: int) -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence the exporter, which warns of packages that are not needed and of its own code."""
-    import logging
-
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(disabled)
 
 
 def _clear_traces(model: Any) -> None:
@@ -172,7 +172,8 @@ def _quantized(path: Path) -> Any:
 
     target = path.with_name(path.name + ".int8")
     try:
-        quantize_dynamic(path, target, per_channel=True, weight_type=QuantType.QInt8)
+        with _quiet():
+            quantize_dynamic(path, target, per_channel=True, weight_type=QuantType.QInt8)
         return onnx.load(target)
     finally:
         target.unlink(missing_ok=True)

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from masa_mm.errors import UserError, in_one_line
+from masa_mm.inference.clips import PoseClip, Recognition
 from masa_mm.inference.model_info import METADATA_KEY, ModelInfo
-from masa_mm.pose.skeleton import source_layout
 
 INPUTS = ("landmarks", "image_size")
 MAX_BYTES = 2**30  # of a file; that of the base size has 0.2 GB
 MAX_FRAMES = 100_000  # of a clip, an hour at 25 frames a second
-
-
-class Recognition(NamedTuple):
-    """What a model computes of one clip.
-
-    Attributes:
-        scores (np.ndarray, optional): float32 [classes]. None from an encoder without classes.
-        embedding (np.ndarray): float32 [D].
-    """
-
-    scores: np.ndarray | None
-    embedding: np.ndarray
 
 
 class ExportedModel:
@@ -50,41 +38,22 @@ class ExportedModel:
         self.path = str(path)
         self._session = _open_session(Path(path), num_threads)
         self.info = _read_info(self._session, self.path)
-        self._num_joints = source_layout(self.info.layout).num_joints
 
-    def __call__(self, landmarks: np.ndarray, image_size: tuple[float, float]) -> Recognition:
+    def __call__(self, clip: PoseClip) -> Recognition:
         """Recognise one clip.
 
-        Args:
-            landmarks (np.ndarray): [T, V, 3], x and y in pixels and score, in the model's layout.
-                A joint is absent where its score is 0 or a number is not finite.
-            image_size (tuple[float, float]): Width and height in pixels.
-
         Raises:
-            UserError: If the shape does not fit the layout, or the image size is not positive.
+            UserError: If the clip does not fit the model's layout, or is too long.
         """
-        landmarks = np.asarray(landmarks, np.float32)
-        size = np.asarray(image_size, np.float32)
-        self._check(landmarks, size)
-        outputs = self._session.run(None, dict(landmarks=landmarks, image_size=size))
+        clip = clip.in_layout(self.info.layout)
+        if len(clip.landmarks) > MAX_FRAMES:
+            raise UserError(
+                f"{clip.name}: a clip of {len(clip.landmarks)} frames is no isolated sign; cut it "
+                f"into signs (at most {MAX_FRAMES} frames)"
+            )
+        size = np.asarray(clip.image_size or (0, 0), np.float32)
+        outputs = self._session.run(None, dict(landmarks=clip.landmarks, image_size=size))
         return Recognition(outputs[0] if len(outputs) == 2 else None, outputs[-1])
-
-    def _check(self, landmarks: np.ndarray, size: np.ndarray) -> None:
-        if landmarks.ndim != 3 or landmarks.shape[1:] != (self._num_joints, 3):
-            raise UserError(
-                f"{self.path}: takes landmarks [frames, {self._num_joints}, 3] of the layout "
-                f"'{self.info.layout}', got {list(landmarks.shape)}"
-            )
-        if len(landmarks) > MAX_FRAMES:
-            raise UserError(
-                f"{self.path}: a clip of {len(landmarks)} frames is no isolated sign; cut it into "
-                f"signs (at most {MAX_FRAMES} frames)"
-            )
-        if size.shape != (2,) or not (np.isfinite(size) & (size > 0)).all():
-            raise UserError(
-                f"{self.path}: image_size is (width, height) in pixels, both above 0, got "
-                f"{size.tolist()}"
-            )
 
 
 def import_onnxruntime() -> Any:

@@ -21,6 +21,9 @@ class JointSelection(nn.Module):
         layout (str): Name in :data:`masa_mm.pose.skeleton.SOURCE_LAYOUTS`.
     """
 
+    indices: Tensor
+    given: Tensor
+
     def __init__(self, layout: str) -> None:
         super().__init__()
         indices = torch.tensor(source_layout(layout).indices)
@@ -55,10 +58,13 @@ class PartCrop(nn.Module):
         self.box_scale, self.min_visible = box_scale, min_visible
         self.visible_thr = visible_thr
 
-    def clear_absent_hands(self, joints: Tensor) -> Tensor:
-        """Clear the hands that have too few visible joints: [T, 49, 3] -> [T, 49, 3]."""
+    def clear_absent_hands(self, joints: Tensor, is_cropped: Tensor) -> Tensor:
+        """Clear the hands that have too few visible joints: [T, 49, 3] -> [T, 49, 3].
+
+        Those of a clip that is in part coordinates were chosen when it was cropped.
+        """
         right, left = (
-            joints[:, hand.joints] * self.is_present(joints, hand)[:, None, None]
+            joints[:, hand.joints] * (self.is_present(joints, hand) | is_cropped)[:, None, None]
             for hand in (RIGHT_HAND, LEFT_HAND)
         )
         return torch.cat([right, left, joints[:, BODY.joints]], 1)
@@ -71,21 +77,24 @@ class PartCrop(nn.Module):
         """Whether joints [..., 3] are visible: bool [...]."""
         return (joints[..., 2] >= self.visible_thr) & (joints[..., 2] > 0)
 
-    def forward(self, joints: Tensor, size: Tensor) -> Tensor:
+    def forward(self, joints: Tensor, size: Tensor, is_cropped: Tensor) -> Tensor:
         """Convert joints to part coordinates.
 
         Args:
             joints (Tensor): [T, 49, 3] (x, y, score), absent ones and absent hands cleared.
             size (Tensor): [2], width and height of the image.
+            is_cropped (Tensor): bool [], whether the joints are in part coordinates already.
 
         Returns:
             Tensor: [T, 49, 3], x and y in part coordinates.
         """
+        size = torch.where(is_cropped, 1.0, size)
         right = self.crop_hand(joints[:, RIGHT_HAND.joints], size)
         left = self.crop_hand(joints[:, LEFT_HAND.joints], size)
         left = torch.cat([1 - left[..., :1], left[..., 1:]], -1)
         parts = torch.cat([right, left, joints[:, BODY.joints, :2] / size], 1)
         score = joints[..., 2:]
+        parts = torch.where(is_cropped, joints[..., :2], parts)
         return torch.cat([torch.where(score > 0, parts, 0.0), score], -1)
 
     def crop_hand(self, joints: Tensor, size: Tensor) -> Tensor:

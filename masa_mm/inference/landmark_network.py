@@ -37,6 +37,9 @@ class DenseEncoder(nn.Module):
         clip_len (int): Number of frames, L.
     """
 
+    frames: Tensor
+    around: Tensor
+
     def __init__(self, encoder: MASAEncoder, clip_len: int) -> None:
         super().__init__()
         self.encoder = encoder
@@ -121,7 +124,8 @@ class LandmarkNetwork(nn.Module):
         Args:
             landmarks (Tensor): float32 [T, V, 3], x and y in pixels and score, of the layout.
                 Scores from 0.4 on mean visible, 0 absent.
-            image_size (Tensor): float32 [2], width and height in pixels.
+            image_size (Tensor): float32 [2], width and height in pixels. 0 and 0 for landmarks that
+                are in part coordinates already, as those of a pose store are.
 
         Returns:
             tuple: The embedding [D], and, of a recogniser, before it the class scores
@@ -129,11 +133,12 @@ class LandmarkNetwork(nn.Module):
         """
         blank = landmarks.new_zeros(1, *landmarks.shape[1:])
         joints = self.select(torch.cat([landmarks, blank]))
-        joints = self.crop.clear_absent_hands(joints)
+        is_cropped = image_size.amax(0) <= 0
+        joints = self.crop.clear_absent_hands(joints, is_cropped)
         shown = (joints[..., 2] > 0).to(torch.int64)
         hands = [shown[:, hand.joints].sum(1) for hand in (RIGHT_HAND, LEFT_HAND)]
         chosen = self.choose(torch.stack(hands, 1), shown.sum(1) > 0)
-        clip = self.crop(joints.index_select(0, chosen), image_size)
+        clip = self.crop(joints.index_select(0, chosen), image_size, is_cropped)
         frames, seen = self.encode(clip)
         embedding = self.pooling(frames[None], seen[None])
         if self.classify is None:
