@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,10 @@ class ExportedModel:
         self.path = str(path)
         self._session = _open_session(Path(path), num_threads)
         self.info = _read_info(self._session, self.path)
+
+    def recognize(self, clips: Iterable[PoseClip]) -> Iterator[Recognition]:
+        """Recognise clips one by one."""
+        return map(self, clips)
 
     def __call__(self, clip: PoseClip) -> Recognition:
         """Recognise one clip.

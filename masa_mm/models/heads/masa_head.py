@@ -63,10 +63,10 @@ class MASAHead(BaseHead):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(self.pooling.out_channels, num_classes)
 
-    def forward(
+    def pool(
         self, x: Tensor, frame_valid: Tensor | None = None, part_valid: Tensor | None = None
     ) -> Tensor:
-        """Score the glosses.
+        """Pool each clip's features into one vector, its embedding.
 
         Args:
             x (Tensor): Features [N, M, C, T, P].
@@ -76,7 +76,7 @@ class MASAHead(BaseHead):
                 to all of a valid frame.
 
         Returns:
-            Tensor: [N, num_classes].
+            Tensor: [N, pooling.out_channels].
         """
         num_clips, num_people = x.shape[:2]
         frames = x.permute(0, 1, 3, 4, 2).flatten(0, 1)
@@ -85,8 +85,13 @@ class MASAHead(BaseHead):
             seen = seen & frame_valid.flatten(0, 1)[..., None]
         if part_valid is not None:
             seen = seen & part_valid.flatten(0, 1)
-        pooled = self.pooling(frames.flatten(2), seen).view(num_clips, num_people, -1).mean(1)
-        return self.fc(self.dropout(pooled))
+        return self.pooling(frames.flatten(2), seen).view(num_clips, num_people, -1).mean(1)
+
+    def forward(
+        self, x: Tensor, frame_valid: Tensor | None = None, part_valid: Tensor | None = None
+    ) -> Tensor:
+        """Score the glosses; arguments are those of :meth:`pool`, the result [N, num_classes]."""
+        return self.fc(self.dropout(self.pool(x, frame_valid, part_valid)))
 
     def loss_by_feat(
         self, cls_scores: Tensor, data_samples: SignDataSamples | list
