@@ -65,7 +65,7 @@ def export_onnx(
         UserError: If a package or torch 2.6 is missing.
         ExportError: If the file computes something else than the network.
     """
-    onnx = _import_onnx()
+    onnx = import_exporter()
     program = _trace(network, source_layout(info.layout).num_joints)
     model = program.model_proto
     _clear_traces(model)
@@ -108,7 +108,15 @@ def compare(network: LandmarkNetwork, model: ExportedModel) -> float:
     return largest
 
 
-def _import_onnx() -> Any:
+def import_exporter() -> Any:
+    """Import the packages that exporting needs.
+
+    Returns:
+        Any: The module ``onnx``.
+
+    Raises:
+        UserError: If one or torch 2.6 is missing.
+    """
     try:
         import onnx
         import onnxruntime.quantization  # noqa: F401
