@@ -89,16 +89,16 @@ class PartCrop(nn.Module):
             Tensor: [T, 49, 3], x and y in part coordinates.
         """
         size = torch.where(is_cropped, 1.0, size)
-        right = self.crop_hand(joints[:, RIGHT_HAND.joints], size)
-        left = self.crop_hand(joints[:, LEFT_HAND.joints], size)
+        hands = torch.cat([joints[:, RIGHT_HAND.joints], joints[:, LEFT_HAND.joints]])
+        right, left = self.crop_hands(hands, size).chunk(2)
         left = torch.cat([1 - left[..., :1], left[..., 1:]], -1)
         parts = torch.cat([right, left, joints[:, BODY.joints, :2] / size], 1)
         score = joints[..., 2:]
         parts = torch.where(is_cropped, joints[..., :2], parts)
         return torch.cat([torch.where(score > 0, parts, 0.0), score], -1)
 
-    def crop_hand(self, joints: Tensor, size: Tensor) -> Tensor:
-        """Divide a hand's joints [T, 21, 3] by its box: [T, 21, 2]."""
+    def crop_hands(self, joints: Tensor, size: Tensor) -> Tensor:
+        """Divide the joints of hands [N, 21, 3] by their boxes: [N, 21, 2]."""
         visible = self.visible(joints)[..., None]
         lowest = torch.where(visible, joints[..., :2], 1e30).amin(1)
         highest = torch.where(visible, joints[..., :2], -1e30).amax(1)

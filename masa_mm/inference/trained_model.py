@@ -106,7 +106,11 @@ class TrainedModel:
             yield from self._recognize_batch(clips[start : start + _BATCH])
 
     def _recognize_batch(self, clips: Sequence[PoseClip]) -> Iterator[Recognition]:
-        return self.recognize_samples([self.pipeline(self._annotation(clip)) for clip in clips])
+        return self.recognize_samples([self.prepare(clip) for clip in clips])
+
+    def prepare(self, clip: PoseClip) -> dict:
+        """Apply the test pipeline to a clip."""
+        return self.pipeline(self._annotation(clip))
 
     def recognize_samples(self, samples: Sequence[dict]) -> Iterator[Recognition]:
         """Recognise clips that the pipeline has prepared, as one batch."""
