@@ -60,7 +60,7 @@ class DenseEncoder(nn.Module):
         packing = FramePacking(self.frames, self.frames, 1, length, length)
         plan = SequencePlan(packing, self.frames[None], keys=shown)
         encoded = self.encoder.transformer.encode_rows(rows, plan)
-        return torch.where(shown[:, None], encoded, 0.0), seen
+        return encoded * shown[:, None], seen
 
     def embed(self, clip: Tensor, seen: Tensor) -> Tensor:
         """Embed the parts of each frame: [L, 3 * embed_dims], zeros where a part is absent."""
@@ -70,7 +70,7 @@ class DenseEncoder(nn.Module):
         bodies = self.run(self.encoder.body_network, joints[:, BODY.joints], seen[:, 2:].t())
         right, left = hands.chunk(2)
         parts = torch.stack([right, left, bodies], 1)
-        return torch.where(seen[..., None], parts, 0.0).flatten(1)
+        return (parts * seen[..., None]).flatten(1)
 
     def run(self, network: PartNetwork, joints: Tensor, seen: Tensor) -> Tensor:
         """Run a part network on joints [P * L, V, C] of parts seen bool [P, L].
@@ -143,13 +143,14 @@ class LandmarkNetwork(nn.Module):
                 [num_classes].
         """
         blank = landmarks.new_zeros(1, *landmarks.shape[1:])
-        joints = self.select(torch.cat([landmarks, blank]))
+        joints, score = self.select(torch.cat([landmarks, blank]))
         is_cropped = image_size.amax(0) <= 0
-        joints = self.crop.clear_absent_hands(joints, is_cropped)
-        shown = (joints[..., 2] > 0).to(torch.int64)
+        score = self.crop.clear_absent_hands(score, is_cropped)
+        shown = (score > 0).to(torch.int64)
         hands = [shown[:, hand.joints].sum(1) for hand in (RIGHT_HAND, LEFT_HAND)]
         chosen = self.choose(torch.stack(hands, 1), shown.sum(1) > 0)
-        clip = self.crop(joints.index_select(0, chosen), image_size, is_cropped)
+        coordinates = joints.index_select(0, chosen)[..., :2]
+        clip = self.crop(coordinates, score.index_select(0, chosen), image_size, is_cropped)
         frames, seen = self.encode(clip)
         embedding = self.pooling(frames[None], seen[None])
         if self.classify is None:
