@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from masa_mm.apis.cli import UsageError, _exit_code
 from masa_mm.apis.config_files import load_config
-from masa_mm.errors import allow_any_output
+from masa_mm.errors import UserError, allow_any_output
 from masa_mm.inference.calibration import ACCEPTANCE
 from masa_mm.inference.calibration_file import save_calibration
 from masa_mm.inference.export import QUANTIZATIONS, ExportReport, export_onnx, import_exporter
@@ -76,7 +76,10 @@ def _calibrated(
     model: TrainedModel, cfg: Config, info: ModelInfo, args: argparse.Namespace
 ) -> ModelInfo:
     """Calibrate a model and store the result beside its checkpoint."""
-    calibration, measured = calibrate_on_validation(model, cfg, args.acceptance)
+    try:
+        calibration, measured = calibrate_on_validation(model, cfg, args.acceptance)
+    except (FileNotFoundError, UserError) as error:
+        raise UsageError(f"{error}; --no-calibration exports without validation data") from error
     path = save_calibration(args.checkpoint, model.classifier_weights, calibration, measured)
     print(
         f"{path}: temperature {calibration.temperature:.3g} fitted on {measured['data']}\n"

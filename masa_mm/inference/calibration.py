@@ -86,9 +86,14 @@ def calibrate(
     if not len(scores):
         raise UserError("there is no clip to calibrate on")
     fitted = Calibration(fit_temperature(scores, labels), rejection, acceptance=acceptance)
-    # 'lower' chooses the confidence of a clip, so that no smaller share is accepted.
-    threshold = np.quantile(fitted.confidence(scores), 1 - acceptance, method="lower")
-    return Calibration(fitted.temperature, rejection, float(threshold), acceptance)
+    threshold = rejection_threshold(fitted.confidence(scores), acceptance)
+    return Calibration(fitted.temperature, rejection, threshold, acceptance)
+
+
+def rejection_threshold(confidence: np.ndarray, acceptance: float) -> float:
+    """Find the largest threshold that accepts a share of clips, by their confidence [N]."""
+    accepted = math.ceil(acceptance * len(confidence) - 1e-9)
+    return float(np.sort(confidence)[-max(accepted, 1)])
 
 
 def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> float:

@@ -3,8 +3,8 @@
     python tools/benchmark/export.py tiny --checkpoint CHECKPOINT --clips STORE.safetensors
     python tools/benchmark/export.py base --clips STORE.safetensors    # random weights
 
-Differences are those of 500 clips of the store between ONNX Runtime and the packed network in
-torch with its pipeline, int8 with the share of clips with the same best class. Accuracy is that of
+Differences are those of 500 clips of the store to the packed network in torch with its pipeline,
+and to the dense form in float64. "Same" is the share of clips with the same best class as in torch. Accuracy is that of
 the store's clips whose gloss the model knows. Latency is that of one clip of about 60 frames with
 one thread; the models are called in turn, so that the load of the machine meets all of them.
 """
@@ -12,6 +12,7 @@ one thread; the models are called in turn, so that the load of the machine meets
 from __future__ import annotations
 
 import argparse
+import copy
 import statistics
 import sys
 import tempfile
@@ -109,20 +110,38 @@ def print_differences(
     known = np.flatnonzero((labels >= 0) & (store.label >= 0))
     models = dict(torch=trained, **exported)
     outputs = {name: scores_of(model, store, chosen) for name, model in models.items()}
+    exact = exact_scores(trained, store, chosen)
     print(f"\n{args.network}: {len(chosen)} clips, {len(known)} of known glosses")
-    head = ("model", "largest difference", "same best class", "accuracy", "MB", "load")
+    head = ("model", "to torch", "to float64", "same", "accuracy", "MB", "load")
 
     def row(name: str) -> common.Row:
-        scores, embeddings = outputs[name]
-        difference = max(
-            np.abs(a - b).max() for a, b in zip(outputs[name], outputs["torch"], strict=True)
-        )
-        same = (scores.argmax(1) == outputs["torch"][0].argmax(1)).mean()
+        found = outputs[name]
+        differences = (f"{difference(found, other):.2g}" for other in (outputs["torch"], exact))
+        same = (found[0].argmax(1) == outputs["torch"][0].argmax(1)).mean()
         best = scores_of(models[name], store, known)[0].argmax(1) if len(known) else np.empty(0)
         accuracy = f"{(best == labels[known]).mean():.3f}" if len(known) else ""
-        return (name, f"{difference:.2g}", f"{same:.1%}", accuracy, *file_figures(models[name]))
+        return (name, *differences, f"{same:.1%}", accuracy, *file_figures(models[name]))
 
     common.print_table(map(row, models), head)
+
+
+def difference(found: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
+    """Largest difference of scores and embeddings."""
+    return max(np.abs(a - b).max() for a, b in zip(found, expected, strict=True))
+
+
+def exact_scores(
+    trained: TrainedModel, store: PoseStore, chosen: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and embeddings of chosen clips in float64."""
+    network = LandmarkNetwork(copy.deepcopy(trained.network).double(), trained.transforms)
+    size = torch.zeros(2, dtype=torch.float64)
+    found = [
+        network(torch.from_numpy(clip_of(store, int(index)).landmarks).double(), size)
+        for index in chosen
+    ]
+    scores, embeddings = zip(*found, strict=True)
+    return torch.stack(scores).numpy(), torch.stack(embeddings).numpy()
 
 
 def scores_of(

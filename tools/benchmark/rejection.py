@@ -25,6 +25,7 @@ from masa_mm.inference.calibration import (
     cross_fitted_probabilities,
     expected_calibration_error,
     fit_temperature,
+    rejection_threshold,
 )
 from masa_mm.inference.trained_model import TrainedModel
 from masa_mm.inference.validation import ScoredClips, build_dataset, score_clips
@@ -133,7 +134,7 @@ def rejection_row(
     def figures(rows: np.ndarray) -> list[float]:
         is_known = rows < len(known)
         first, second = rows[is_known], both[rows[~is_known]]
-        threshold = np.quantile(known[first], 1 - acceptance, method="lower")
+        threshold = rejection_threshold(known[first], acceptance)
         accepted = first[known[first] >= threshold]
         return [
             roc_auc_score(is_known, both[rows]),
