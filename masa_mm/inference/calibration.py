@@ -147,9 +147,7 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / len(labels))
 
 
-def cross_fitted_probabilities(
-    scores: np.ndarray, labels: np.ndarray, seed: int = 0
-) -> np.ndarray:
+def cross_fitted_probabilities(scores: np.ndarray, labels: np.ndarray, seed: int = 0) -> np.ndarray:
     """Probabilities [N, classes] of each half of the clips by the temperature of the other half.
 
     They measure a calibration on clips that it was not fitted on.

@@ -21,7 +21,7 @@ from masa_mm.pose.files import read_json
 
 
 def calibration_path(checkpoint: str | os.PathLike) -> Path:
-    """Path of the calibration of a checkpoint: ``epoch_40.pth`` -> ``epoch_40.calibration.json``."""
+    """Path of a checkpoint's calibration: ``epoch_4.pth`` -> ``epoch_4.calibration.json``."""
     return Path(checkpoint).with_suffix(".calibration.json")
 
 

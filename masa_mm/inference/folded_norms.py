@@ -25,11 +25,12 @@ def fold_norms(encoder: MASAEncoder) -> MASAEncoder:
     encoder = copy.deepcopy(encoder).eval().requires_grad_(False)
     for module in encoder.modules():
         if isinstance(module, PartNetwork):
-            module.data_norm = CenteredNorm(module.data_norm)
+            module.register_module("data_norm", CenteredNorm(module.data_norm))
             _fold(module, "linear", "norm")
         elif isinstance(module, GraphBlock):
-            module.graph_conv = FoldedGraphConv(module.graph_conv, module.norm1)
-            module.norm1 = nn.Identity()
+            convolution = FoldedGraphConv(module.graph_conv, module.norm1)
+            module.register_module("graph_conv", convolution)
+            module.register_module("norm1", nn.Identity())
             _fold(module, "linear", "norm2")
         elif isinstance(module, Shortcut):
             _fold(module, "linear", "norm")
@@ -39,12 +40,14 @@ def fold_norms(encoder: MASAEncoder) -> MASAEncoder:
 
 
 def _fold(module: nn.Module, linear: str, norm: str) -> None:
-    setattr(module, linear, fuse_linear_bn_eval(getattr(module, linear), getattr(module, norm)))
-    setattr(module, norm, nn.Identity())
+    fused = fuse_linear_bn_eval(getattr(module, linear), getattr(module, norm))
+    module.register_module(linear, fused)
+    module.register_module(norm, nn.Identity())
 
 
-def _scale(norm: nn.BatchNorm1d) -> Tensor:
-    return norm.weight / torch.sqrt(norm.running_var + norm.eps)
+def _mean_and_scale(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    state = norm.state_dict()
+    return state["running_mean"], state["weight"] / torch.sqrt(state["running_var"] + norm.eps)
 
 
 class CenteredNorm(nn.Module):
@@ -60,8 +63,9 @@ class CenteredNorm(nn.Module):
 
     def __init__(self, norm: nn.BatchNorm1d) -> None:
         super().__init__()
-        self.register_buffer("mean", norm.running_mean.clone())
-        self.register_buffer("scale", _scale(norm))
+        mean, scale = _mean_and_scale(norm)
+        self.register_buffer("mean", mean.clone())
+        self.register_buffer("scale", scale)
         self.register_buffer("bias", norm.bias.clone())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,13 +87,13 @@ class FoldedGraphConv(nn.Module):
 
     def __init__(self, conv: GraphConv, norm: nn.BatchNorm1d) -> None:
         super().__init__()
-        scale = _scale(norm)
+        mean, scale = _mean_and_scale(norm)
         num_subsets, num_joints, _ = conv.A.shape
         gather = conv.A.permute(2, 0, 1).reshape(num_joints * num_subsets, num_joints)
         self.register_buffer("gather", gather.clone())
         self.register_buffer("weight", conv.weight * scale[:, None])
         bias = conv.A.sum(1).t() @ conv.bias
-        self.register_buffer("bias", (bias - norm.running_mean) * scale + norm.bias)
+        self.register_buffer("bias", (bias - mean) * scale + norm.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x [rows, V, in_channels] to [rows, V, out_channels]."""

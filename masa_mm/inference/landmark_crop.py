@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from masa_mm.pose.crop import BOX_SCALE, MIN_SIDE, MIN_VISIBLE, VISIBLE_THR
-from masa_mm.pose.skeleton import BODY, LEFT_HAND, RIGHT_HAND, Part, source_layout
+from masa_mm.pose.skeleton import BODY, LEFT_HAND, RIGHT_HAND, source_layout
 
 
 class JointSelection(nn.Module):
@@ -98,13 +98,11 @@ class PartCrop(nn.Module):
         score = score[..., None]
         coordinates = torch.where(score > 0, coordinates, 0.0)
         size = torch.where(is_cropped, 1.0, size)
-        right, left = self.crop_hands(
-            *(
-                torch.cat([each[:, RIGHT_HAND.joints], each[:, LEFT_HAND.joints]])
-                for each in (coordinates, score)
-            ),
-            size,
-        ).chunk(2)
+        hands, hand_score = (
+            torch.cat([each[:, RIGHT_HAND.joints], each[:, LEFT_HAND.joints]])
+            for each in (coordinates, score)
+        )
+        right, left = self.crop_hands(hands, hand_score, size).chunk(2)
         left = torch.cat([1 - left[..., :1], left[..., 1:]], -1)
         parts = torch.cat([right, left, coordinates[:, BODY.joints] / size], 1)
         parts = torch.where(is_cropped, coordinates, parts)

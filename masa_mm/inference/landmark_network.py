@@ -19,8 +19,8 @@ from masa_mm.datasets.transforms.packing import PackSignInputs
 from masa_mm.datasets.transforms.sampling import KeepHandFrames, SampleSignFrames
 from masa_mm.errors import UserError
 from masa_mm.frame_plan import TEMPORAL_REACH, FramePacking, SequencePlan, present_parts
+from masa_mm.inference.folded_norms import CenteredNorm, fold_norms
 from masa_mm.inference.frame_choice import find_choice
-from masa_mm.inference.folded_norms import fold_norms
 from masa_mm.inference.landmark_crop import JointSelection, PartCrop
 from masa_mm.models.backbones.masa_encoder import MASAEncoder
 from masa_mm.models.backbones.part_network import PartNetwork
@@ -78,6 +78,7 @@ class DenseEncoder(nn.Module):
         The average pose replaces absent parts. Their own numbers are far from those of any pose,
         and an integer model scales by the largest number.
         """
+        assert isinstance(network.data_norm, CenteredNorm)  # for the type checker
         average = network.data_norm.mean.view(joints.shape[1:])
         joints = torch.where(seen.reshape(-1, 1, 1), joints, average)
         return network(joints, self.neighbours(seen))

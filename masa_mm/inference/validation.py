@@ -112,7 +112,7 @@ def score_clips(model: TrainedModel, dataset: BaseDataset) -> ScoredClips:
         )
     ]
     return ScoredClips(
-        np.stack([each.scores for each in found]),
+        np.stack([each.scores for each in found if each.scores is not None]),
         np.stack([each.embedding for each in found]),
         np.array([info["label"] for info in infos]),
     )

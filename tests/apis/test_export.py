@@ -11,7 +11,7 @@ from toys.trained_signs import write_training
 
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
-from masa_mm.inference.exported_model import ExportedModel  # noqa: E402
+from masa_mm.inference.exported_model import ExportedModel
 
 pytestmark = pytest.mark.skipif(
     tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6), reason="exporting needs torch 2.6"
@@ -50,9 +50,9 @@ def test_without_calibration_that_of_the_checkpoint_stays(training, tmp_path):
 
 def test_layout_and_quantisation(training, tmp_path, capsys):
     path = str(tmp_path / "model.onnx")
-    argv = [*training, path, "--no-calibration", "--layout", "mediapipe_holistic_upper", "--quantize", "int8"]
-    assert export(argv) == 0
-    assert ExportedModel(path).info.layout == "mediapipe_holistic_upper"
+    options = ["--no-calibration", "--layout", "mediapipe_holistic", "--quantize", "int8"]
+    assert export([*training, path, *options]) == 0
+    assert ExportedModel(path).info.layout == "mediapipe_holistic"
     assert "int8" in capsys.readouterr().out
 
 

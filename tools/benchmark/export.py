@@ -4,9 +4,10 @@
     python tools/benchmark/export.py base --clips STORE.safetensors    # random weights
 
 Differences are those of 500 clips of the store to the packed network in torch with its pipeline,
-and to the dense form in float64. "Same" is the share of clips with the same best class as in torch. Accuracy is that of
-the store's clips whose gloss the model knows. Latency is that of one clip of about 60 frames with
-one thread; the models are called in turn, so that the load of the machine meets all of them.
+and to the dense form in float64. "same" is the share of clips with the best class of torch.
+Accuracy is that of the store's clips whose gloss the model knows. Latency is that of one clip of
+about 60 frames with one thread; the models are called in turn, so that the load of the machine
+meets all of them.
 """
 
 from __future__ import annotations

@@ -108,8 +108,8 @@ def confidences(
         "energy": lambda clips: energy.confidence(clips.scores),
         "class mean, Euclidean": lambda clips: -nearest(clips.embeddings, means),
         "class mean, cosine": lambda clips: -nearest(unit(clips.embeddings), unit(means)),
-        "class mean, Mahalanobis": lambda clips: -nearest(
-            clips.embeddings @ whitening, means @ whitening
+        "class mean, Mahalanobis": lambda clips: (
+            -nearest(clips.embeddings @ whitening, means @ whitening)
         ),
     }
 
