@@ -95,26 +95,27 @@ class PartCrop(nn.Module):
         Returns:
             Tensor: [T, 49, 3], x and y in part coordinates and score; zeros of absent joints.
         """
-        score = score[..., None]
-        coordinates = torch.where(score > 0, coordinates, 0.0)
+        # Joints last, because ONNX Runtime is slow where the last dimension is short.
+        score = score[:, None]
+        coordinates = torch.where(score > 0, coordinates.transpose(1, 2), 0.0)
         size = torch.where(is_cropped, 1.0, size)
         hands, hand_score = (
-            torch.cat([each[:, RIGHT_HAND.joints], each[:, LEFT_HAND.joints]])
+            torch.cat([each[..., RIGHT_HAND.joints], each[..., LEFT_HAND.joints]])
             for each in (coordinates, score)
         )
         right, left = self.crop_hands(hands, hand_score, size).chunk(2)
-        left = torch.cat([1 - left[..., :1], left[..., 1:]], -1)
-        parts = torch.cat([right, left, coordinates[:, BODY.joints] / size], 1)
+        left = torch.cat([1 - left[:, :1], left[:, 1:]], 1)
+        parts = torch.cat([right, left, coordinates[..., BODY.joints] / size[:, None]], -1)
         parts = torch.where(is_cropped, coordinates, parts)
         # A product is faster than a choice, and all numbers are finite.
-        return torch.cat([parts * (score > 0), score], -1)
+        return torch.cat([parts * (score > 0), score], 1).transpose(1, 2)
 
     def crop_hands(self, joints: Tensor, score: Tensor, size: Tensor) -> Tensor:
-        """Divide the joints of hands [N, 21, 2], scores [N, 21, 1], by their boxes: [N, 21, 2]."""
+        """Divide the joints of hands [N, 2, 21], scores [N, 1, 21], by their boxes: [N, 2, 21]."""
         visible = self.visible(score)
         beyond = (~visible).to(joints.dtype) * 1e30
-        lowest, highest = (joints + beyond).amin(1), (joints - beyond).amax(1)
-        present = visible.to(torch.int64).sum(1) > 0
+        lowest, highest = (joints + beyond).amin(2), (joints - beyond).amax(2)
+        present = visible.to(torch.int64).sum(2) > 0
         lowest, highest = torch.where(present, lowest, 0.0), torch.where(present, highest, 1.0)
         min_side = MIN_SIDE * size.amax(0)
         side = torch.maximum(self.box_scale * (highest - lowest).amax(1, keepdim=True), min_side)
@@ -124,4 +125,4 @@ class PartCrop(nn.Module):
         too_thin, middle = high - low < min_side, (low + high) / 2
         low = torch.where(too_thin, middle - min_side / 2, low)
         high = torch.where(too_thin, middle + min_side / 2, high)
-        return (joints - low[:, None]) / (high - low)[:, None]
+        return (joints - low[..., None]) / (high - low)[..., None]
