@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import torch
 from mmaction.models.recognizers import BaseRecognizer
-from mmengine.dataset import Compose
 from torch import Tensor, nn
 
 from masa_mm.datasets.transforms.layout import CropSignParts, SelectSignJoints
@@ -189,8 +188,3 @@ def make_crop(transforms: Sequence[object]) -> PartCrop:
                 )
             return PartCrop(transform.box_scale, transform.min_visible, transform.visible_thr)
     return PartCrop()
-
-
-def test_transforms(pipeline: Sequence[dict]) -> list:
-    """Build the transforms of a test pipeline."""
-    return Compose(list(pipeline)).transforms

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from masa_mm.apis.export import export
+from masa_mm.inference.calibration import Calibration
 from masa_mm.inference.calibration_file import calibration_path
 from masa_mm.inference.trained_model import TrainedModel
 
@@ -35,24 +36,18 @@ def test_the_calibration_is_in_the_model_and_beside_the_checkpoint(training, tmp
     assert info.card["trained_on"] == "toys: 12 of 12 clips"
     printed = capsys.readouterr().out
     assert "calibration error" in printed and "largest difference" in printed
+    assert export([*training, str(path), "--no-calibration"]) == 0
+    assert ExportedModel(path).info.calibration == info.calibration
 
 
-def test_without_calibration_that_of_the_checkpoint_stays(training, tmp_path):
-    plain, first, second = (str(tmp_path / f"{name}.onnx") for name in ("plain", "1", "2"))
-    assert export([*training, plain, "--no-calibration"]) == 0
-    assert not calibration_path(training.checkpoint).exists()
-    assert export([*training, first]) == 0
-    assert export([*training, second, "--no-calibration"]) == 0
-    infos = [ExportedModel(path).info for path in (plain, first, second)]
-    assert infos[0].calibration.threshold is None
-    assert infos[1].calibration == infos[2].calibration != infos[0].calibration
-
-
-def test_layout_and_quantisation(training, tmp_path, capsys):
+def test_without_calibration_layout_and_quantisation(training, tmp_path, capsys):
     path = str(tmp_path / "model.onnx")
     options = ["--no-calibration", "--layout", "mediapipe_holistic", "--quantize", "int8"]
     assert export([*training, path, *options]) == 0
-    assert ExportedModel(path).info.layout == "mediapipe_holistic"
+    info = ExportedModel(path).info
+    assert info.layout == "mediapipe_holistic"
+    assert info.calibration == Calibration()
+    assert not calibration_path(training.checkpoint).exists()
     assert "int8" in capsys.readouterr().out
 
 
