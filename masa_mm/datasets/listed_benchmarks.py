@@ -122,19 +122,22 @@ class DEVISIGNPose(HeldOutOfTrain, CSVPose):
     """DEVISIGN-L: 2000 signs of Chinese Sign Language, Kinect (Chai et al., 2014).
 
     ``split_file`` is 'split.{split}.csv' (``video_path,class_name``). Labels and signers are those
-    in the names: 'P06_0043_1_0_20130601.oni' is sign 43 by signer 6. Where several signs have one
-    name, their numbers are added. A recording is a folder with a ``color.avi``.
+    in the names: 'P06_0043_1_0_20130601.oni' is sign 43 by signer 6. ``class_name`` is not read: in
+    these lists it is the sign's number in the sorted names, which is another sign's name. The names
+    are in the dataset's own table, an optional ``class_list`` with the columns 'L_ID' and
+    'Meaning (Chinese)'. A recording is a folder with a ``color.avi``.
     """
 
     NAME = "DEVISIGN"
     NUM_CLASSES = 2000
     HOLD_OUT = "val_signers=(4,)"
     FORMAT = TableFormat(
-        columns=dict(path=("video_path",), gloss=("class_name",)),
+        columns=dict(path=("video_path",)),
         label=r"P\d+_(\d+)_[^/]*$",
         signer=r"P(\d+)_\d+_[^/]*$",
         id_parts=1,
         videos=("{}/color", "{}.oni/color"),
+        classes=("L_ID", "Meaning (Chinese)"),
         splits=("train", "test"),
     )
 

@@ -91,13 +91,45 @@ def test_a_list_without_another_splits_list_is_refused(name, tmp_path):
         BENCHMARKS[name].official_split(str(tmp_path / LISTS[name]), "train")
 
 
-def test_gzipped_lists_are_read_too(tmp_path):
+@pytest.mark.parametrize("zipped", [("train",), ("train", "test")])
+def test_lists_are_found_with_and_without_gz(tmp_path, zipped):
     LIST_TWINS["devisign"](tmp_path)
-    plain = DEVISIGNPose.official_split(str(tmp_path / "split.{split}.csv"), "test")
-    for split in ("train", "test"):
+    names = [str(tmp_path / name) for name in ("split.{split}.csv", "split.{split}.csv.gz")]
+    plain = DEVISIGNPose.official_split(names[0], "test")
+    for split in zipped:
         path = tmp_path / f"split.{split}.csv"
         path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
-    assert DEVISIGNPose.official_split(str(tmp_path / "split.{split}.csv.gz"), "test") == plain
+        path.unlink()
+    assert [DEVISIGNPose.official_split(name, "test") for name in names] == [plain, plain]
+
+
+def test_devisign_takes_names_from_its_table_only(tmp_path):
+    LIST_TWINS["devisign"](tmp_path)
+    names = DEVISIGNPose.read_classes(str(tmp_path / "DEVISIGN_L.txt"))
+    official = DEVISIGNPose.official_split(str(tmp_path / "split.{split}.csv"), "test", names)
+    assert official.classes == ["人", "0", "1"]
+    assert [clip.label for clip in official.clips] == [0, 1, 2]
+
+
+def test_include50_takes_clips_and_labels_of_both_stores_of_include(tmp_path):
+    """Its splits are not parts of INCLUDE's, and its labels are others."""
+    twin = LIST_TWINS["include"](tmp_path)
+    bird, house = (twin.ids["train"][number] for number in (0, 8))
+    places = house.replace("19. House", "Places/19. House")
+    for split, path in dict(train=places, test=bird).items():
+        rows = [f"Any,{path.split('/')[1]},{path.rsplit('/', 1)[1]}.MOV,{path}.MOV"]
+        header = "Category,Word,Video,FilePath"
+        write(tmp_path, f"{split}_include50.csv", [header, *rows])
+    classes = ["Bear", "19. House", "4. Bird"]
+    for split, label in dict(train=[2, 1], test=[]).items():
+        ids = [bird, house][: len(label)] or ["x"]
+        clips = arrays([2] * len(ids)) | dict(ids=ids, label=label or [0], glosses=classes)
+        make_store(tmp_path / f"{split}.safetensors", **clips, split=split)
+    files = [str(tmp_path / f"{split}.safetensors") for split in ("train", "test")]
+    lists = str(tmp_path / "{split}_include50.csv")
+    for split, clip, label in (("train", house, 0), ("test", bird, 1)):
+        dataset = INCLUDEPose(files, [], split=split, split_file=lists)
+        assert [(c["frame_dir"], c["label"]) for c in dataset] == [(clip, label)]
 
 
 VIDEOS = dict(
