@@ -81,7 +81,8 @@ class INCLUDEPose(HeldOutOfTrain, CSVPose):
 
     ``split_file`` is '{split}_include.csv' or '{split}_include50.csv'. Classes are the sorted words
     of both lists, with their numbers ('1. loud'). File names repeat, so a clip's id is the last
-    three names of its path, 'Animals/4. Bird/MVI_2988'. The signers are not known.
+    three names of its path, 'Animals/4. Bird/MVI_2988'. The signers are not known. The splits of
+    INCLUDE-50 are not parts of INCLUDE's: it needs the stores of both.
     """
 
     NAME = "INCLUDE"
@@ -92,6 +93,9 @@ class INCLUDEPose(HeldOutOfTrain, CSVPose):
         splits=("train", "test"),
     )
 
+    def _title(self, size: int) -> str:
+        return self.NAME if size == self.NUM_CLASSES else f"{self.NAME}-{size}"
+
 
 @DATASETS.register_module()
 class BosphorusSign22kPose(HeldOutOfTrain, CSVPose):
@@ -99,7 +103,7 @@ class BosphorusSign22kPose(HeldOutOfTrain, CSVPose):
 
     ``split_file`` is ``BosphorusSign22k.csv``, one line per clip. Signer 4 ('User_4') is 'test'.
     Videos are '0004/User_2_001.mp4'; this is also the id, without ending. Classes are numbers and
-    Turkish names, '0004 Aciklamak', in the order of the numbers, which have gaps.
+    Turkish names, '0004 Aciklamak', in the order of the numbers.
     """
 
     NAME = "BosphorusSign22k"

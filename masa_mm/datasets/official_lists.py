@@ -36,6 +36,7 @@ class ListError(UserError):
 
 def read_json(path: str | os.PathLike) -> Any:
     """Read a JSON file, gzipped or not; refuse one with an object that has a key twice."""
+    path = list_file(path)
     data = _read_bytes(path)
     kind = foreign_kind(data)
     if kind:

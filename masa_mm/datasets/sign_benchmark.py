@@ -40,8 +40,9 @@ class SignBenchmark(SignPoseDataset):
 
     With ``split_file``, the official list chooses the clips of the split and gives their labels,
     and their signers if the files have none. ``coverage`` counts the clips found. A store with
-    other labels is refused; those of another class list are compared by name. If a file holds a whole video under its video id, the list's clips are
-    cut out of it at the list's frame rate. Without a list, the files' split and labels are used.
+    other labels is refused; labels of another class list are compared by name. If a file holds a
+    whole video under its video id, the list's clips are cut out of it at the list's frame rate.
+    Without a list, the files' split and labels are used.
 
     Args:
         ann_file (str | Sequence[str]): See :class:`SignPoseDataset`.
