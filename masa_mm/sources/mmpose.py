@@ -36,7 +36,14 @@ from masa_mm.sources.estimator_arrays import (
     read_estimator_file,
     stack_persons,
 )
-from masa_mm.sources.folder import Entry, RawClip, file_source, files_below, folder_source, named_files
+from masa_mm.sources.folder import (
+    Entry,
+    RawClip,
+    file_source,
+    files_below,
+    folder_source,
+    named_files,
+)
 from masa_mm.sources.signer_selection import signer_clip
 
 LAYOUT = "coco_wholebody"
