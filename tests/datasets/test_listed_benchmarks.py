@@ -113,23 +113,24 @@ def test_devisign_takes_names_from_its_table_only(tmp_path):
 
 def test_include50_takes_clips_and_labels_of_both_stores_of_include(tmp_path):
     """Its splits are not parts of INCLUDE's, and its labels are others."""
-    twin = LIST_TWINS["include"](tmp_path)
-    bird, house = (twin.ids["train"][number] for number in (0, 8))
-    places = house.replace("19. House", "Places/19. House")
-    for split, path in dict(train=places, test=bird).items():
-        rows = [f"Any,{path.split('/')[1]},{path.rsplit('/', 1)[1]}.MOV,{path}.MOV"]
-        header = "Category,Word,Video,FilePath"
-        write(tmp_path, f"{split}_include50.csv", [header, *rows])
-    classes = ["Bear", "19. House", "4. Bird"]
-    for split, label in dict(train=[2, 1], test=[]).items():
-        ids = [bird, house][: len(label)] or ["x"]
-        clips = arrays([2] * len(ids)) | dict(ids=ids, label=label or [0], glosses=classes)
-        make_store(tmp_path / f"{split}.safetensors", **clips, split=split)
-    files = [str(tmp_path / f"{split}.safetensors") for split in ("train", "test")]
+    names = dict(train="Places/19. House/Extra/MVI_3", test="Animals/4. Bird/MVI_2")
+    for split, path in names.items():
+        row = f"Any,{path.split('/')[1]},{path.rsplit('/', 1)[1]}.MOV,{path}.MOV"
+        write(tmp_path, f"{split}_include50.csv", ["Category,Word,Video,FilePath", row])
+    clips = dict(
+        train=dict(ids=["19. House/Extra/MVI_3", "Animals/4. Bird/MVI_2"], label=[1, 2]),
+        test=dict(ids=["Animals/1. Bear/MVI_1"], label=[0]),
+    )
+    glosses = ["1. Bear", "19. House", "4. Bird"]
+    files = []
+    for split, content in clips.items():
+        files.append(str(tmp_path / f"{split}.safetensors"))
+        frames = arrays([2] * len(content["ids"]))
+        make_store(files[-1], **frames | content, glosses=glosses, split=split)
     lists = str(tmp_path / "{split}_include50.csv")
-    for split, clip, label in (("train", house, 0), ("test", bird, 1)):
-        dataset = INCLUDEPose(files, [], split=split, split_file=lists)
-        assert [(c["frame_dir"], c["label"]) for c in dataset] == [(clip, label)]
+    for split, number in dict(train=0, test=1).items():
+        (clip,) = INCLUDEPose(files, [], split=split, split_file=lists)
+        assert (clip["frame_dir"], clip["label"]) == (clips["train"]["ids"][number], number)
 
 
 VIDEOS = dict(
