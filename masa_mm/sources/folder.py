@@ -18,6 +18,7 @@ import numpy as np
 
 from masa_mm.errors import UserError
 from masa_mm.pose.clip_checks import BadClip
+from masa_mm.pose.clip_ids import ids_of_paths
 from masa_mm.pose.crop import VISIBLE_THR
 from masa_mm.pose.files import SourceError, has_array, read_arrays
 from masa_mm.sources.base import (
@@ -130,8 +131,8 @@ def file_source(
     """
 
     def entries(args: argparse.Namespace) -> Iterator[Entry]:
-        for file in files_below(args.input, *suffixes):
-            yield Entry(file.stem, functools.partial(read, file, args), place=file)
+        for name, file in named_files(files_below(args.input, *suffixes)):
+            yield Entry(name, functools.partial(read, file, args), place=file)
 
     return folder_source(name, text, entries, layout)
 
@@ -215,6 +216,13 @@ def files_below(path: str | os.PathLike, *suffixes: str) -> Iterator[Path]:
         raise SourceError(f"{path}: has no {kinds} file; give a folder of them")
 
 
+def named_files(files: Iterable[Path]) -> list[tuple[str, Path]]:
+    """Return the id of each file's clip (:mod:`masa_mm.pose.clip_ids`), and the file."""
+    files = list(files)
+    # The rule removes known endings only, a source's files may have any.
+    return list(zip(ids_of_paths([file.with_suffix(".npy") for file in files]), files))
+
+
 def array_entries(path: str, array_name: str, read: Callable[[Arrays], RawClip]) -> Iterator[Entry]:
     """Yield the clips of ``.npy`` and ``.npz`` files: one per file, or many packed in one.
 
@@ -222,12 +230,12 @@ def array_entries(path: str, array_name: str, read: Callable[[Arrays], RawClip])
     then concatenated along time, except ``img_shape`` [clips, 2]. ``read`` makes a clip of its
     arrays; the array of an ``.npy`` file gets the name ``array_name``.
     """
-    for file in files_below(path, ".npy", ".npz"):
+    for name, file in named_files(files_below(path, ".npy", ".npz")):
         if has_array(file, "num_frames"):
             yield from _packed_entries(file, read)
         else:
             reader = functools.partial(_read_array_file, file, array_name, read)
-            yield Entry(file.stem, reader, place=file)
+            yield Entry(name, reader, place=file)
 
 
 def _read_array_file(file: Path, array_name: str, read: Callable[[Arrays], RawClip]) -> RawClip:

@@ -26,7 +26,7 @@ from masa_mm.pose.skeleton import NAMED_LAYOUTS
 from masa_mm.safe_files.limits import check_memory
 from masa_mm.sources import openpose
 from masa_mm.sources.base import ClipError, named_joint_indices, take_joints
-from masa_mm.sources.folder import Entry, RawClip, files_below, folder_source
+from masa_mm.sources.folder import Entry, RawClip, files_below, folder_source, named_files
 from masa_mm.sources.pixel_checks import check_pixels
 from masa_mm.sources.signer_selection import signer_clip
 
@@ -42,8 +42,8 @@ def _entries(args: argparse.Namespace) -> Iterator[Entry]:
         raise SourceError(
             "reading .pose files needs the package pose-format; pip install pose-format"
         ) from None
-    for file in files:
-        yield Entry(file.stem, functools.partial(_read, file, args), place=file)
+    for name, file in named_files(files):
+        yield Entry(name, functools.partial(_read, file, args), place=file)
 
 
 def _read(path: Path, args: argparse.Namespace) -> RawClip:

@@ -239,7 +239,8 @@ def _clip_id(place: Path, name: str, is_folder: bool) -> str:
         is_folder (bool): Whether the place is a folder.
     """
     parts = list(place.parts) if is_folder else path_parts(place)
-    is_whole = name == place.stem or f"/{place.as_posix()}".endswith(f"/{name}")
+    path, end = "/" + "/".join(parts), f"/{name}"
+    is_whole = name == place.stem or path.endswith(end) or end.endswith(path)
     return "/".join(parts if is_whole else [*parts, name])
 
 
