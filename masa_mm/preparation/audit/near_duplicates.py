@@ -112,9 +112,10 @@ class NearDuplicates(Check):
             different clips, with ``threshold``, ``uncertain_below``, ``uncertain`` (pairs:
             ``difference``, ``numbers`` and ``clips``), ``different`` (compared pairs of different
             recordings), ``candidates`` (similar pairs) and ``compared`` (how many of them),
-            ``pairs`` (how many pairs lie at each difference: ``edges`` and counts for each of
-            :data:`RELATIONS`), ``closest_of_two_signers`` (a pair, or None), ``examples`` (the
-            most different certain pairs) and ``not_compared`` (clips without a hand).
+            ``pairs`` (how many pairs with enough compared hands lie at each difference: ``edges``
+            and counts for each of :data:`RELATIONS`), ``closest_of_two_signers`` (a pair, or None),
+            ``examples`` (the most different certain pairs) and ``not_compared`` (clips without a
+            hand).
         """
         _, first, inverse = np.unique(clips.identical, return_index=True, return_inverse=True)
         descriptor = describe_clips(clips)[first]
@@ -172,7 +173,12 @@ def _groups(size: int, pairs: np.ndarray) -> np.ndarray:
 
 
 def _by_signer(clips: AuditClips, pairs: _Pairs) -> Record:
-    """Count the pairs by their difference and signers; find the closest pair of two signers."""
+    """Count the pairs by their difference and signers; find the closest pair of two signers.
+
+    The slow difference of a few hands is too uncertain to count.
+    """
+    enough = pairs.comparison.num_hands >= _MIN_COUNT
+    pairs = _Pairs(pairs.clips[enough], Comparison(*(part[enough] for part in pairs.comparison)))
     signer, slow = clips.signer[pairs.clips], pairs.comparison.slow
     relation = np.where((signer < 0).any(1), 2, signer[:, 0] != signer[:, 1])
     counts = {
@@ -234,5 +240,8 @@ def _difference_chart(result: Record) -> Picture:
     below = total[edges[:-1] < 2 * result["uncertain_below"]]
     axes.set_ylim(0, 1.15 * max(below.max(initial=0), 5))
     axes.legend(frameon=False, fontsize=8, loc="upper center")
-    caption = "Compared pairs at each difference; bars of many pairs are cut off at the top"
+    caption = (
+        f"Pairs at each difference that have at least {_MIN_COUNT} compared hands; bars of many "
+        "pairs are cut off at the top"
+    )
     return Picture(figure, caption=caption)

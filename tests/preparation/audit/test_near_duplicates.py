@@ -145,6 +145,14 @@ def test_a_copy_of_a_still_hand_is_uncertain(tmp_path):
     assert found["num_groups"] == 0 and len(found["uncertain"]) == 1
 
 
+def test_few_common_hands_are_neither_counted_nor_named(tmp_path):
+    a, b = smooth_clip(0, 40, slice(0, 7)), smooth_clip(0, 50, slice(0, 7))
+    clips = clips_of(tmp_path, dict(clips=[a, b], signers=[1, 2]))
+    found = near.NearDuplicates().compute(clips, {})
+    assert found["compared"] == 1 and found["num_groups"] == 0
+    assert sum(found["pairs"]["two signers"]) == 0 and found["closest_of_two_signers"] is None
+
+
 def test_clips_without_any_hand_have_no_near_duplicates(tmp_path):
     clips = clips_of(tmp_path, dict(clips=[smooth_clip(0, 9), smooth_clip(1, 12)]))
     store = clips.stores[0]
