@@ -82,7 +82,7 @@ def test_the_pages_commands_lead_to_a_confusion_picture(folder, capsys):
     assert trains[1] == "tools/train.py" and cli.train(in_process(*trains[2:])) == 0
     assert tests[1] == "tools/test.py" and cli.test(in_process(*tests[2:])) == 0
     assert (folder / tests[-1]).read_bytes().startswith(b"\x89PNG")
-    assert "CSV: 2 of 2 official test clips" in capsys.readouterr().out
+    assert "CSV: 2 of 2 listed test clips" in capsys.readouterr().out
 
 
 @needs_installation
