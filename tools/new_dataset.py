@@ -39,6 +39,8 @@ from masa_mm.preparation.new_dataset import (
     divide,
     division_lines,
     extract_videos,
+    folders_without_clips,
+    labelled,
     write_config,
     write_list,
 )
@@ -154,8 +156,11 @@ def make_store(args: argparse.Namespace, left: Sequence[str], store: Path) -> La
         raise NewDatasetError("--signer is for folders; give the CSV file a column 'signer'")
     if root.is_dir():
         clips = clips_of_folder(root, source, options, args.signer)
+        for name in folders_without_clips(root, clips):
+            print(f"no clips in {root / name}: it is left out")
     else:
         clips = clips_of_table(root, source, options)
+    divide(labelled(clips), args.seed)  # refuses what makes no dataset, before the work
     if source == VIDEO_SOURCE:
         report = extract_videos(clips, store, args.estimator, args.estimator_options, args.skip_bad)
         notes: list[str] = []

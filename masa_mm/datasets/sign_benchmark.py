@@ -16,15 +16,18 @@ from masa_mm.pose.store_format import clip_hash
 
 
 class Coverage(NamedTuple):
-    """Number of a split's official clips, and of those that the data has."""
+    """Number of a split's clips in the official list, and of those that the data has."""
 
     name: str  # of the benchmark and subset
     split: str
     found: int
     official: int
+    is_benchmark: bool = True  # False: a list of the user's own
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.found} of {self.official} official {self.split} clips"
+        # Without a split, an own list would give 'listed listed clips'.
+        kind = dict.fromkeys(("official" if self.is_benchmark else "listed", self.split))
+        return f"{self.name}: {self.found} of {self.official} {' '.join(kind)} clips"
 
 
 class OfficialSplit(NamedTuple):
@@ -264,9 +267,15 @@ class SignBenchmark(SignPoseDataset):
         listed = np.full(len(ids), -1, np.int64)
         listed[chosen] = [official[ids[number]] for number in chosen]
         self._check_labels(ids, label, listed, chosen)
-        self.coverage = Coverage(title, self._split_title(), len(chosen), len(official))
+        counts = len(chosen), len(official)
+        self.coverage = Coverage(title, self._split_title(), *counts, self.is_benchmark())
         self._log(str(self.coverage))
         return chosen, listed
+
+    @classmethod
+    def is_benchmark(cls) -> bool:
+        """Whether the list is the official one of a benchmark, which has fixed classes."""
+        return cls.NUM_CLASSES > 0
 
     def _split_title(self) -> str:
         return self.split or "listed"

@@ -42,7 +42,8 @@ def test_the_list_chooses_clips_labels_and_signers(signs):
     assert clips_of(train) == [("01", 0, 0), ("02", 2, 1)] and train[1]["gloss"] == "thanks"
     assert clips_of(test) == [("04", 1, 3)] and test.num_classes == 3
     assert train.metainfo["classes"] == ["hello", "please", "thanks"]
-    assert str(train.coverage) == "CSV: 2 of 2 official train clips"
+    assert str(train.coverage) == "CSV: 2 of 2 listed train clips"
+    assert str(CSVPose(**signs).coverage) == "CSV: 4 of 4 listed clips"
     assert len(CSVPose(**signs, split="trainval")) == 3 and len(CSVPose(**signs)) == 4
     assert BENCHMARKS["csv"] is CSVPose
 
