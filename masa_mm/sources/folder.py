@@ -105,6 +105,11 @@ _LABELS_HELP = "list of id, label, gloss, signer, split: .csv or .json"
 _LABELS: Option = ("--labels", dict(metavar="FILE", help=_LABELS_HELP))
 
 
+_SAME_ID = (
+    "rename one, or convert their folders one at a time, each with a --source-name of its own"
+)
+
+
 def option_img_size(args: argparse.Namespace) -> tuple[int, int] | None:
     """Return ``--img-size`` as (h, w); a SourceError if a side is not positive."""
     if args.img_size is None:
@@ -298,10 +303,15 @@ def clip_blocks(
         SourceError: If the folder has clips, but none of the list's.
     """
     coverage, sizes = None if listed is None else ListCoverage(listed), ImageSizes(img_size)
+    place_of: dict[str, str] = {}
     for entry in entries:
         if coverage is not None and not coverage.selects(entry.name):
             continue
         info = ListedClip(entry.label) if listed is None else listed.clips[entry.name]
+        place = str(entry.place)
+        if place_of.setdefault(entry.name, place) != place:
+            yield BadClip(entry.name, f"{place_of[entry.name]} and {place} have this id", _SAME_ID)
+            continue
         try:
             yield _block(entry, info, sizes)
         except (UserError, OSError) as error:

@@ -147,7 +147,7 @@ def test_names_must_differ(tmp_path, capsys):
     folder.mkdir()
     for name in ("a.pkl", "a.pickle"):
         dump(folder / name, video())
-    assert "an earlier clip has the same id" in refusal(capsys, "mmpose", folder, tmp_path, *SIZES)
+    assert "have this id; rename one" in refusal(capsys, "mmpose", folder, tmp_path, *SIZES)
 
 
 def test_an_unknown_image_size_is_guessed_and_mentioned(tmp_path, capsys):

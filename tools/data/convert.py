@@ -111,6 +111,17 @@ def _print_report(args: argparse.Namespace, source: PoseSource, report: WriteRep
     )
 
 
+def _print_bad_clips(error: BadClipsError, skip_bad: bool) -> None:
+    """Name the bad clips, and ``--skip-bad`` if there are others."""
+    if len(error.bad) == 1 and error.num_good:
+        print_error(f"{error}; --skip-bad converts the other {error.num_good}")
+        return
+    print_error(error)
+    if len(error.bad) > 1:
+        remedy = " and no good one" if skip_bad else "; fix them, or give --skip-bad"
+        print(f"error: nothing written: {len(error.bad)} bad clips{remedy}", file=sys.stderr)
+
+
 def _may_count_from_one(path: str, source: PoseSource) -> bool:
     """Whether classes have no names and class 0 has no clip, while others have."""
     label = PoseStore(path).label
@@ -129,10 +140,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args.run(args)
     except (OSError, UserError) as error:
-        print_error(error)
-        if isinstance(error, BadClipsError) and len(error.bad) > 1:
-            remedy = " and no good one" if args.skip_bad else "; fix them, or give --skip-bad"
-            print(f"error: nothing written: {len(error.bad)} bad clips{remedy}", file=sys.stderr)
+        if isinstance(error, BadClipsError):
+            _print_bad_clips(error, args.skip_bad)
+        else:
+            print_error(error)
         return 1
     return 0
 
