@@ -21,7 +21,7 @@ _LIBRARIES = ("mmengine", "mmaction", "mmcv", "torch")
 _REFUSALS = (TypeError, ValueError, KeyError, AssertionError, AttributeError, RuntimeError)
 # Steps of the Runner that read a section of the config.
 _STEPS = ("build_", "setup_env", "set_randomness", "from_cfg", "__init__", "scale_lr", "register_")
-_UNKNOWN = re.compile(r"__init__\(\) got an unexpected keyword argument '(\w+)'")
+_UNKNOWN = re.compile(r"__init__\(\) got an unexpected keyword argument '(.+)'$")
 _MISSING = re.compile(r"__init__\(\) missing \d+ required [\w-]+ arguments?: (.+)")
 
 

@@ -50,6 +50,11 @@ def error_of(registry, **config):
             "MASAEncoder has no option 'dept'; its opt",
         ),
         (MODELS, dict(type="MASAHead", num_classes=2, x=1), "MASAHead has no option 'x'; its opt"),
+        (
+            MODELS,
+            {"type": "MASAHead", "num_classes": 2, "drop&ut": 0},
+            "MASAHead has no option 'drop&ut'; its opt",
+        ),
         (MODELS, dict(type="MASAHead"), "MASAHead needs 'num_classes'; add it to the config"),
         (MODELS, dict(type="ReferenceDecoder", x=1), "ReferenceDecoder has no option 'x'"),
         (MODELS, dict(backbone=1), "a part of the config has no type: {'backbone': 1}"),
