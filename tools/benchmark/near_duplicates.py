@@ -29,6 +29,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.stats import binomtest
 
 from masa_mm.errors import UserError
+from masa_mm.option_checks import count, seed
 from masa_mm.pose.skeleton import BODY, LEFT_HAND, RIGHT_HAND
 from masa_mm.pose.store_writer import write_store
 from masa_mm.preparation.audit import AuditClips, open_clips
@@ -73,9 +74,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("stores", nargs="+", metavar="STORE", help="stores with real clips")
     parser.add_argument("--takes", nargs="+", default=[], metavar="STORE", help="stores of takes")
-    parser.add_argument("--clips", type=int, default=300, help="clips that are changed")
+    parser.add_argument("--clips", type=count, default=300, help="clips that are changed")
     parser.add_argument("--half", type=int, choices=(0, 1), default=1, help="labels: even or odd")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed, default=0)
     return parser.parse_args(argv)
 
 
