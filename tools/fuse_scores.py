@@ -22,7 +22,6 @@ from masa_mm.errors import UserError, allow_any_output, print_error
 from masa_mm.evaluation import Predictions, SignAccuracy
 from masa_mm.evaluation.fusion import METRICS, fuse_scores, search_weights
 from masa_mm.evaluation.score_files import AlignedScores, align_scores, load_scores, save_scores
-from masa_mm.option_checks import at_least, count, option
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -36,17 +35,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--names", nargs="+", metavar="NAME", help="names of the systems")
     parser.add_argument(
-        "--weights",
-        nargs="+",
-        type=option(at_least(0)),
-        metavar="W",
-        help="fixed weights instead of a search",
+        "--weights", nargs="+", type=float, metavar="W", help="fixed weights instead of a search"
     )
     parser.add_argument("--metric", choices=METRICS, default="top1_pi", help="metric of the search")
     parser.add_argument(
-        "--steps",
-        type=count,
-        help="steps from 0 to 1 (default: 100 for two systems, 20 for more)",
+        "--steps", type=int, help="steps from 0 to 1 (default: 100 for two systems, 20 for more)"
     )
     parser.add_argument(
         "--logits",
@@ -107,10 +100,10 @@ def _check_options(args: argparse.Namespace) -> None:
             "weights are searched on val only, never on test: give either --val files of the "
             "systems or fixed --weights"
         )
-    for name in ("val", "weights", "names"):
-        given = getattr(args, name)
+    for option in ("val", "weights", "names"):
+        given = getattr(args, option)
         if given is not None and len(given) != number:
-            raise UserError(f"--{name}: got {len(given)} for the {number} systems of --test")
+            raise UserError(f"--{option}: got {len(given)} for the {number} systems of --test")
     if not set(args.logits) <= set(range(1, number + 1)):
         raise UserError(f"--logits: systems are numbered 1 to {number}, got {args.logits}")
     if args.out and Path(args.out).suffix.lower() not in (".npz", ".csv"):
