@@ -113,7 +113,8 @@ def _check_parts(cfg: Config, where: str) -> None:
             isinstance(part, dict) or (part is None and name in OPTIONAL)
         ):
             raise UserError(f"{where}: model.{name} must be a dict, got {part!r}")
-        if isinstance(part, dict) and "type" not in part:
+        # A model of the user's may build its other parts itself.
+        if name == "backbone" and isinstance(part, dict) and "type" not in part:
             raise UserError(f"{where}: model.{name} has no type; add the name of its class")
     for name in LISTS:
         value = cfg.get(name)
