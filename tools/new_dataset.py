@@ -21,6 +21,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from masa_mm.errors import UserError, allow_any_output, print_error
+from masa_mm.option_checks import seed
 from masa_mm.pose.store_format import BadClipsError
 from masa_mm.pose.store_writer import WriteReport
 from masa_mm.preparation.convert import report_path, write_report
@@ -80,7 +81,7 @@ def parse_args(argv: Sequence[str] | None = None) -> tuple[argparse.Namespace, l
         "--allow-missing", action="store_true", help="mark joints that the files lack absent"
     )
     parser.add_argument("--skip-bad", action="store_true", help="leave out clips that fail")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the division into parts")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the division into parts")
     parser.add_argument("--force", action="store_true", help="replace files of an earlier call")
     args, left = parser.parse_known_args(argv)
     if args.out.suffix != ".py":

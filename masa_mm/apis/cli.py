@@ -35,7 +35,7 @@ from masa_mm.engine import (
     recorded_checkpoint,
     stoppable,
 )
-from masa_mm.errors import UserError, printable
+from masa_mm.errors import UserError, describe, printable
 
 EXIT_USER_ERROR = 2
 
@@ -339,4 +339,4 @@ def _message(error: Exception) -> str:
     text = str(error)
     if text.startswith("Caught "):
         return text.strip().rpartition("\n")[2].partition(": ")[2]
-    return text
+    return describe(error)

@@ -35,6 +35,7 @@ import numpy as np
 from common import Row
 
 from masa_mm.errors import UserError
+from masa_mm.option_checks import count, option, seed, whole
 from masa_mm.pose.crop import select_joints
 from masa_mm.pose.files import read_json
 from masa_mm.pose.skeleton import BODY, LEFT_HAND, NAMED_LAYOUTS, PARTS, RIGHT_HAND
@@ -73,12 +74,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     compare_parser.set_defaults(measure=compare)
     speed_parser = commands.add_parser("speed")
     speed_parser.add_argument("videos", nargs="+")
-    speed_parser.add_argument("--runs", type=int, default=3)
+    speed_parser.add_argument("--runs", type=count, default=3)
     speed_parser.set_defaults(measure=speed)
     resume_parser = commands.add_parser("resume")
     resume_parser.add_argument("videos", nargs="+")
-    resume_parser.add_argument("--kills", type=int, default=4)
-    resume_parser.add_argument("--seed", type=int, default=0)
+    resume_parser.add_argument("--kills", type=option(whole(0)), default=4)
+    resume_parser.add_argument("--seed", type=seed, default=0)
     resume_parser.set_defaults(measure=resume)
     commands.add_parser("environment").set_defaults(measure=environment)
     return parser.parse_args(argv)

@@ -35,6 +35,7 @@ from scipy.sparse import csr_matrix, triu
 from scipy.stats import binomtest
 
 from masa_mm.errors import UserError
+from masa_mm.option_checks import count, seed
 from masa_mm.pose.files import read_json
 from masa_mm.pose.skeleton import BODY, LEFT_HAND, RIGHT_HAND
 from masa_mm.pose.store_writer import write_store
@@ -89,10 +90,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("stores", nargs="+", metavar="STORE", help="stores with real clips")
     parser.add_argument("--takes", nargs="+", default=[], metavar="STORE", help="stores of takes")
-    parser.add_argument("--clips", type=int, default=300, help="clips that are changed")
+    parser.add_argument("--clips", type=count, default=300, help="clips that are changed")
     parser.add_argument("--half", choices=HALVES, default="odd", help="labels of these clips")
     parser.add_argument("--official", metavar="JSON", help="WLASL's official list")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed, default=0)
     return parser.parse_args(argv)
 
 

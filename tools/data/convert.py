@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from masa_mm.errors import UserError, allow_any_output, print_error, printable
+from masa_mm.option_checks import FINITE, option
 from masa_mm.pose.pose_pickle import store_to_pickle
 from masa_mm.pose.skeleton import describe_joints, source_layout
 from masa_mm.pose.store import PoseStore
@@ -71,7 +72,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--min-score",
-        type=float,
+        type=option(FINITE),
         metavar="SCORE",
         help="a joint is visible from this score on; default: as the source's page says",
     )

@@ -13,6 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
 from masa_mm.atomic_write import atomic_write, remove_leftovers
+from masa_mm.engine.checkpoint_io import unwrap_model
 from masa_mm.engine.latest_checkpoint import LAST_CHECKPOINT, recorded_checkpoint
 from masa_mm.engine.process_failure import first_fails_for_all
 
@@ -66,17 +67,23 @@ class DurableCheckpointHook(CheckpointHook):
         """Refuse to save numbers that are not finite.
 
         Raises:
-            FloatingPointError: If a tensor of the model or the optimizer is not finite.
+            FloatingPointError: If a tensor of the model or the optimizer, or the last loss, is not
+                finite.
         """
+        check = getattr(unwrap_model(runner), "finite_check", None)
+        if check is not None:
+            check.settle()
         parts = {name: checkpoint.get(name) for name in ("state_dict", "optimizer")}
         broken = non_finite(parts)
         if broken:
             last = recorded_checkpoint(runner.work_dir)
-            good = f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet"
+            good = "no checkpoint was saved yet. Start again"
+            if last:
+                good = f"the last good checkpoint is {last}. Resume from it or start again"
             raise FloatingPointError(
                 f"{len(broken)} tensors are not finite (first: {broken[0]}), so no checkpoint is "
-                f"saved; {good}. Resume from it or start again with a lower learning rate or "
-                "gradient clipping, and check the poses"
+                f"saved; {good} with a lower learning rate or gradient clipping, and check the "
+                "poses"
             )
 
     def save_now(self, runner: Runner, name: str, meta: dict) -> None:

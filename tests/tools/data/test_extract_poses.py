@@ -245,6 +245,7 @@ def test_a_list_without_a_split_is_refused(wlasl, capsys):
     "options, problem",
     [
         (("--estimator", "guess"), "no estimator 'guess'; there are mediapipe, mmpose, rtmlib"),
+        (("--import", "no_such_module.x"), "--import no_such_module.x: no such module; correct"),
         (("--estimator-options", "colour=1"), "the estimator 'square' does not start (TypeError"),
         (("--benchmark", "wlasl", "--list", "gone.json", "--split", "train"), "no such list"),
     ],
