@@ -70,8 +70,16 @@ class StopSignals:
         if hasattr(signal, "SIGCHLD"):
             # torch would raise an error for each worker that the signal has reached too.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        if number == signal.SIGINT or not self.postpones_sigterm:
-            raise Stopped(number)
+        self.stop_if_asked()
+
+    def stop_if_asked(self) -> None:
+        """Raise :class:`Stopped` if a signal that is not postponed has arrived.
+
+        Raises:
+            Stopped: Then.
+        """
+        if self.received == signal.SIGINT or (self.received and not self.postpones_sigterm):
+            raise Stopped(self.received)
 
 
 @contextmanager

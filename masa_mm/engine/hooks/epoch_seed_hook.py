@@ -25,8 +25,8 @@ class EpochSeedHook(Hook):
     mmengine seeds once, at the start, and saves no state of the generators, so a run resumed at
     epoch 50 draws the masks, crops and dropout of epoch 1 again. It also gives workers the same
     seed each time they start. With this hook, epoch-based training that is resumed between epochs
-    ends with the same weights as an uninterrupted run, bit for bit on a CPU. The validation after an
-    epoch has a seed of its own: a resumed run repeats it if a kill came before its end, and must
+    ends with the same weights as an uninterrupted run, bit for bit on a CPU. The validation after
+    an epoch has a seed of its own: a resumed run repeats it if a kill came before its end, and must
     find the same best checkpoint.
 
     ``persistent_workers`` draw the same numbers as workers that are restarted for each epoch.
