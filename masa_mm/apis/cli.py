@@ -6,13 +6,14 @@ The options are those of MMAction2. User errors print one line and exit with cod
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import torch
 from mmaction.registry import RUNNERS
@@ -39,6 +40,7 @@ from masa_mm.engine import (
 from masa_mm.errors import UserError, printable
 
 EXIT_USER_ERROR = 2
+_SIGNALS = 128  # exit codes above it are those of signals
 
 
 class UsageError(UserError):
@@ -83,6 +85,17 @@ def test(argv: Sequence[str] | None = None) -> int:
         runner.test()
 
     return _exit_code(run)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process of a command by its exit code.
+
+    After Ctrl-C or SIGTERM the interpreter frees no modules, which takes seconds.
+    """
+    if code > _SIGNALS:
+        atexit._run_exitfuncs()  # ends workers, closes logs
+        _exit_now(code)
+    sys.exit(code)
 
 
 def train_config(args: argparse.Namespace) -> Config:
@@ -315,10 +328,14 @@ def _end(code: int) -> int:
     """Return the exit code, or end this process if it is one of several."""
     if is_distributed():
         # Threads of gloo wait for the other processes and would hold up or abort the exit.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        _exit_now(code)
     return code
+
+
+def _exit_now(code: int) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _end_after_first() -> int:

@@ -4,7 +4,7 @@ Commands of tools/train.py and tools/dist_train.sh train with two workers each. 
 from a terminal, all processes at once, or SIGTERM, the first process alone, at a random moment of
 training. Measured are the times from the signal to the end of the iteration that is under way (with
 several processes, of the one after it), from there to the line that says how to resume, and from
-this line to the end of the command.
+this line to the end of the command and its workers.
 
     python tools/benchmark/faults/stops.py --repeats 5
 """
@@ -110,11 +110,21 @@ def _measure(
         if not said and "stopped by" in output.read_text():
             said = time.time()
         time.sleep(0.002)
+    while _has_processes(command.pid):
+        time.sleep(0.002)
     ended = time.time()
     if not said or command.returncode != 128 + number:
         sys.exit(f"exit code {command.returncode}: {output.read_text()}")
     last = max([at, *_times(iterations)])
     return Stop(last - at, said - last, ended - said)
+
+
+def _has_processes(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _times(path: Path) -> list[float]:
