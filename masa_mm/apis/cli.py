@@ -29,6 +29,7 @@ from masa_mm.apis.config_files import ConfigOptions, load_config, make_work_dir
 from masa_mm.apis.confusion import ConfusionPicture
 from masa_mm.apis.metric_config import fit_topk
 from masa_mm.engine import (
+    ExchangeFolderHook,
     LostSignalHook,
     Stopped,
     StoppedByFirst,
@@ -288,6 +289,7 @@ def _runner(cfg: Config) -> Runner:
     left_out = fit_topk(cfg)
     runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
     runner.register_hook(LostSignalHook())
+    runner.register_hook(ExchangeFolderHook())
     if left_out:
         runner.logger.warning(left_out)
     return runner

@@ -73,6 +73,7 @@ def test_two_gloo_processes_train_and_test_on_a_cpu(tmp_path):
         cwd=tmp_path,
     )
     assert "Epoch(test) [2/2]    accuracy:" in out
+    assert not list(tmp_path.glob("**/.dist_test")) and not list(work_dir.glob(".*"))
 
 
 FAULTS = """
