@@ -22,35 +22,37 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from mmaction.registry import MODELS
-from training import CONFIG, FaultsModel
+from mmaction.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from training import CONFIG
 
 TOOLS = Path(__file__).parents[2]
 STEP = 0.3  # seconds of an iteration
 MORE = """
 custom_imports = dict(imports=["masa_mm", "masa_mm.engine", "stops"])
-model = dict(type="StopsModel")
+custom_hooks = [dict(type="StopsHook")]
 train_cfg = dict(by_epoch=True, max_epochs=1000, val_interval=1000)
 train_dataloader.update(num_workers=2)
 """
 SAVE = 'default_hooks.update(save_on_sigterm=dict(type="SaveOnSigtermHook"))'
 
 
-@MODELS.register_module()
-class StopsModel(FaultsModel):
-    """A network whose iterations take some time and are noted in a file."""
+@HOOKS.register_module()
+class StopsHook(Hook):
+    """Makes iterations long, and notes their ends in a file."""
 
-    def train_step(self, *args: object, **kwargs: object) -> dict:
-        """Train for an iteration."""
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Go on for some time like a computation, which no signal ends."""
         end = time.monotonic() + STEP
-        losses = super().train_step(*args, **kwargs)
-        while time.monotonic() < end:  # computing is not interrupted by a signal
+        while time.monotonic() < end:
             time.sleep(0.01)
         with open(os.environ["STOPS_ITERATIONS"], "a") as file:
             print(time.time(), file=file)
-        return losses
 
 
 class Stop(NamedTuple):
@@ -86,13 +88,13 @@ def stop(folder: Path, processes: int, number: int, save: bool) -> Stop:
             stderr=file,
             start_new_session=True,
         )
-        at = _signal(command, number, iterations)
+        at = _signal(command, number, iterations, processes)
         return _measure(command, number, at, iterations, output)
 
 
-def _signal(command: subprocess.Popen, number: int, iterations: Path) -> float:
+def _signal(command: subprocess.Popen, number: int, iterations: Path, processes: int) -> float:
     """Send the signal when some iterations are done, and return the time."""
-    while not iterations.exists() or len(_times(iterations)) < 10:
+    while not iterations.exists() or len(_times(iterations)) < 10 * processes:
         if command.poll() is not None:
             sys.exit((iterations.parent / "output").read_text())
         time.sleep(0.05)
