@@ -18,6 +18,7 @@ from masa_mm.engine.latest_checkpoint import LAST_CHECKPOINT, recorded_checkpoin
 from masa_mm.engine.process_failure import first_fails_for_all
 
 _OUTDATED = "outdated_ckpts"
+_VALIDATED = "validated_iter"
 
 
 @HOOKS.register_module()
@@ -85,6 +86,11 @@ class DurableCheckpointHook(CheckpointHook):
                 f"saved; {good} with a lower learning rate or gradient clipping, and check the "
                 "poses"
             )
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
+        """Save the best checkpoint, and the periodic one again with the note of its validation."""
+        runner.message_hub.update_info(_VALIDATED, runner.iter)
+        super().after_val_epoch(runner, metrics)
 
     def save_now(self, runner: Runner, name: str, meta: dict) -> None:
         """Save a checkpoint beside the periodic ones; the next periodic one replaces it.
@@ -197,6 +203,8 @@ def _validation_is_due(runner: Runner) -> bool:
     loop = runner.train_loop
     if runner.val_loop is None or loop.iter == 0:
         return False
+    if runner.message_hub.runtime_info.get(_VALIDATED) == loop.iter:
+        return False  # saved again with the result, which was the best
     by_epoch = isinstance(loop, EpochBasedTrainLoop)
     if by_epoch and loop.iter != loop.epoch * len(loop.dataloader):
         return False  # saved within an epoch
