@@ -45,7 +45,7 @@ def changed(path, value):
     return run, checkpoint
 
 
-del_ = object()
+del_ = "(deleted)"  # a string, so that all workers of pytest name the cases alike
 STATE, GROUP = ("optimizer", "state", 0), ("optimizer", "param_groups", 0)
 
 

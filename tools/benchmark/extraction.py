@@ -130,10 +130,10 @@ def read_openpose(folder: str, size: np.ndarray) -> Poses:
     joints = np.zeros((len(people), sum(OPENPOSE_PARTS.values()), 3), np.float32)
     for frame, persons in zip(joints, people):
         start = 0
-        for key, count in OPENPOSE_PARTS.items():
+        for key, width in OPENPOSE_PARTS.items():
             if persons and persons[0][key]:
-                frame[start : start + count] = np.reshape(persons[0][key], (count, 3))
-            start += count
+                frame[start : start + width] = np.reshape(persons[0][key], (width, 3))
+            start += width
     return Poses(*select_joints(joints[..., :2], joints[..., 2], "openpose_body25_hands"), size)
 
 
