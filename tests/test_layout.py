@@ -21,7 +21,15 @@ ALLOWED = {
     "engine": {"pose", "datasets", "models", "compat"},
     "evaluation": {"pose", "datasets", "models", "compat", "safe_files"},
     "preparation": {"pose", "sources", "datasets", "visualization"},
-    "apis": {"pose", "datasets", "models", "engine", "evaluation", "visualization", "compat"},
+    # Prediction extracts poses from videos and reads pose files as the preparation of data does.
+    "inference": {
+        *{"pose", "sources", "datasets", "models", "engine", "evaluation", "preparation"},
+        *{"visualization", "compat", "safe_files"},
+    },
+    "apis": {
+        *{"pose", "datasets", "models", "engine", "evaluation", "visualization", "compat"},
+        "inference",
+    },
 }
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
