@@ -6,14 +6,15 @@ import argparse
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 
-from masa_mm.errors import UserError, in_one_line
+from masa_mm.errors import UserError, describe, in_one_line
 from masa_mm.inference.clip_quality import clip_warnings, hand_frames
 from masa_mm.inference.clips import PoseClip
 from masa_mm.inference.input_kinds import (
@@ -65,6 +66,13 @@ class InputClip(NamedTuple):
     video: Path | None = None
     gloss: str = ""
     aspect: float = 1.0
+
+
+class Located(NamedTuple):
+    """One input that was found, not read yet: a path, an array or a clip, and its true gloss."""
+
+    value: Path | np.ndarray | PoseClip
+    gloss: str = ""
 
 
 class InputReader:
@@ -151,31 +159,32 @@ class InputReader:
             if isinstance(single, BadClip):
                 yield single
             else:
-                yield from self.read_single(*single)
+                yield from self._read_single(*single)
 
-    def locate(self, inputs: Input) -> Iterator[tuple[Any, str] | BadClip]:
-        """Expand lists, folders and generators: path, array or clip of each input, and its gloss.
+    def locate(self, inputs: Input) -> Iterator[Located | BadClip]:
+        """Expand lists, folders and generators; :meth:`read` takes the result.
 
         Nothing but names and lists is read.
         """
-        if isinstance(inputs, (PoseClip, np.ndarray)):
-            yield inputs, ""
+        if isinstance(inputs, (Located, BadClip)):
+            yield inputs
+        elif isinstance(inputs, (PoseClip, np.ndarray)):
+            yield Located(inputs)
         elif isinstance(inputs, (str, os.PathLike)):
             try:
                 yield from self._locate_path(Path(inputs))
             except (UserError, OSError) as error:
                 yield _refused(str(inputs), error)
         elif isinstance(inputs, Iterable):
-            single: Any
-            for single in inputs:
-                yield from self.locate(single)
+            yield from chain.from_iterable(map(self.locate, cast(Iterable[Any], inputs)))
         else:
             raise UserError(
                 f"an input is a path, an array, a PoseClip or a list of these, got {type(inputs)}"
             )
 
-    def read_single(self, value: Any, gloss: str = "") -> Iterator[InputClip | BadClip]:
-        """Read the clips of one input that :meth:`locate` found."""
+    def _read_single(
+        self, value: Path | np.ndarray | PoseClip, gloss: str
+    ) -> Iterator[InputClip | BadClip]:
         if isinstance(value, PoseClip):
             name, clips = value.name, partial(iter, [InputClip(value, np.empty(0))])
         elif isinstance(value, np.ndarray):
@@ -190,15 +199,15 @@ class InputReader:
         except (UserError, OSError) as error:
             yield _refused(name, error)
 
-    def _locate_path(self, path: Path) -> Iterator[tuple[Any, str] | BadClip]:
+    def _locate_path(self, path: Path) -> Iterator[Located | BadClip]:
         if self.source == VIDEO:
-            yield from ((video, "") for video in find_videos([path]))
+            yield from map(Located, find_videos([path]))
         elif path.is_dir() and self.source is None:
-            yield from ((each, "") for each in inputs_below(path))
+            yield from map(Located, inputs_below(path))
         elif self.source == LIST or (self.source is None and _is_list(path)):
             yield from _locate_listed(path)
         else:
-            yield path, ""
+            yield Located(path)
 
     def _path(self, path: Path) -> Iterator[InputClip | BadClip]:
         kind = self.source or (kind_of_folder(path) if path.is_dir() else None)
@@ -349,12 +358,13 @@ def _part_clip(name: str, array: np.ndarray) -> InputClip:
     return InputClip(PoseClip(name, array, None), _LATER)
 
 
-def _locate_listed(path: Path) -> Iterator[tuple[Any, str] | BadClip]:
+def _locate_listed(path: Path) -> Iterator[Located | BadClip]:
     """Find the inputs of a list; a folder that has none does not end it."""
     for place, gloss in _listed(path):
         try:
             is_folder = place.is_dir() and kind_of_folder(place) is None
-            yield from ((each, gloss) for each in (inputs_below(place) if is_folder else [place]))
+            found = inputs_below(place) if is_folder else [place]
+            yield from (Located(each, gloss) for each in found)
         except (UserError, OSError) as error:
             yield _refused(str(place), error)
 
@@ -382,5 +392,5 @@ def _clip_name(path: Path, clip: str) -> str:
 
 
 def _refused(name: str, error: Exception) -> BadClip:
-    bad = bad_clip(name, error)
+    bad = bad_clip(name, UserError(describe(error)))
     return bad._replace(problem=bad.problem.removeprefix(f"{name}: "))

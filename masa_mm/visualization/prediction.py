@@ -126,6 +126,7 @@ def _draw_frame(
     whole = Image.new("RGB", (size[0] + PANEL, panel.height), _PAPER)
     whole.paste(picture, (0, (panel.height - size[1]) // 2))
     whole.paste(panel, (size[0], 0))
+    ImageDraw.Draw(whole).line([(size[0], 0), (size[0], panel.height)], fill=FAINT)
     return whole
 
 
@@ -187,9 +188,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), size)
 
 
-def _fitted(
-    text: str, font: ImageFont.FreeTypeFont, width: float = PANEL - 2 * _MARGIN
-) -> str:
+def _fitted(text: str, font: ImageFont.FreeTypeFont, width: float = PANEL - 2 * _MARGIN) -> str:
     """Shorten a text to a width; its end, where names differ, stays."""
     text = "".join(char if char.isprintable() else "?" for char in text)
     if font.getlength(text) <= width:
