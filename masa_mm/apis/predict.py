@@ -72,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
         help="image size in pixels, where the files do not tell; default: guessed",
     )
     parser.add_argument("--estimator", default="mediapipe", help="pose estimator of videos")
+    parser.add_argument(
+        "--joints",
+        choices=SOURCE_LAYOUTS,
+        metavar="LAYOUT",
+        help="layout of the poses that the model was trained on, if they lacked joints, such as "
+        "mediapipe_hands: all other joints are left out",
+    )
     parser.add_argument("--batch-size", type=_positive, default=32, help="clips at a time")
     parser.add_argument("--device", help="such as cuda:0; default: a GPU if there is one")
     return parser
@@ -86,7 +93,11 @@ def _positive(text: str) -> int:
 def _predict(args: argparse.Namespace) -> int:
     """Run the command; return the number of clips and inputs that failed."""
     options: dict[str, Any] = dict(
-        source=args.source, layout=args.layout, image_size=args.img_size, estimator=args.estimator
+        source=args.source,
+        layout=args.layout,
+        image_size=args.img_size,
+        estimator=args.estimator,
+        joints=args.joints,
     )
     inferencer = SignInferencer(args.model, args.weights, args.device)
     found = list(InputReader(**options).locate(args.inputs))

@@ -54,7 +54,7 @@ class SignInferencer(BaseInferencer):
         ...     print(result.name, result.glosses[0].gloss)
     """
 
-    preprocess_kwargs = {"source", "layout", "image_size", "estimator"}
+    preprocess_kwargs = {"source", "layout", "image_size", "estimator", "joints"}
     forward_kwargs = {"top"}
     visualize_kwargs = {"draw"}
     postprocess_kwargs: set = set()

@@ -101,6 +101,8 @@ class InputReader:
             coordinates.
         estimator (str): Pose estimator of videos, a name in
             :data:`masa_mm.preparation.extraction.ESTIMATORS`. It starts with the first video.
+        joints (str, optional): Layout of the poses that the model was trained on, if they lacked
+            joints, such as 'mediapipe_hands'. All other joints are left out.
 
     Raises:
         UserError: If there is no such source, layout or estimator.
@@ -117,17 +119,19 @@ class InputReader:
         layout: str | None = None,
         image_size: tuple[float, float] | None = None,
         estimator: str = "mediapipe",
+        joints: str | None = None,
     ) -> None:
         if source is not None and source not in KINDS:
             raise UserError(f"no source '{source}'; there are {', '.join(KINDS)}")
         if estimator not in ESTIMATORS:
             known = ", ".join(sorted(ESTIMATORS.module_dict))
             raise UserError(f"no estimator '{estimator}'; there are {known}")
-        if layout is not None:
-            source_layout(layout)
+        for name in filter(None, (layout, joints)):
+            source_layout(name)
         if image_size is not None and not min(image_size) > 0:
             raise UserError(f"the image size is (width, height), above 0, got {image_size}")
         self.source, self.layout, self.image_size = source, layout, image_size
+        self.joints = joints
         self._estimator_name = estimator
         self._estimator: PoseEstimator | None = None
         self._num_arrays = 0
@@ -195,7 +199,7 @@ class InputReader:
             name, clips = str(value), partial(self._path, value)
         try:
             for clip in clips():
-                yield _complete(clip, gloss) if isinstance(clip, InputClip) else clip
+                yield self._complete(clip, gloss) if isinstance(clip, InputClip) else clip
         except (UserError, OSError) as error:
             yield _refused(name, error)
 
@@ -208,6 +212,24 @@ class InputReader:
             yield from _locate_listed(path)
         else:
             yield Located(path)
+
+    def _complete(self, each: InputClip, gloss: str) -> InputClip | BadClip:
+        """Bring a clip into the layout 'sign49' and check it; one without hands is refused."""
+        clip = each.clip.in_layout("sign49")
+        shows_hand = hand_frames(clip)
+        if not shows_hand.any():
+            problem = f"no hand in its {len(shows_hand)} frames"
+            return BadClip(clip.name, problem, "show the hands, larger and in better light")
+        warnings = (*each.warnings, *clip_warnings(clip, shows_hand))
+        aspect = each.aspect if clip.image_size is None else clip.image_size[0] / clip.image_size[1]
+        clip = clip if self.joints is None else clip.with_joints_of(self.joints)
+        return each._replace(
+            clip=clip,
+            shows_hand=shows_hand,
+            warnings=warnings,
+            gloss=gloss or each.gloss,
+            aspect=aspect,
+        )
 
     def _path(self, path: Path) -> Iterator[InputClip | BadClip]:
         kind = self.source or (kind_of_folder(path) if path.is_dir() else None)
@@ -287,24 +309,6 @@ class InputReader:
 
 
 _LATER = np.empty(0, bool)  # filled in by _complete
-
-
-def _complete(each: InputClip, gloss: str) -> InputClip | BadClip:
-    """Bring a clip into the layout 'sign49' and check it; one without hands is refused."""
-    clip = each.clip.in_layout("sign49")
-    shows_hand = hand_frames(clip)
-    if not shows_hand.any():
-        problem = f"no hand in its {len(shows_hand)} frames"
-        return BadClip(clip.name, problem, "show the hands, larger and in better light")
-    warnings = (*each.warnings, *clip_warnings(clip, shows_hand))
-    aspect = each.aspect if clip.image_size is None else clip.image_size[0] / clip.image_size[1]
-    return each._replace(
-        clip=clip,
-        shows_hand=shows_hand,
-        warnings=warnings,
-        gloss=gloss or each.gloss,
-        aspect=aspect,
-    )
 
 
 def _clips_of(

@@ -66,7 +66,8 @@ def test_one_bad_input_is_named_and_the_rest_done(call, tmp_path):
     options = ("--estimator", "square", "--out", out, "--draw", draw)
     code, shown, errors = call("gone.pose", tmp_path / "a.npz", tmp_path / "v", *options)
     assert code == 1
-    assert errors == [
+    # Other tests of this process may have started OpenCV, which then prints lines of its own.
+    assert [line for line in errors if line.startswith("failed")] == [
         "failed: gone.pose: no such file or folder; give the file again",
         f"failed: {tmp_path}/v/broken.mp4: not a video that can be read; download it again",
     ]
