@@ -18,11 +18,11 @@ from masa_mm.visualization.skeleton import BODY_LINES, assemble
 from masa_mm.visualization.style import FAINT, INK, MASKED_SHADE, PART_COLORS, PREDICTED_COLOR
 
 # Sides in pixels.
-HEIGHT, PANEL, _MARGIN = 360, 260, 12
-_MAX_WIDTH = 640
+HEIGHT, PANEL, _MARGIN = 300, 250, 12
+_MAX_WIDTH = 540
 _LINE, _BAR = 18, 5
 # A longer animation shows every second frame, every third, ...
-MAX_FRAMES = 120
+MAX_FRAMES = 60
 _FRAME_MS = 40  # at 25 frames a second
 _BAR_COLOR, _PAPER = "#0072b2", "#ffffff"
 # Colours that are seen on any video.
@@ -75,7 +75,9 @@ def write_animation(
     size = width, max(1, round(width / aspect))
     step = -(-len(points) // MAX_FRAMES)
     panel = _draw_panel(caption, max(size[1], HEIGHT))
-    backgrounds: Iterable[np.ndarray | None] = chain(video, repeat(None)) if video else repeat(None)
+    backgrounds: Iterable[np.ndarray | None] = (
+        chain(video, repeat(None)) if video is not None else repeat(None)
+    )
     pictures = (
         _draw_frame(panel, size, points[number] * size[1], shown[number], frame)
         for number, frame in zip(range(len(points)), backgrounds)
@@ -127,7 +129,8 @@ def _draw_frame(
     whole.paste(picture, (0, (panel.height - size[1]) // 2))
     whole.paste(panel, (size[0], 0))
     ImageDraw.Draw(whole).line([(size[0], 0), (size[0], panel.height)], fill=FAINT)
-    return whole
+    # Pillow's default takes 30 times as long, and its dithering makes large files.
+    return whole.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
 
 
 def _draw_skeleton(
