@@ -21,7 +21,7 @@ from masa_mm.compat.config_data import SUFFIXES as DATA_SUFFIXES
 from masa_mm.compat.config_data import literal_config
 from masa_mm.datasets.collate import pad_clips
 from masa_mm.datasets.transforms.layout import CropSignParts
-from masa_mm.datasets.transforms.sampling import SampleSignFrames
+from masa_mm.datasets.transforms.sampling import KeepHandFrames, SampleSignFrames
 from masa_mm.engine.checkpoint_io import CheckpointMismatchError, describe_mismatch
 from masa_mm.errors import UserError
 from masa_mm.inference.calibration_file import load_calibration
@@ -87,6 +87,7 @@ class TrainedModel:
         self.info = ModelInfo(
             classes=_class_names(classes, self.network, training.where),
             clip_len=lengths[-1] if lengths else 0,
+            hand_frames_only=any(isinstance(each, KeepHandFrames) for each in self.transforms),
             calibration=calibration,
             card=_model_card(training, measured),
         )
@@ -171,7 +172,7 @@ def read_training(model: str | os.PathLike, weights: str | os.PathLike | None = 
     if not is_config and weights is not None:
         raise UserError(f"{model}: is no config, so {weights} cannot be its checkpoint")
     where = str(weights if is_config else model)
-    checkpoint = CheckpointLoader.load_checkpoint(where, map_location="cpu")
+    checkpoint = CheckpointLoader.load_checkpoint(where, map_location="cpu", logger="silent")
     state = checkpoint.get("state_dict") if isinstance(checkpoint, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise UserError(f"{where}: holds no 'state_dict'; give a checkpoint of tools/train.py")
