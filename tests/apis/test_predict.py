@@ -78,6 +78,13 @@ def test_one_bad_input_is_named_and_the_rest_done(call, tmp_path):
     assert first["drawing"] == str(draw / "a.npz.gif")
 
 
+def test_many_failures_are_counted(call):
+    code, shown, errors = call(*(f"gone{number}.pose" for number in range(30)))
+    assert (code, len(errors)) == (1, 21)
+    assert errors[-1] == "further failures are counted; --out names them"
+    assert shown == ["0 clips recognised, 30 failed"]
+
+
 def test_options_of_files(call, tmp_path):
     clip = clips(1)[0]
     np.save(tmp_path / "a.npy", clip.landmarks)
