@@ -24,6 +24,7 @@ from masa_mm.datasets.transforms.layout import CropSignParts
 from masa_mm.datasets.transforms.sampling import KeepHandFrames, SampleSignFrames
 from masa_mm.engine.checkpoint_io import CheckpointMismatchError, describe_mismatch
 from masa_mm.errors import UserError
+from masa_mm.inference.calibration_file import load_calibration
 from masa_mm.inference.clips import PoseClip, Recognition
 from masa_mm.inference.model_info import ModelInfo
 from masa_mm.models.heads.masa_head import MASAHead
@@ -61,6 +62,7 @@ class TrainedModel:
         info (ModelInfo): Classes and calibration. The layout is 'sign49'.
         network (BaseRecognizer): The model in evaluation mode.
         transforms (list): The transforms of the test pipeline.
+        pipeline (Compose): All of them.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -77,15 +79,23 @@ class TrainedModel:
         self.network = build_network(training).to(device or "cpu")
         self.device = device or "cpu"
         self.transforms = build_test_transforms(training.cfg, training.where)
-        self._pipeline = Compose(self.transforms)
+        self.pipeline = Compose(self.transforms)
         self._crops = any(isinstance(each, CropSignParts) for each in self.transforms)
         lengths = [e.clip_len for e in self.transforms if isinstance(e, SampleSignFrames)]
         classes = training.meta.get("dataset_meta") or {}
+        calibration, measured = load_calibration(training.where, self.classifier_weights)
         self.info = ModelInfo(
             classes=_class_names(classes, self.network, training.where),
             clip_len=lengths[-1] if lengths else 0,
             hand_frames_only=any(isinstance(each, KeepHandFrames) for each in self.transforms),
+            calibration=calibration,
+            card=_model_card(training, measured),
         )
+
+    @property
+    def classifier_weights(self) -> dict[str, Tensor]:
+        """Weights of the head, none of a model without one."""
+        return self.network.cls_head.state_dict() if self.network.with_cls_head else {}
 
     def recognize(self, clips: Sequence[PoseClip]) -> Iterator[Recognition]:
         """Recognise clips in batches.
@@ -97,11 +107,18 @@ class TrainedModel:
             yield from self._recognize_batch(clips[start : start + _BATCH])
 
     def _recognize_batch(self, clips: Sequence[PoseClip]) -> Iterator[Recognition]:
-        samples = [self._pipeline(self._annotation(clip)) for clip in clips]
+        return self.recognize_samples([self.prepare(clip) for clip in clips])
+
+    def prepare(self, clip: PoseClip) -> dict:
+        """Apply the test pipeline to a clip."""
+        return self.pipeline(self._annotation(clip))
+
+    def recognize_samples(self, samples: Sequence[dict]) -> Iterator[Recognition]:
+        """Recognise clips that the pipeline has prepared, as one batch."""
         batch = self.network.data_preprocessor(pad_clips(samples), False)
         with torch.inference_mode():
             scores, embedding = self._forward(batch["inputs"])
-        for index in range(len(clips)):
+        for index in range(len(samples)):
             yield Recognition(None if scores is None else scores[index], embedding[index])
 
     def _forward(self, inputs: Tensor | dict) -> tuple[np.ndarray | None, np.ndarray]:
@@ -231,3 +248,12 @@ def _class_names(dataset_meta: Any, network: BaseRecognizer, where: str) -> list
     if len(names) < num_classes:
         raise UserError(f"{where}: holds {len(names)} class names, the head has {num_classes}")
     return list(names[:num_classes])
+
+
+def _model_card(training: Training, measured: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a model: its training clips and what the validation measured."""
+    coverage = training.meta.get("coverage")
+    card: dict[str, Any] = dict(config=Path(training.cfg.filename or "").name)
+    if isinstance(coverage, str) and coverage:
+        card["trained_on"] = " ".join(coverage.split())
+    return card | (dict(validation=measured) if measured else {})
