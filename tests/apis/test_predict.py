@@ -128,7 +128,10 @@ def test_a_stopped_command_keeps_its_lines(model, tmp_path):
     store, out = write_store(tmp_path / "s.safetensors"), tmp_path / "p.jsonl"
     program = (
         "import sys, time; from masa_mm.apis import predict as p; show = p._show\n"
-        "p._show = lambda result, failed: (show(result, failed), time.sleep(60 if result.name[-1] == '1' else 0))\n"
+        "def wait(result, failed):\n"
+        "    show(result, failed)\n"
+        "    time.sleep(60 if result.name[-1] == '1' else 0)\n"
+        "p._show = wait\n"
         "sys.exit(p.predict(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", program, model, store, "--out", out, "--device", "cpu"]
