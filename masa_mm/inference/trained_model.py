@@ -28,10 +28,22 @@ from masa_mm.inference.calibration_file import load_calibration
 from masa_mm.inference.clips import PoseClip, Recognition
 from masa_mm.inference.model_info import ModelInfo
 from masa_mm.models.heads.masa_head import MASAHead
+from masa_mm.models.layers.pooling import average_frames
 from masa_mm.pose.crop import crop_parts
 
 CONFIG_SUFFIXES = (".py", *DATA_SUFFIXES)
 _BATCH = 32
+
+
+def _average_features(features: Tensor, keypoint: Tensor) -> Tensor:
+    """Average an encoder's features [N, M, C, T, P] over the frames that show a joint: [N, P * C].
+
+    Exported encoders do the same (:class:`~masa_mm.inference.landmark_network.LandmarkNetwork`).
+    """
+    frames = features.permute(0, 1, 3, 4, 2).flatten(3)
+    shown = (keypoint[..., 2] > 0).any(-1)
+    average = average_frames(frames.flatten(0, 1), shown.flatten(0, 1))
+    return average.unflatten(0, features.shape[:2]).mean(1)
 
 
 class Training(NamedTuple):
@@ -129,9 +141,11 @@ class TrainedModel:
         if isinstance(head, MASAHead):
             embedding = head.pool(features, **valid)
             scores: Tensor | None = head.fc(embedding)
+        elif head is None:
+            keypoint = inputs["keypoint"] if isinstance(inputs, dict) else inputs
+            embedding, scores = _average_features(features, keypoint.flatten(0, 1)), None
         else:
-            embedding = features.mean((1, 3, 4))
-            scores = None if head is None else head(features, **valid)
+            embedding, scores = features.mean((1, 3, 4)), head(features, **valid)
         average = (
             None if each is None else each.unflatten(0, (-1, num_views)).mean(1).cpu().numpy()
             for each in (scores, embedding)

@@ -154,7 +154,7 @@ def _draw_panel(caption: Caption, height: int) -> Image.Image:
     """Draw the text beside the frames: title, glosses with bars, warnings."""
     panel = Image.new("RGB", (PANEL, height), _PAPER)
     draw, font, y = ImageDraw.Draw(panel), _font(13), _MARGIN
-    draw.text((_MARGIN, y), _fitted(caption.title, font), fill=INK, font=font)
+    draw.text((_MARGIN, y), _fitted(caption.title, font, keep_end=True), fill=INK, font=font)
     y += _LINE + 6
     if caption.glosses and not caption.is_known:
         draw.rectangle((_MARGIN - 4, y - 2, PANEL - _MARGIN, y + _LINE), fill=MASKED_SHADE)
@@ -191,14 +191,19 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), size)
 
 
-def _fitted(text: str, font: ImageFont.FreeTypeFont, width: float = PANEL - 2 * _MARGIN) -> str:
-    """Shorten a text to a width; its end, where names differ, stays."""
+def _fitted(
+    text: str,
+    font: ImageFont.FreeTypeFont,
+    width: float = PANEL - 2 * _MARGIN,
+    keep_end: bool = False,
+) -> str:
+    """Shorten a text to a width; names of files differ at their ends."""
     text = "".join(char if char.isprintable() else "?" for char in text)
     if font.getlength(text) <= width:
         return text
-    while text and font.getlength("…" + text) > width:
-        text = text[1:]
-    return "…" + text
+    while text and font.getlength(text + "…") > width:
+        text = text[1:] if keep_end else text[:-1]
+    return "…" + text if keep_end else text + "…"
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont) -> Iterator[str]:
