@@ -1,0 +1,245 @@
+"""A sign dictionary: signs found by examples of them, with a frozen encoder and no training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from masa_mm.errors import UserError
+from masa_mm.inference.clips import PoseClip
+from masa_mm.inference.dictionary_file import DictionaryContent, read_dictionary, write_dictionary
+from masa_mm.inference.model_probe import Encoder, probe_embedding, same_model
+from masa_mm.inference.stored_pose import PartClip, part_clip, store_pose
+from masa_mm.inference.whitening import Whitening
+
+
+class Match(NamedTuple):
+    """An example that a search found.
+
+    Attributes:
+        gloss (str): Its sign.
+        name (str): Its clip.
+        similarity (float): Cosine similarity to the query, -1 to 1.
+    """
+
+    gloss: str
+    name: str
+    similarity: float
+
+
+class SearchResult(NamedTuple):
+    """What a search found, the most similar first.
+
+    Attributes:
+        clips (list[Match]): The nearest examples.
+        glosses (list[Match]): The nearest glosses, each by its best example.
+    """
+
+    clips: list[Match]
+    glosses: list[Match]
+
+
+class _Example(NamedTuple):
+    embedding: np.ndarray
+    pose: np.ndarray
+    aspect: float
+
+
+class _Index(NamedTuple):
+    """The examples by gloss and name, so that the order of adding does not matter."""
+
+    keys: list[tuple[str, str]]
+    vectors: np.ndarray
+    whitening: Whitening
+    starts: np.ndarray  # of the glosses
+
+
+class SignDictionary:
+    """Examples of signs and their embeddings by one model.
+
+    The search is exact: cosine similarity of the query's embedding to that of each example. From
+    50 examples on the embeddings are whitened by the examples.
+
+    Args:
+        model (Encoder): An :class:`~masa_mm.inference.exported_model.ExportedModel` or a
+            :class:`~masa_mm.inference.trained_model.TrainedModel`. Classes are not needed.
+        model_name (str): Path of the model, which the file names.
+
+    Example:
+        >>> dictionary = SignDictionary(ExportedModel("model.onnx"), "model.onnx")
+        >>> dictionary.add("book", clip)
+        >>> dictionary.search(other_clip, k=5).glosses[0].gloss
+        'book'
+    """
+
+    def __init__(self, model: Encoder, model_name: str = "") -> None:
+        self.model, self.model_name = model, model_name
+        self._probe = probe_embedding(model)
+        self._examples: dict[tuple[str, str], _Example] = {}
+        self._index: _Index | None = None
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    @property
+    def glosses(self) -> list[str]:
+        """The signs, in alphabetical order."""
+        return sorted({gloss for gloss, _ in self._examples})
+
+    def add(self, gloss: str, clip: PoseClip, aspect: float = 1.0) -> None:
+        """Add an example of a sign. It replaces one of the same gloss and name.
+
+        Args:
+            gloss (str): The sign.
+            clip (PoseClip): The example.
+            aspect (float): Width over height of the image, for pictures of clips in part
+                coordinates.
+
+        Raises:
+            UserError: If the gloss is empty, or the clip shows no hand or does not fit its layout.
+        """
+        if not gloss.strip():
+            raise UserError(f"{clip.name}: an example needs a gloss")
+        pose = store_pose(self._checked(clip))
+        if clip.image_size is not None:
+            aspect = clip.image_size[0] / clip.image_size[1]
+        (embedding,) = self.embed([clip])
+        self._examples[gloss, clip.name] = _Example(embedding, pose, aspect)
+        self._index = None
+
+    def search(self, clip: PoseClip, k: int = 5) -> SearchResult:
+        """Find the k nearest examples and the k nearest glosses of a clip.
+
+        Raises:
+            UserError: If the dictionary is empty, or the clip shows no hand or does not fit its
+                layout.
+        """
+        if k < 1:
+            raise UserError(f"k is the number of results, 1 or more, got {k}")
+        self._checked(clip)
+        (similarity,) = self.similarities(self.embed([clip]))
+        index = self._indexed()
+        # The first of equals is the first by gloss and name: equal up to rounding counts as equal.
+        rounded = similarity.round(6)
+        best = [
+            int(start + part.argmax())
+            for start, part in zip(index.starts, np.split(rounded, index.starts[1:]))
+        ]
+        best = [best[i] for i in _largest(rounded[best], k)]
+        return SearchResult(
+            *(
+                [Match(*index.keys[i], float(similarity[i])) for i in found]
+                for found in (_largest(rounded, k), best)
+            )
+        )
+
+    def embed(self, clips: Sequence[PoseClip]) -> np.ndarray:
+        """Return the model's embeddings of clips, float32 [N, D]."""
+        found = [each.embedding for each in self.model.recognize(clips)]
+        embedding = np.asarray(found, np.float32).reshape(len(clips), len(self._probe))
+        if not np.isfinite(embedding).all():
+            raise UserError(f"{self.model_name}: the model gives NaN; export or train it again")
+        return embedding
+
+    def similarities(self, embeddings: np.ndarray) -> np.ndarray:
+        """Compare embeddings [Q, D] with the examples: float32 [Q, N], as in :attr:`examples`.
+
+        Raises:
+            UserError: If the dictionary is empty.
+        """
+        index = self._indexed()
+        return index.whitening(embeddings) @ index.vectors.T
+
+    @property
+    def examples(self) -> list[tuple[str, str]]:
+        """Gloss and name of each example, in alphabetical order."""
+        return sorted(self._examples)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the dictionary to one ``.safetensors`` file.
+
+        Raises:
+            UserError: If the dictionary is empty.
+            WriteError: If the file cannot be written.
+        """
+        write_dictionary(path, self.content())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike, model: Encoder, model_name: str = "") -> SignDictionary:
+        """Read a dictionary that the same model made.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            UserError: If it is damaged, no dictionary, or of another model.
+        """
+        content = read_dictionary(path)
+        dictionary = cls(model, model_name or content.model_name)
+        if not same_model(content.probe, dictionary._probe):
+            raise UserError(
+                f"{path}: was built with another model ({Path(content.model_name).name}), whose "
+                "embeddings differ; give that model, or build the dictionary again"
+            )
+        rows = zip(content.embedding, content.pose, content.aspect.tolist())
+        dictionary._examples = {
+            key: _Example(*row) for key, row in zip(zip(content.glosses, content.names), rows)
+        }
+        return dictionary
+
+    def content(self) -> DictionaryContent:
+        """Return what the file holds.
+
+        Raises:
+            UserError: If the dictionary is empty.
+        """
+        self._require_examples()
+        keys = self.examples
+        rows = [self._examples[key] for key in keys]
+        glosses, names = zip(*keys)
+        return DictionaryContent(
+            model_name=self.model_name,
+            probe=self._probe,
+            glosses=list(glosses),
+            names=list(names),
+            embedding=np.stack([row.embedding for row in rows]),
+            pose=np.stack([row.pose for row in rows]),
+            aspect=np.array([row.aspect for row in rows], np.float32),
+        )
+
+    def _checked(self, clip: PoseClip) -> PartClip:
+        parts = part_clip(clip)
+        if not len(parts.hand_frames):
+            raise UserError(
+                f"{clip.name}: no hand in its {len(parts.score)} frames; show the hands, larger "
+                "and in better light"
+            )
+        return parts
+
+    def _require_examples(self) -> None:
+        if not self._examples:
+            raise UserError("the dictionary is empty; add an example of a sign first")
+
+    def _indexed(self) -> _Index:
+        self._require_examples()
+        if self._index is None:
+            keys = self.examples
+            embedding = np.stack([self._examples[key].embedding for key in keys])
+            whitening = Whitening.fit(embedding)
+            glosses = [gloss for gloss, _ in keys]
+            starts = [0] + [i for i in range(1, len(keys)) if glosses[i] != glosses[i - 1]]
+            self._index = _Index(keys, whitening(embedding), whitening, np.array(starts))
+        return self._index
+
+
+def _largest(values: np.ndarray, k: int) -> list[int]:
+    """Return the positions of the k largest values; of equals the first come first."""
+    if len(values) > 4 * k:
+        threshold = np.partition(values, -k)[-k]
+        candidates = np.flatnonzero(values >= threshold)
+    else:
+        candidates = np.arange(len(values))
+    order = np.argsort(-values[candidates], kind="stable")
+    return candidates[order[:k]].tolist()
