@@ -2,7 +2,11 @@
 
 _base_ = ["./masa_finetune_include.py"]
 
-data = dict(split_file="data/include/{split}_include50.csv")
+# Its train and test clips are in train and test of INCLUDE, mixed.
+data = dict(
+    ann_file=["data/include/include_train.safetensors", "data/include/include_test.safetensors"],
+    split_file="data/include/{split}_include50.csv",
+)
 train_dataloader = dict(dataset=data)
 val_dataloader = dict(dataset=data)
 test_dataloader = dict(dataset=data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -34,9 +35,16 @@ def in_one_line(error: Exception, limit: int = 100) -> str:
     return text if len(text) <= limit else f"{text[:limit]}..."
 
 
+def describe(error: Exception) -> str:
+    """The message of an error; for one of the system, the file and the reason."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{os.fsdecode(error.filename)[:200]}: {error.strerror}"
+    return str(error)
+
+
 def print_error(error: Exception) -> None:
     """Print an error as ``error: ...``; one line, or one for each of its ``lines``."""
-    for line in getattr(error, "lines", (str(error),)):
+    for line in getattr(error, "lines", (describe(error),)):
         print(f"error: {printable(line)}", file=sys.stderr)
 
 

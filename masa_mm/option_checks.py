@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import functools
 import inspect
 import math
@@ -95,6 +97,24 @@ def above(bound: float, **options: Any) -> NumberCheck:
 FRACTION = NumberCheck("must be a number in [0, 1]", 0, 1)
 FINITE = NumberCheck("must be a finite number")
 SEED = NumberCheck("must be an integer from 0 to 4294967295", 0, 2**32 - 1, whole=True)
+
+
+def option(rule: NumberCheck) -> Callable[[str], Any]:
+    """Make the ``type`` of a number on a command line, which argparse refuses with exit code 2."""
+
+    def parse(text: str) -> Any:
+        value: Any = text
+        with contextlib.suppress(ValueError):
+            value = int(text) if rule.whole else float(text)
+        if not rule.accepts(value):
+            raise argparse.ArgumentTypeError(f"{rule.words}, got {_shown(text)}")
+        return value
+
+    return parse
+
+
+count = option(whole(1))
+seed = option(SEED)
 
 
 def checked_options(**checks: NumberCheck) -> Callable[[Class], Class]:

@@ -2,11 +2,12 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from torch._utils import ExceptionWrapper
 
-from masa_mm.errors import MissingKeyError, UserError, in_one_line, print_error, printable
+from masa_mm.errors import MissingKeyError, UserError, describe, in_one_line, print_error, printable
 
 from toys.commands import run
 from toys.paths import ROOT
@@ -61,3 +62,12 @@ def test_a_terminal_of_ascii_does_not_end_a_command(tmp_path, environment):
     out = run(*command, *options, cwd=tmp_path, **environment)
     assert "e.safetensors: 3 clips, 9 frames, 3 classes" in out and "Traceback" not in out
     assert (tmp_path / "größe.safetensors").is_file()
+
+
+def test_errors_of_the_system_name_the_file(capsys):
+    with pytest.raises(OSError) as caught:
+        Path("x" * 5000).read_bytes()
+    print_error(caught.value)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"error: {'x' * 200}: File name too long"
+    assert describe(OSError("other")) == "other"

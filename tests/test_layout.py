@@ -20,8 +20,13 @@ ALLOWED = {
     "visualization": {"pose"},
     "engine": {"pose", "datasets", "models", "compat"},
     "evaluation": {"pose", "datasets", "models", "compat", "safe_files"},
+    "inference": {
+        *("pose", "sources", "datasets", "models", "engine", "evaluation", "visualization"),
+        *("preparation", "compat", "safe_files"),
+    },
     "preparation": {"pose", "sources", "datasets", "visualization"},
-    "apis": {"pose", "datasets", "models", "engine", "evaluation", "visualization", "compat"},
+    "apis": {"pose", "datasets", "models", "engine", "evaluation", "visualization", "compat"}
+    | {"inference", "preparation", "sources"},
 }
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

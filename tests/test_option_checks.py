@@ -1,5 +1,6 @@
 """Options of every registered class: numbers out of range and other values are refused."""
 
+import argparse
 import inspect
 import math
 import re
@@ -17,6 +18,8 @@ from masa_mm.option_checks import (
     above,
     at_least,
     checked_options,
+    count,
+    option,
     whole,
     wholes,
 )
@@ -120,3 +123,18 @@ def test_senseless_numbers_are_refused_in_one_line(cls, name, value):
 def test_the_collate_function_checks_its_option(value):
     with pytest.raises(UserError, match="pad_clips: pad_to_multiple must be"):
         FUNCTIONS.get("pad_clips")([], pad_to_multiple=value)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "nan", "", "many", "9" * 30, "9" * 5000])
+def test_senseless_numbers_on_a_command_line_are_refused(text, capsys):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--steps", type=count)
+    parser.add_argument("--scale", type=option(above(0)))
+    with pytest.raises(SystemExit) as caught:
+        parser.parse_args(["--steps", text])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert caught.value.code == 2 and len(last) < 200
+    assert "--steps: must be an integer of at least 1, got" in last
+    assert parser.parse_args(["--steps", "3", "--scale", "1.5"]).steps == 3
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--scale", "inf"])

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import torch
 from mmaction.registry import MODELS
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import save_checkpoint
 from torch import Tensor
 
 import masa_mm  # noqa: F401  (registers what the config names)
+from masa_mm.apis.config_files import load_config
 from masa_mm.errors import UserError, allow_any_output, print_error
 from masa_mm.models.reference.checkpoint import convert_reference, read_reference
 
@@ -51,11 +51,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def expected_state(config: str) -> dict[str, Tensor]:
     """Names and shapes of the weights of a config's model, on the meta device."""
-    if not Path(config).is_file():
-        raise FileNotFoundError(f"{config}: no such config")
     init_default_scope("mmaction")
     with torch.device("meta"):
-        return MODELS.build(Config.fromfile(config).model).state_dict()
+        return MODELS.build(load_config(config).model).state_dict()
 
 
 def convert(args: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from masa_mm.errors import UserError, allow_any_output, print_error
+from masa_mm.option_checks import seed
 from masa_mm.pose.store_format import BadClipsError
 from masa_mm.pose.store_writer import WriteReport
 from masa_mm.preparation.convert import report_path, write_report
@@ -39,6 +40,8 @@ from masa_mm.preparation.new_dataset import (
     divide,
     division_lines,
     extract_videos,
+    folders_without_clips,
+    labelled,
     write_config,
     write_list,
 )
@@ -78,7 +81,7 @@ def parse_args(argv: Sequence[str] | None = None) -> tuple[argparse.Namespace, l
         "--allow-missing", action="store_true", help="mark joints that the files lack absent"
     )
     parser.add_argument("--skip-bad", action="store_true", help="leave out clips that fail")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the division into parts")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the division into parts")
     parser.add_argument("--force", action="store_true", help="replace files of an earlier call")
     args, left = parser.parse_known_args(argv)
     if args.out.suffix != ".py":
@@ -154,8 +157,11 @@ def make_store(args: argparse.Namespace, left: Sequence[str], store: Path) -> La
         raise NewDatasetError("--signer is for folders; give the CSV file a column 'signer'")
     if root.is_dir():
         clips = clips_of_folder(root, source, options, args.signer)
+        for name in folders_without_clips(root, clips):
+            print(f"no clips in {root / name}: it is left out")
     else:
         clips = clips_of_table(root, source, options)
+    divide(labelled(clips), args.seed)  # refuses what makes no dataset, before the work
     if source == VIDEO_SOURCE:
         report = extract_videos(clips, store, args.estimator, args.estimator_options, args.skip_bad)
         notes: list[str] = []

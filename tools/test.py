@@ -1,8 +1,6 @@
 """Test a checkpoint: python tools/test.py configs/masa_finetune_wlasl100.py CKPT [options]."""
 
-import sys
-
 from masa_mm.apis import cli
 
 if __name__ == "__main__":
-    sys.exit(cli.test())
+    cli.leave(cli.test())

@@ -10,6 +10,13 @@ from mmengine.runner import Runner
 
 from masa_mm.errors import UserError
 
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
+
+FILES_OF_WORKER = 3  # at least: both ends of its queue, and what tells that it has ended
+
 
 def check_batches(runner: Runner) -> None:
     """Build the loaders of training and validation and check that each gives a batch.
@@ -32,6 +39,7 @@ def check_batches(runner: Runner) -> None:
 
 
 def _check(loader: Any, name: str) -> None:
+    _check_workers(loader.num_workers, name)
     if not isinstance(loader.dataset, Sized) or len(loader) > 0:
         return
     clips, processes = len(loader.dataset), get_world_size()
@@ -41,3 +49,15 @@ def _check(loader: Any, name: str) -> None:
         f"{name}: {clips} clips in {processes} process(es) give no batch of {loader.batch_size}, "
         "and drop_last=True leaves out smaller ones; lower batch_size or set drop_last=False"
     )
+
+
+def _check_workers(number: int, name: str) -> None:
+    """Refuse more workers than the system lets a process have, before they exhaust it."""
+    if resource is None:
+        return
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and number * FILES_OF_WORKER > most:
+        raise UserError(
+            f"{name}: num_workers={number} needs more open files than a process may have here "
+            f"({most}, ulimit -n); lower num_workers"
+        )

@@ -6,6 +6,8 @@ not take, or a class of a library refused its options. Errors in our own code ke
 
 from __future__ import annotations
 
+import errno
+import inspect
 import re
 import traceback
 import urllib.error
@@ -15,13 +17,20 @@ from typing import Any
 from mmengine.runner import Runner
 
 from masa_mm.apis.registered import all_options
-from masa_mm.errors import UserError, in_one_line
+from masa_mm.errors import UserError, describe, in_one_line
 
 _LIBRARIES = ("mmengine", "mmaction", "mmcv", "torch")
 _REFUSALS = (TypeError, ValueError, KeyError, AssertionError, AttributeError, RuntimeError)
 # Steps of the Runner that read a section of the config.
 _STEPS = ("build_", "setup_env", "set_randomness", "from_cfg", "__init__", "scale_lr", "register_")
-_UNKNOWN = re.compile(r"__init__\(\) got an unexpected keyword argument '(\w+)'")
+# Of allocators of torch and numpy; errors of a size that no number holds.
+_NO_MEMORY = re.compile(
+    r"DefaultCPUAllocator: (can't allocate|not enough) memory|CUDA out of memory|"
+    r"Storage size calculation overflowed|numel: integer multiplication overflow"
+)
+# Errors of the system without a file's name that are not the fault of code.
+_OF_RESOURCES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_UNKNOWN = re.compile(r"__init__\(\) got an unexpected keyword argument '(.+)'$")
 _MISSING = re.compile(r"__init__\(\) missing \d+ required [\w-]+ arguments?: (.+)")
 
 
@@ -32,9 +41,13 @@ def user_error_of(error: Exception) -> UserError | None:
             f"load_from: cannot be downloaded ({error.reason}); correct the address, or download "
             "the file by hand and give its path"
         )
+    if isinstance(error, OSError):
+        return _of_system(error)
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+        return _without_memory(error, frames)
     if not isinstance(error, _REFUSALS):
         return None
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     builds = [n for n, frame in enumerate(frames) if frame.f_code.co_name == "build_from_cfg"]
     if builds:
         build, inner = frames[builds[-1]], frames[builds[-1] + 1 :]
@@ -45,6 +58,23 @@ def user_error_of(error: Exception) -> UserError | None:
         if refused is not None:
             return refused
     return _refused_section(error, frames)
+
+
+def _of_system(error: OSError) -> UserError | None:
+    """The message for a file that the system refuses; None for sockets, pipes and the like."""
+    if error.filename is None and error.errno not in _OF_RESOURCES:
+        return None
+    return UserError(f"{describe(error)}; correct the path, its permissions or the disk's limits")
+
+
+def _without_memory(error: Exception, frames: list[FrameType]) -> UserError:
+    builds = [frame for frame in frames if frame.f_code.co_name == "build_from_cfg"]
+    built = builds[-1].f_locals.get("obj_cls") if builds else None
+    where = f"while {built.__name__} is built" if inspect.isclass(built) else "in this run"
+    return UserError(
+        f"the memory does not suffice {where} ({in_one_line(error, 200)}); lower the sizes of the "
+        "model, batch_size or num_workers"
+    )
 
 
 def _without_class(error: Exception, build: FrameType) -> str:

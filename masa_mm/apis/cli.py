@@ -6,13 +6,14 @@ The options are those of MMAction2. User errors print one line and exit with cod
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import torch
 from mmaction.registry import RUNNERS
@@ -28,6 +29,8 @@ from masa_mm.apis.config_files import ConfigOptions, load_config, make_work_dir
 from masa_mm.apis.confusion import ConfusionPicture
 from masa_mm.apis.metric_config import fit_topk
 from masa_mm.engine import (
+    ExchangeFolderHook,
+    LostSignalHook,
     Stopped,
     StoppedByFirst,
     find_latest,
@@ -35,9 +38,10 @@ from masa_mm.engine import (
     recorded_checkpoint,
     stoppable,
 )
-from masa_mm.errors import UserError, printable
+from masa_mm.errors import UserError, describe, printable
 
 EXIT_USER_ERROR = 2
+_SIGNALS = 128  # exit codes above it are those of signals
 
 
 class UsageError(UserError):
@@ -82,6 +86,17 @@ def test(argv: Sequence[str] | None = None) -> int:
         runner.test()
 
     return _exit_code(run)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process of a command by its exit code.
+
+    After Ctrl-C or SIGTERM the interpreter frees no modules, which takes seconds.
+    """
+    if code > _SIGNALS:
+        atexit._run_exitfuncs()  # ends workers, closes logs
+        _exit_now(code)
+    sys.exit(code)
 
 
 def train_config(args: argparse.Namespace) -> Config:
@@ -273,6 +288,8 @@ def _runner(cfg: Config) -> Runner:
     make_work_dir(cfg.work_dir)
     left_out = fit_topk(cfg)
     runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    runner.register_hook(LostSignalHook())
+    runner.register_hook(ExchangeFolderHook())
     if left_out:
         runner.logger.warning(left_out)
     return runner
@@ -313,10 +330,14 @@ def _end(code: int) -> int:
     """Return the exit code, or end this process if it is one of several."""
     if is_distributed():
         # Threads of gloo wait for the other processes and would hold up or abort the exit.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        _exit_now(code)
     return code
+
+
+def _exit_now(code: int) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _end_after_first() -> int:
@@ -339,4 +360,4 @@ def _message(error: Exception) -> str:
     text = str(error)
     if text.startswith("Caught "):
         return text.strip().rpartition("\n")[2].partition(": ")[2]
-    return text
+    return describe(error)

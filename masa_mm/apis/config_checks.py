@@ -113,6 +113,9 @@ def _check_parts(cfg: Config, where: str) -> None:
             isinstance(part, dict) or (part is None and name in OPTIONAL)
         ):
             raise UserError(f"{where}: model.{name} must be a dict, got {part!r}")
+        # A model of the user's may build its other parts itself.
+        if name == "backbone" and isinstance(part, dict) and "type" not in part:
+            raise UserError(f"{where}: model.{name} has no type; add the name of its class")
     for name in LISTS:
         value = cfg.get(name)
         for number, part in enumerate(value if isinstance(value, list | tuple) else ()):
@@ -171,6 +174,13 @@ def _check_optimizer(wrapper: dict, where: str) -> None:
         raise UserError(f"{where}.optimizer has no type; name its class, such as 'AdamW'")
     if isinstance(optimizer, dict) and wrapper.get("paramwise_cfg") and "lr" not in optimizer:
         raise UserError(f"{where}.optimizer has no lr; set the learning rate")
+    keys = (wrapper.get("paramwise_cfg") or {}).get("custom_keys") or {}
+    for name, options in keys.items() if isinstance(keys, dict) else ():
+        if not isinstance(options, dict):
+            raise UserError(
+                f"{where}.paramwise_cfg.custom_keys.{name} must be a dict with lr_mult or "
+                f"decay_mult, got {options!r}"
+            )
     if not isinstance(clip, dict):
         return
     by_value = clip.get("type") == "value"

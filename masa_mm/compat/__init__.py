@@ -45,6 +45,7 @@ REPAIRS: tuple[Callable[[], bool], ...] = (
     cpu.bfloat16_scores,
     inferencers.inferencer_collate_options,
     inferencers.action_inferencer_of_poses,
+    inferencers.inference_of_pretrained_models,
 )
 
 _applied: dict[Callable[[], bool], bool] = {}  # repair -> whether it was needed

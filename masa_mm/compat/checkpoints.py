@@ -95,7 +95,7 @@ def inert_checkpoint_config() -> bool:
     def load_without_code(self: Any, *args: Any, **kwargs: Any) -> dict:
         checkpoint = load_checkpoint(self, *args, **kwargs)
         meta = checkpoint.get("meta", {})
-        if isinstance(meta.get("config"), str):
+        if isinstance(meta, dict) and isinstance(meta.get("config"), str):
             meta["config"] = _literal_gpu_ids(meta["config"])
         return checkpoint
 

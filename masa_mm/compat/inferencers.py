@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -57,6 +58,40 @@ def action_inferencer_of_poses() -> bool:
 
     ActionRecogInferencer._init_pipeline = init_pipeline_of_poses
     return True
+
+
+def inference_of_pretrained_models() -> bool:
+    """Let ``inference_recognizer`` and ``inference_skeleton`` refuse a config without a test.
+
+    They read ``model.cfg.test_pipeline``, which a config of pretraining has no use for, and raise
+    ``AttributeError: 'ConfigDict' object has no attribute 'test_pipeline'``.
+    Upstream: no report found.
+    """
+    import mmaction.apis
+    from mmaction.apis import inference
+
+    for name in ("inference_recognizer", "inference_skeleton"):
+        function = getattr(inference, name, None)  # inference_skeleton came with mmaction2 1.2
+        if function is not None:
+            checked = _with_pipeline(function, inspect.signature(function))
+            setattr(inference, name, checked)
+            setattr(mmaction.apis, name, checked)
+    return True
+
+
+def _with_pipeline(function: Callable, signature: inspect.Signature) -> Callable:
+    @functools.wraps(function)
+    def with_pipeline(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs).arguments
+        config = getattr(given["model"], "cfg", None)
+        if given.get("test_pipeline") is None and "test_pipeline" not in (config or {}):
+            raise UserError(
+                f"{function.__name__}: the config has no test_pipeline. A pretraining model has no "
+                "classes: give the config and checkpoint of its finetuning; or give test_pipeline="
+            )
+        return function(*args, **kwargs)
+
+    return with_pipeline
 
 
 def _check_input(input_format: str, cfg: Any) -> None:

@@ -52,6 +52,26 @@ def check_class_order(
             )
 
 
+def labels_by_name(labels: np.ndarray, names: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """Return labels of the class list ``names`` as labels of the class list ``classes``.
+
+    Names that ``classes`` lacks are other spellings and keep their number, as do classes whose
+    names are only their numbers.
+
+    Args:
+        labels (np.ndarray): Labels, int64 [n]; -1 = none.
+        names (Sequence[str]): The class names that they stand for.
+        classes (Sequence[str]): The class names that the result stands for.
+    """
+    number = {name: label for label, name in enumerate(classes)}
+    if list(names) == [str(label) for label in range(len(names))]:
+        return labels
+    # The last entry is that of label -1.
+    others = range(len(names), max(labels.max(initial=-1), len(names) - 1) + 1)
+    table = [*(number.get(name, label) for label, name in enumerate(names)), *others, -1]
+    return np.array(table, np.int64)[labels]
+
+
 def stratified_share(
     chosen: np.ndarray, label: np.ndarray, ratio: float, seed: int = 0
 ) -> np.ndarray:

@@ -166,10 +166,10 @@ def _numbered(
             "or give the class list"
         )
     names = _names_of_labels(rows, labels) if classes is None else list(classes)
-    known = set(names)
+    number_of = {name: number for number, name in enumerate(names)}
     for row, label in zip(rows, labels):
         gloss = row.get("gloss", names[label])
-        if gloss != names[label] and not kind.label and (classes is None or gloss in known):
+        if number_of.get(gloss) != label and (classes is None or gloss in number_of):
             raise ListError(
                 f"{row['at']} gives '{gloss}' the label {label}, but another line or the class "
                 "list says otherwise; give each sign one label"
@@ -178,10 +178,8 @@ def _numbered(
 
 
 def _names_of_labels(rows: Sequence[Fields], labels: Sequence[int]) -> list[str]:
-    """Return the gloss of each label, with its number where several labels have one gloss."""
+    """Return the gloss of each label, its number where no row has one."""
     gloss_of: dict[int, str] = {}
     for row, label in zip(rows, labels):
         gloss_of.setdefault(label, row.get("gloss", str(label)))
-    names = [gloss_of.get(label, str(label)) for label in range(max(labels) + 1)]
-    count = Counter(names)
-    return [f"{name} ({n})" if count[name] > 1 else name for n, name in enumerate(names)]
+    return [gloss_of.get(label, str(label)) for label in range(max(labels) + 1)]

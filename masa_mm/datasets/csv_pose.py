@@ -28,7 +28,7 @@ class CSVPose(SignBenchmark):
     Example:
         >>> dataset = CSVPose('train.safetensors', [], split='train', split_file='signs.csv')
         >>> print(dataset.coverage)
-        CSV: 120 of 120 official train clips
+        CSV: 120 of 120 listed train clips
     """
 
     NAME = "CSV"

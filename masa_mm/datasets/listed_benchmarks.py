@@ -81,7 +81,8 @@ class INCLUDEPose(HeldOutOfTrain, CSVPose):
 
     ``split_file`` is '{split}_include.csv' or '{split}_include50.csv'. Classes are the sorted words
     of both lists, with their numbers ('1. loud'). File names repeat, so a clip's id is the last
-    three names of its path, 'Animals/4. Bird/MVI_2988'. The signers are not known.
+    three names of its path, 'Animals/4. Bird/MVI_2988'. The signers are not known. The splits of
+    INCLUDE-50 are not parts of INCLUDE's: it needs the stores of both.
     """
 
     NAME = "INCLUDE"
@@ -92,6 +93,9 @@ class INCLUDEPose(HeldOutOfTrain, CSVPose):
         splits=("train", "test"),
     )
 
+    def _title(self, size: int) -> str:
+        return self.NAME if size == self.NUM_CLASSES else f"{self.NAME}-{size}"
+
 
 @DATASETS.register_module()
 class BosphorusSign22kPose(HeldOutOfTrain, CSVPose):
@@ -99,7 +103,7 @@ class BosphorusSign22kPose(HeldOutOfTrain, CSVPose):
 
     ``split_file`` is ``BosphorusSign22k.csv``, one line per clip. Signer 4 ('User_4') is 'test'.
     Videos are '0004/User_2_001.mp4'; this is also the id, without ending. Classes are numbers and
-    Turkish names, '0004 Aciklamak', in the order of the numbers, which have gaps.
+    Turkish names, '0004 Aciklamak', in the order of the numbers.
     """
 
     NAME = "BosphorusSign22k"
@@ -122,19 +126,22 @@ class DEVISIGNPose(HeldOutOfTrain, CSVPose):
     """DEVISIGN-L: 2000 signs of Chinese Sign Language, Kinect (Chai et al., 2014).
 
     ``split_file`` is 'split.{split}.csv' (``video_path,class_name``). Labels and signers are those
-    in the names: 'P06_0043_1_0_20130601.oni' is sign 43 by signer 6. Where several signs have one
-    name, their numbers are added. A recording is a folder with a ``color.avi``.
+    in the names: 'P06_0043_1_0_20130601.oni' is sign 43 by signer 6. ``class_name`` is not read: in
+    these lists it is the sign's number in the sorted names, which is another sign's name. The names
+    are in the dataset's own table, an optional ``class_list`` with the columns 'L_ID' and
+    'Meaning (Chinese)'. A recording is a folder with a ``color.avi``.
     """
 
     NAME = "DEVISIGN"
     NUM_CLASSES = 2000
     HOLD_OUT = "val_signers=(4,)"
     FORMAT = TableFormat(
-        columns=dict(path=("video_path",), gloss=("class_name",)),
+        columns=dict(path=("video_path",)),
         label=r"P\d+_(\d+)_[^/]*$",
         signer=r"P(\d+)_\d+_[^/]*$",
         id_parts=1,
         videos=("{}/color", "{}.oni/color"),
+        classes=("L_ID", "Meaning (Chinese)"),
         splits=("train", "test"),
     )
 

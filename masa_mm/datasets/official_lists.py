@@ -36,6 +36,7 @@ class ListError(UserError):
 
 def read_json(path: str | os.PathLike) -> Any:
     """Read a JSON file, gzipped or not; refuse one with an object that has a key twice."""
+    path = list_file(path)
     data = _read_bytes(path)
     kind = foreign_kind(data)
     if kind:
@@ -64,8 +65,16 @@ def read_list_text(path: str | os.PathLike) -> str:
         raise ListError(f"{path}: not a text file in UTF-8; save the list as such") from None
 
 
+def list_file(path: str | os.PathLike) -> str:
+    """Return the path of a list; if only the list with or without '.gz' exists, that one."""
+    path = os.fspath(path)
+    other = path.removesuffix(".gz") if path.endswith(".gz") else f"{path}.gz"
+    return other if os.path.isfile(other) and not os.path.exists(path) else path
+
+
 def _read_bytes(path: str | os.PathLike) -> bytes:
     """Read a file, decompressed if it is gzipped."""
+    path = list_file(path)
     require_file(path, _MISSING)
     with open(path, "rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"

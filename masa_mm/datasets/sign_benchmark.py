@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from masa_mm.datasets.clip_selection import DatasetError, check_class_order
+from masa_mm.datasets.clip_selection import DatasetError, check_class_order, labels_by_name
 from masa_mm.datasets.official_clip import ClipRangeError, FrameRange, OfficialClip, OfficialList
 from masa_mm.datasets.official_lists import read_rows
 from masa_mm.datasets.sign_pose_dataset import SignPoseDataset
@@ -16,15 +16,18 @@ from masa_mm.pose.store_format import clip_hash
 
 
 class Coverage(NamedTuple):
-    """Number of a split's official clips, and of those that the data has."""
+    """Number of a split's clips in the official list, and of those that the data has."""
 
     name: str  # of the benchmark and subset
     split: str
     found: int
     official: int
+    is_benchmark: bool = True  # False: a list of the user's own
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.found} of {self.official} official {self.split} clips"
+        # Without a split, an own list would give 'listed listed clips'.
+        kind = dict.fromkeys(("official" if self.is_benchmark else "listed", self.split))
+        return f"{self.name}: {self.found} of {self.official} {' '.join(kind)} clips"
 
 
 class OfficialSplit(NamedTuple):
@@ -40,8 +43,9 @@ class SignBenchmark(SignPoseDataset):
 
     With ``split_file``, the official list chooses the clips of the split and gives their labels,
     and their signers if the files have none. ``coverage`` counts the clips found. A store with
-    other labels is refused. If a file holds a whole video under its video id, the list's clips are
-    cut out of it at the list's frame rate. Without a list, the files' split and labels are used.
+    other labels is refused; labels of another class list are compared by name. If a file holds a
+    whole video under its video id, the list's clips are cut out of it at the list's frame rate.
+    Without a list, the files' split and labels are used.
 
     Args:
         ann_file (str | Sequence[str]): See :class:`SignPoseDataset`.
@@ -154,8 +158,12 @@ class SignBenchmark(SignPoseDataset):
                 f"{self.class_file or self.split_file}: names {len(names)} classes, "
                 f"{self._title(size)} has {size}; give the complete class list"
             )
-        for path, poses in zip(self.files, self._poses):
-            check_class_order(path, poses.glosses, self.class_file or self.split_file, listed or ())
+        if official:
+            labels = (labels_by_name(poses.label, poses.glosses, names) for poses in self._poses)
+            self._label = np.concatenate([*labels])
+        else:
+            for path, poses in zip(self.files, self._poses):
+                check_class_order(path, poses.glosses, self.class_file, listed or ())
         return [*names[:size], *map(str, range(len(names), size))]
 
     def _read_official(self, classes: list[str] | None) -> OfficialSplit | None:
@@ -259,9 +267,15 @@ class SignBenchmark(SignPoseDataset):
         listed = np.full(len(ids), -1, np.int64)
         listed[chosen] = [official[ids[number]] for number in chosen]
         self._check_labels(ids, label, listed, chosen)
-        self.coverage = Coverage(title, self._split_title(), len(chosen), len(official))
+        counts = len(chosen), len(official)
+        self.coverage = Coverage(title, self._split_title(), *counts, self.is_benchmark())
         self._log(str(self.coverage))
         return chosen, listed
+
+    @classmethod
+    def is_benchmark(cls) -> bool:
+        """Whether the list is the official one of a benchmark, which has fixed classes."""
+        return cls.NUM_CLASSES > 0
 
     def _split_title(self) -> str:
         return self.split or "listed"

@@ -262,8 +262,15 @@ class SignPoseDataset(BaseActionDataset):
         if not self.files:
             raise DatasetError(f"{type(self).__name__}: ann_file names no file")
         for option in self.PATHS:
-            if getattr(self, option) is not None:
-                setattr(self, option, self._under_root(getattr(self, option)))
+            path = getattr(self, option)
+            if path is None:
+                continue
+            if not isinstance(path, (str, os.PathLike)):
+                raise DatasetError(
+                    f"{type(self).__name__}: {option.replace('class_file', 'class_list')} must be "
+                    f"a path or None, got {path!r}"
+                )
+            setattr(self, option, self._under_root(path))
 
     def _under_root(self, path: str | os.PathLike) -> str:
         return os.path.join(self.data_root or "", os.path.expanduser(path))

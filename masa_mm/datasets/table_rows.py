@@ -14,7 +14,7 @@ from string import Formatter
 from types import MappingProxyType
 from typing import NamedTuple
 
-from masa_mm.datasets.official_lists import ListError, read_list_text
+from masa_mm.datasets.official_lists import ListError, list_file, read_list_text
 
 # Accepted names of the columns, without regard to case, blanks, '-' and '_'; the first counts.
 COLUMNS = MappingProxyType(
@@ -86,7 +86,7 @@ def split_paths(path: str, required: Sequence[str] = ()) -> dict[str | None, str
         return {None: path}
     files: dict[str | None, str] = {}
     for split, names in SPLITS.items():
-        named = [path.replace("{split}", name) for name in names]
+        named = [list_file(path.replace("{split}", name)) for name in names]
         found = next(filter(os.path.isfile, named), None)
         if found is not None:
             files[split] = found
@@ -220,7 +220,7 @@ def read_class_table(path: str, label: str, name: str) -> list[str]:
     names: list[str] = []
     for place, cells in lines:
         number, text = (cells[column] if column < len(cells) else "" for column in columns)
-        if number != str(len(names)) or not text or text in names:
+        if not re.fullmatch(rf"0*{len(names)}", number) or not text or text in names:
             raise ListError(
                 f"{place} has label '{number}' and name '{text}'; labels count from 0 and names "
                 "do not repeat"

@@ -18,6 +18,7 @@ from mmengine.runner import CheckpointLoader, Runner
 from torch import Tensor, nn
 
 from masa_mm.atomic_write import atomic_write
+from masa_mm.engine.run_state import describe_unfit_state
 from masa_mm.errors import UserError
 
 # Only weight names of the authors' release contain it; masa_mm.models.reference converts them.
@@ -162,7 +163,7 @@ def load_strictly(runner: Runner, *, resume: bool = False, partly: bool | None =
             _raise_mismatch(runner, filename, "" if partly is None else _PARTLY)
             raise
         if resume:
-            _check_run_state(checkpoint, filename, bool(runner.param_schedulers))
+            _check_run_state(checkpoint, filename, runner)
         return checkpoint
 
     runner.load_checkpoint = load_checkpoint
@@ -194,14 +195,23 @@ def _check_some_fit(runner: Runner, filename: str) -> None:
     )
 
 
-def _check_run_state(checkpoint: dict, filename: str, scheduled: bool) -> None:
-    state = {**checkpoint, **checkpoint.get("meta", {})}
-    needed = ["epoch", "iter", "message_hub", "optimizer", *(["param_schedulers"] * scheduled)]
+def _check_run_state(checkpoint: dict, filename: str, runner: Runner) -> None:
+    meta = checkpoint.get("meta")
+    state = {**checkpoint, **(meta if isinstance(meta, dict) else {})}
+    needed = ["epoch", "iter", "message_hub", "optimizer"]
+    needed += ["param_schedulers"] if runner.param_schedulers else []
     missing = [name for name in needed if name not in state]
     if missing:
         raise CheckpointMismatchError(
             f"{filename}: cannot be resumed, it holds weights without {', '.join(missing)}; start "
             f"a new run from them: --cfg-options load_from={filename}"
+        )
+    unfit = describe_unfit_state(checkpoint, runner)
+    if unfit:
+        raise CheckpointMismatchError(
+            f"{filename}: its state of a run is damaged or does not fit the config: {unfit}. "
+            "Resume from another checkpoint (--resume CHECKPOINT), use the config it was trained "
+            f"with, or start a new run from its weights: --cfg-options load_from={filename}"
         )
 
 

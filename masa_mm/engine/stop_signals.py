@@ -70,8 +70,16 @@ class StopSignals:
         if hasattr(signal, "SIGCHLD"):
             # torch would raise an error for each worker that the signal has reached too.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        if number == signal.SIGINT or not self.postpones_sigterm:
-            raise Stopped(number)
+        self.stop_if_asked()
+
+    def stop_if_asked(self) -> None:
+        """Raise :class:`Stopped` if a signal that is not postponed has arrived.
+
+        Raises:
+            Stopped: Then.
+        """
+        if self.received == signal.SIGINT or (self.received and not self.postpones_sigterm):
+            raise Stopped(self.received)
 
 
 @contextmanager
@@ -80,15 +88,15 @@ def stoppable() -> Iterator[StopSignals]:
 
     Raises:
         Stopped: If a signal arrives, also when it first ended a worker or another process of the
-            run, which is a ``RuntimeError`` here.
+            run, which is a ``RuntimeError`` here, and when other code replaced the exception.
     """
     signals = StopSignals.active = StopSignals()
     numbers = (signal.SIGINT, signal.SIGTERM)
     former = {number: signal.signal(number, signals.receive) for number in numbers}
     try:
         yield signals
-    except RuntimeError:
-        if signals.received is None:
+    except Exception as error:
+        if signals.received is None or not _is_due_to_stop(error):
             raise
         raise Stopped(signals.received) from None
     finally:
@@ -97,3 +105,15 @@ def stoppable() -> Iterator[StopSignals]:
         for number, handler in former.items():
             if signals.received is None:
                 signal.signal(number, handler)
+
+
+def _is_due_to_stop(error: BaseException | None) -> bool:
+    """Whether an error is that of an ended process or comes of handling :class:`Stopped`.
+
+    mmengine's ``Config.pretty_text``, used in every save, makes a ``SyntaxError`` of any exception.
+    """
+    if isinstance(error, RuntimeError):
+        return True
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__context__
+    return error is not None

@@ -24,7 +24,8 @@ class ModelInfo:
     Args:
         classes (Sequence[str]): Glosses in the order of the scores; empty for an encoder.
         layout (str): Joint layout of the landmarks that the model takes.
-        clip_len (int): Frames that the network sees of a clip.
+        clip_len (int): Frames that the network sees of a clip, 0 = all.
+        hand_frames_only (bool): Whether it sees only frames with a hand.
         calibration (Calibration): How scores become probabilities, and what is no known sign.
         card (dict): The model card: data, coverage, metrics with intervals, terms. Any JSON.
     """
@@ -32,6 +33,7 @@ class ModelInfo:
     classes: Sequence[str] = ()
     layout: str = "sign49"
     clip_len: int = 32
+    hand_frames_only: bool = False
     calibration: Calibration = field(default_factory=Calibration)
     card: dict[str, Any] = field(default_factory=dict)
 

@@ -21,7 +21,7 @@ from masa_mm.compat.config_data import SUFFIXES as DATA_SUFFIXES
 from masa_mm.compat.config_data import literal_config
 from masa_mm.datasets.collate import pad_clips
 from masa_mm.datasets.transforms.layout import CropSignParts
-from masa_mm.datasets.transforms.sampling import SampleSignFrames
+from masa_mm.datasets.transforms.sampling import KeepHandFrames, SampleSignFrames
 from masa_mm.engine.checkpoint_io import CheckpointMismatchError, describe_mismatch
 from masa_mm.errors import UserError
 from masa_mm.inference.clips import PoseClip, Recognition
@@ -90,6 +90,7 @@ class TrainedModel:
         self.info = ModelInfo(
             classes=_class_names(classes, self.network, training.where),
             clip_len=lengths[-1] if lengths else 0,
+            hand_frames_only=any(isinstance(each, KeepHandFrames) for each in self.transforms),
         )
 
     def recognize(self, clips: Sequence[PoseClip]) -> Iterator[Recognition]:

@@ -88,7 +88,7 @@ def clip_problems(
             "give the class list it was labelled with; -1 stands for no label",
         ),
         (
-            np.array([_is_unwritable(name) for name in ids], bool),
+            np.array([is_unwritable_id(name) for name in ids], bool),
             "its id is not UTF-8, or has control characters",
             "rename the file or the clip",
         ),
@@ -129,7 +129,7 @@ def _unit_checks(
     ]
 
 
-def _is_unwritable(name: str) -> bool:
+def is_unwritable_id(name: str) -> bool:
     """Whether an id cannot be a line of a text file in UTF-8, such as a list of clips."""
     return any(unicodedata.category(c) in _NO_TEXT for c in name)
 

@@ -64,6 +64,11 @@ def read_annotations(path: str | os.PathLike, split: str | None = None) -> Annot
         raise SourceError(f"{path}: holds no list of annotations; give an MMAction2 pose pickle")
     if not clips:
         raise SourceError(f"{path}: its list of annotations is empty; give one with clips")
+    if not any("keypoint" in clip for clip in clips):
+        raise SourceError(
+            f"{path}: none of its {len(clips)} entries has joints ('keypoint'); give a pose "
+            "pickle, with the joints in its annotations"
+        )
     for number, clip in enumerate(clips):
         clip["frame_dir"] = str(clip.get("frame_dir", clip.get("filename", f"number {number}")))
     kinds = {str(clip.get("normalization")) == NORMALIZATION for clip in clips}

@@ -53,10 +53,13 @@ def loads_pickle(
     try:
         return PickleMachine(data, BUILDERS | dict(also or {}), Budget(len(data))).load()
     except (ForbiddenError, NestingError) as error:
+        found = in_one_line(error, 200).partition(": ")[2]
+        remedy = "save it again with plain lists, dicts and numpy arrays"
+        if "torch." in found:
+            remedy = f"if its tensors are poses, turn them into arrays (.numpy()) and {remedy}"
         raise UnsafePickleError(
-            f"{name}: holds {in_one_line(error, 200).partition(': ')[2]}, which is more than "
-            "arrays and plain containers, and was not read; save it again with plain lists, dicts "
-            "and numpy arrays"
+            f"{name}: holds {found}, which is more than arrays and plain containers, and was not "
+            f"read; {remedy}"
         ) from None
     except MemoryLimitError as error:
         raise UnsafePickleError(

@@ -64,6 +64,7 @@ class PoseStore:
         self._state = file.state
         self._read_tensors(file, self._read_metadata(file.metadata))
         self._check_clips()
+        self._is_checked = np.zeros(len(self), bool)
 
     def __reduce__(self) -> tuple:
         return type(self), (self.path, self._state)
@@ -103,12 +104,9 @@ class PoseStore:
         """
         keypoint, score = self.clip(index)
         keypoint, score = keypoint.astype(np.float32), score.astype(np.float32)
-        # The sum is finite only if all values are; cheaper than testing each.
-        if not np.isfinite(keypoint.sum() + score.sum()):
-            raise self._error(f"clip '{self.ids[index]}' has joints that are NaN or infinite")
-        if score.min() < 0 or not score.any():
-            problem = "scores below 0" if score.any() else "no visible joint"
-            raise self._error(f"clip '{self.ids[index]}' has {problem}")
+        if not self._is_checked[index]:  # once is enough: the file must not change
+            self._check_clip(index, keypoint, score)
+            self._is_checked[index] = True
         label = int(self.label[index])
         return dict(
             frame_dir=self.ids[index],
@@ -207,6 +205,18 @@ class PoseStore:
                 f"expected {' or '.join(allowed)} {shape}"
             )
         return rows
+
+    def _check_clip(self, index: int, keypoint: np.ndarray, score: np.ndarray) -> None:
+        problem = None
+        # The sum is finite only if all values are; cheaper than testing each.
+        if not np.isfinite(keypoint.sum() + score.sum()):
+            problem = "joints that are NaN or infinite"
+        elif not score.any():
+            problem = "no visible joint"
+        elif score.min() < 0:
+            problem = "scores below 0"
+        if problem:
+            raise self._error(f"clip '{self.ids[index]}' has {problem}")
 
     def _check_clips(self) -> None:
         frames = len(self.keypoint)

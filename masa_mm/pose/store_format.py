@@ -45,15 +45,18 @@ class PoseStoreError(UserError):
 
 
 class BadClipsError(PoseStoreError):
-    """Clips cannot go into a store; ``bad`` lists them, the message has one line each."""
+    """Clips cannot go into a store; ``bad`` lists them, the message has one line each.
 
-    def __init__(self, path: str | os.PathLike, bad: Sequence[BadClip]) -> None:
-        self.path, self.bad = path, tuple(bad)
+    ``num_good`` is the number of the other clips, where they were counted.
+    """
+
+    def __init__(self, path: str | os.PathLike, bad: Sequence[BadClip], num_good: int = 0) -> None:
+        self.path, self.bad, self.num_good = path, tuple(bad), num_good
         self.lines = [printable(f"{path}: {clip}") for clip in bad]
         super().__init__("\n".join(self.lines))
 
     def __reduce__(self) -> tuple:
-        return type(self), (self.path, self.bad)
+        return type(self), (self.path, self.bad, self.num_good)
 
 
 def clip_hash(source: str, clip: str) -> int:

@@ -242,7 +242,7 @@ class PoseStoreWriter:
             WriteError: If a file cannot be written.
         """
         if self._bad and not (self.skip_bad and self._ids):
-            raise BadClipsError(self.path, self._bad)
+            raise BadClipsError(self.path, self._bad, len(self._ids))
         if not self._ids:
             raise PoseStoreError(f"{self.path}: no clips to write")
         per_clip = {name: np.concatenate(arrays) for name, arrays in self._per_clip.items()}

@@ -98,7 +98,8 @@ class ListCoverage:
             )
         return (
             f"{path}: lists none of the clips in the folder: the list has '{first}', the folder "
-            f"has '{self._unlisted[0]}'; an id is a file name without folder and suffix"
+            f"has '{self._unlisted[0]}'; an id is a file name without ending, after its folders "
+            "if names repeat"
         )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from masa_mm.errors import UserError
 from masa_mm.pose.clip_checks import BadClip
+from masa_mm.pose.clip_ids import ids_of_paths
 from masa_mm.pose.crop import VISIBLE_THR
 from masa_mm.pose.files import SourceError, has_array, read_arrays
 from masa_mm.sources.base import (
@@ -104,6 +105,11 @@ _LABELS_HELP = "list of id, label, gloss, signer, split: .csv or .json"
 _LABELS: Option = ("--labels", dict(metavar="FILE", help=_LABELS_HELP))
 
 
+_SAME_ID = (
+    "rename one, or convert their folders one at a time, each with a --source-name of its own"
+)
+
+
 def option_img_size(args: argparse.Namespace) -> tuple[int, int] | None:
     """Return ``--img-size`` as (h, w); a SourceError if a side is not positive."""
     if args.img_size is None:
@@ -130,8 +136,8 @@ def file_source(
     """
 
     def entries(args: argparse.Namespace) -> Iterator[Entry]:
-        for file in files_below(args.input, *suffixes):
-            yield Entry(file.stem, functools.partial(read, file, args), place=file)
+        for name, file in named_files(files_below(args.input, *suffixes)):
+            yield Entry(name, functools.partial(read, file, args), place=file)
 
     return folder_source(name, text, entries, layout)
 
@@ -215,6 +221,13 @@ def files_below(path: str | os.PathLike, *suffixes: str) -> Iterator[Path]:
         raise SourceError(f"{path}: has no {kinds} file; give a folder of them")
 
 
+def named_files(files: Iterable[Path]) -> list[tuple[str, Path]]:
+    """Return the id of each file's clip (:mod:`masa_mm.pose.clip_ids`), and the file."""
+    files = list(files)
+    # The rule removes known endings only, a source's files may have any.
+    return list(zip(ids_of_paths([file.with_suffix(".npy") for file in files]), files))
+
+
 def array_entries(path: str, array_name: str, read: Callable[[Arrays], RawClip]) -> Iterator[Entry]:
     """Yield the clips of ``.npy`` and ``.npz`` files: one per file, or many packed in one.
 
@@ -222,12 +235,12 @@ def array_entries(path: str, array_name: str, read: Callable[[Arrays], RawClip])
     then concatenated along time, except ``img_shape`` [clips, 2]. ``read`` makes a clip of its
     arrays; the array of an ``.npy`` file gets the name ``array_name``.
     """
-    for file in files_below(path, ".npy", ".npz"):
+    for name, file in named_files(files_below(path, ".npy", ".npz")):
         if has_array(file, "num_frames"):
             yield from _packed_entries(file, read)
         else:
             reader = functools.partial(_read_array_file, file, array_name, read)
-            yield Entry(file.stem, reader, place=file)
+            yield Entry(name, reader, place=file)
 
 
 def _read_array_file(file: Path, array_name: str, read: Callable[[Arrays], RawClip]) -> RawClip:
@@ -290,10 +303,15 @@ def clip_blocks(
         SourceError: If the folder has clips, but none of the list's.
     """
     coverage, sizes = None if listed is None else ListCoverage(listed), ImageSizes(img_size)
+    place_of: dict[str, str] = {}
     for entry in entries:
         if coverage is not None and not coverage.selects(entry.name):
             continue
         info = ListedClip(entry.label) if listed is None else listed.clips[entry.name]
+        place = str(entry.place)
+        if place_of.setdefault(entry.name, place) != place:
+            yield BadClip(entry.name, f"{place_of[entry.name]} and {place} have this id", _SAME_ID)
+            continue
         try:
             yield _block(entry, info, sizes)
         except (UserError, OSError) as error:

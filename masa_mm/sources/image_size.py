@@ -17,7 +17,7 @@ Size = tuple[int, int]
 _MIN_REACH = 16.0
 # What a guess means, by units; docs/data/converters.md has the measurement.
 _CONSEQUENCES = dict(
-    pixels="the extent of its joints stands for it: bodies are off by about 4 % of the image",
+    pixels="the extent of its joints stands for it: bodies are off by about 5 to 10 % of the image",
     normalized="their images count as square: hands in other images are distorted",
 )
 _REMEDY = "give --img-size WIDTH HEIGHT, or columns width and height in --labels, if you know it"

@@ -36,7 +36,14 @@ from masa_mm.sources.estimator_arrays import (
     read_estimator_file,
     stack_persons,
 )
-from masa_mm.sources.folder import Entry, RawClip, file_source, files_below, folder_source
+from masa_mm.sources.folder import (
+    Entry,
+    RawClip,
+    file_source,
+    files_below,
+    folder_source,
+    named_files,
+)
 from masa_mm.sources.signer_selection import signer_clip
 
 LAYOUT = "coco_wholebody"
@@ -54,9 +61,9 @@ def _pickle_entries(args: argparse.Namespace) -> Iterator[Entry]:
 
 
 def _file_entries(args: argparse.Namespace, files: Iterable[Path]) -> Iterator[Entry]:
-    for file in files:
+    for name, file in named_files(files):
         read = partial(read_estimator_file, file, LAYOUT, args.units)
-        yield Entry(file.stem, read, place=file)
+        yield Entry(name, read, place=file)
 
 
 def _videos(content: Any) -> Mapping[Any, Any] | None:

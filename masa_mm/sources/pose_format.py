@@ -4,6 +4,9 @@ A file names its components and points, and has the image size and a confidence 
 of the estimators that the library supports are known: MediaPipe Holistic, OpenPose (BODY_25 and
 BODY_135) and COCO-WholeBody (MMPose, AlphaPose), see :data:`masa_mm.pose.skeleton.NAMED_LAYOUTS`.
 A joint is absent if its confidence is not above 0, if x or y is NaN, or if it is masked.
+
+The library writes the size 1000 x 1000 for OpenPose's JSON, which has no image size, unless it is
+told another (``load_openpose`` in its pose_format/utils/openpose.py). That size counts as unknown.
 """
 
 from __future__ import annotations
@@ -26,11 +29,12 @@ from masa_mm.pose.skeleton import NAMED_LAYOUTS
 from masa_mm.safe_files.limits import check_memory
 from masa_mm.sources import openpose
 from masa_mm.sources.base import ClipError, named_joint_indices, take_joints
-from masa_mm.sources.folder import Entry, RawClip, files_below, folder_source
+from masa_mm.sources.folder import Entry, RawClip, files_below, folder_source, named_files
 from masa_mm.sources.pixel_checks import check_pixels
 from masa_mm.sources.signer_selection import signer_clip
 
 _JOINT_BYTES = 12  # x, y and confidence
+_UNTOLD_OPENPOSE_SIZE = (1000, 1000)
 _NAMINGS = tuple(name for name in NAMED_LAYOUTS if name.startswith("pose_format_"))
 
 
@@ -42,8 +46,8 @@ def _entries(args: argparse.Namespace) -> Iterator[Entry]:
         raise SourceError(
             "reading .pose files needs the package pose-format; pip install pose-format"
         ) from None
-    for file in files:
-        yield Entry(file.stem, functools.partial(_read, file, args), place=file)
+    for name, file in named_files(files):
+        yield Entry(name, functools.partial(_read, file, args), place=file)
 
 
 def _read(path: Path, args: argparse.Namespace) -> RawClip:
@@ -58,14 +62,15 @@ def _read(path: Path, args: argparse.Namespace) -> RawClip:
     # Before missing joints: --allow-missing does not help a file that is normalised.
     check_pixels(keypoint, score)
     named_joint_indices(naming, names, args.allow_missing)
-    size = header.dimensions
-    has_size = size.height > 0 and size.width > 0
-    return RawClip(
-        keypoint,
-        score,
-        (size.height, size.width) if has_size else None,
-        min_score=openpose.MIN_SCORE if "openpose" in naming else VISIBLE_THR,
-    )
+    min_score = openpose.MIN_SCORE if "openpose" in naming else VISIBLE_THR
+    return RawClip(keypoint, score, _img_shape(header, naming), min_score=min_score)
+
+
+def _img_shape(header: Any, naming: str) -> tuple[int, int] | None:
+    """Return the header's (h, w), None if it is not that of the video."""
+    size = header.dimensions.height, header.dimensions.width
+    is_untold = "openpose" in naming and size == _UNTOLD_OPENPOSE_SIZE
+    return None if is_untold or min(size) <= 0 else size
 
 
 def _load(path: Path) -> tuple[Any, Any]:

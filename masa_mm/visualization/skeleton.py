@@ -17,7 +17,7 @@ _CROP_IN_SHOULDERS = 1.2
 _CROP_WITHOUT_SHOULDERS = 0.25
 _SHOULDERS = [BODY.start + 1, BODY.start + 4]
 # The graph connects the arms to the nose; pictures show a neck and a chest line instead.
-_BODY_LINES = ((1, 4), (1, 2), (2, 3), (4, 5), (5, 6))
+BODY_LINES = ((1, 4), (1, 2), (2, 3), (4, 5), (5, 6))
 # Corners of the part of a crop [0, 1] that a picture shows; hands are smaller than their crops.
 _CROP_VIEW = np.array([[0.1, 0.1], [0.9, 0.9]])
 
@@ -89,7 +89,7 @@ def draw_part(
         alpha (float): Opacity.
     """
     color = color or PART_COLORS[part.name]
-    edges = np.array(_BODY_LINES if part is BODY else part.edges)
+    edges = np.array(BODY_LINES if part is BODY else part.edges)
     edges = edges[(score[edges] > 0).all(1)]
     bones = LineCollection(
         keypoint[edges], colors=color, linewidths=linewidth, alpha=alpha, capstyle="round"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from masa_mm.apis import cli
+from masa_mm.apis import batch_checks, cli
+from masa_mm.errors import UserError
 
 from toys.training_task import write_task
 
@@ -51,3 +52,10 @@ def test_a_config_without_training(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("LOCAL_RANK", "0")
     assert cli.train(["toy_config.py", "--cfg-options", "param_scheduler=None"]) == 2
     assert "has no train_dataloader, train_cfg, optim_wrapper" in capsys.readouterr().err
+
+
+def test_more_workers_than_the_system_allows(monkeypatch):
+    monkeypatch.setattr(batch_checks.resource, "getrlimit", lambda kind: (1024, 4096))
+    batch_checks._check_workers(341, "train_dataloader")
+    with pytest.raises(UserError, match=r"num_workers=342 needs more open files .*1024, ulimit"):
+        batch_checks._check_workers(342, "train_dataloader")

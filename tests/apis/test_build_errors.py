@@ -1,5 +1,6 @@
 """Errors that a config caused become one line; errors in our own code keep their traceback."""
 
+import errno
 import urllib.error
 
 import pytest
@@ -50,6 +51,11 @@ def error_of(registry, **config):
             "MASAEncoder has no option 'dept'; its opt",
         ),
         (MODELS, dict(type="MASAHead", num_classes=2, x=1), "MASAHead has no option 'x'; its opt"),
+        (
+            MODELS,
+            {"type": "MASAHead", "num_classes": 2, "drop&ut": 0},
+            "MASAHead has no option 'drop&ut'; its opt",
+        ),
         (MODELS, dict(type="MASAHead"), "MASAHead needs 'num_classes'; add it to the config"),
         (MODELS, dict(type="ReferenceDecoder", x=1), "ReferenceDecoder has no option 'x'"),
         (MODELS, dict(backbone=1), "a part of the config has no type: {'backbone': 1}"),
@@ -86,3 +92,22 @@ def test_an_address_that_cannot_be_reached():
 def test_the_command_line_prints_the_line(capsys):
     assert cli._exit_code(lambda: MODELS.build(dict(type="MASAHead"))) == 2
     assert capsys.readouterr().err.startswith("error: MASAHead needs 'num_classes'")
+
+
+def test_what_does_not_fit_into_memory_is_one_line():
+    error = error_of(MODELS, type="MASAEncoder", embed_dims=2**50, num_heads=1)
+    text = str(user_error_of(error))
+    assert "the memory does not suffice while MASAEncoder is built" in text and "\n" not in text
+    assert "in this run" in str(user_error_of(MemoryError()))
+
+
+def test_files_that_the_system_refuses_are_one_line(tmp_path):
+    for path in (tmp_path, tmp_path / ("x" * 300), tmp_path / "none" / "x"):
+        with pytest.raises(OSError) as caught:
+            path.read_bytes()
+        assert str(user_error_of(caught.value)).startswith(str(path)[:200])
+    full = OSError(errno.ENOSPC, "No space left on device")
+    assert "No space left on device" in str(user_error_of(full))
+    # Of sockets, pipes and other processes.
+    for error in (BrokenPipeError(errno.EPIPE, "Broken pipe"), OSError("a bug"), ConnectionError()):
+        assert user_error_of(error) is None

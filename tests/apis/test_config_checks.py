@@ -38,6 +38,11 @@ def demo(**changes):
     [
         (dict(model=None), "has no model"),
         (dict(model__backbone=""), "model.backbone must be a dict, got ''"),
+        (dict(model__backbone=dict(_delete_=True, x=1)), "model.backbone has no type"),
+        (
+            dict(optim_wrapper__paramwise_cfg=dict(custom_keys=dict(bias=True))),
+            "custom_keys.bias must be a dict with lr_mult or decay_mult, got True",
+        ),
         (dict(model=5), "model must be a dict, got 5"),
         (dict(model__backbone__type="MASAEncodr"), "'MASAEncodr' is not registered; the nearest"),
         (dict(model__backbone__type=None), "model.backbone: type must be a registered name"),

@@ -2,7 +2,9 @@
 
 from types import SimpleNamespace
 
+import mmaction.apis
 import pytest
+from mmaction.apis import init_recognizer
 from mmaction.apis.inferencers import ActionRecogInferencer, MMAction2Inferencer
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
@@ -65,3 +67,14 @@ def test_refuses_a_config_of_pretraining():
         ActionRecogInferencer(
             str(ROOT / "configs/masa_pretrain_demo.py"), device="cpu", input_format="dict"
         )
+
+
+@pytest.mark.parametrize("name", ["inference_recognizer", "inference_skeleton"])
+def test_the_functions_refuse_a_model_of_pretraining(name):
+    function = getattr(mmaction.apis, name, None)
+    if function is None:
+        pytest.skip("inference_skeleton came with mmaction2 1.2")
+    model = init_recognizer(str(ROOT / "configs/masa_pretrain_demo.py"), device="cpu")
+    options = dict(img_shape=(4, 4)) if name == "inference_skeleton" else {}
+    with pytest.raises(UserError, match=f"{name}: the config has no test_pipeline. A pretraining"):
+        function(model, [dict(keypoints=None)], **options)

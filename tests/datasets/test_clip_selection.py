@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from masa_mm.datasets.clip_selection import (
     DatasetError,
     check_class_order,
+    labels_by_name,
     leave_out,
     stratified_share,
 )
@@ -55,3 +56,17 @@ def test_class_names_that_do_not_contradict_a_list(names):
 def test_class_names_in_another_order(names):
     with pytest.raises(DatasetError, match=r"^x\.safetensors: .* of list\.txt: a class list in an"):
         check_class_order("x.safetensors", names, "list.txt", ["a", "b", "1", "c"])
+
+
+@pytest.mark.parametrize(
+    ("names", "classes", "translated"),
+    [
+        (["b", "a"], ["a", "b"], [-1, 1, 0]),
+        (["a", "no", "b"], ["b", "a"], [-1, 1, 1]),
+        (["0", "1"], ["1", "0"], [-1, 0, 1]),
+        ([], ["a", "b"], [-1, 0, 1]),
+        (["b"], ["a", "b"], [-1, 1, 1]),
+    ],
+)
+def test_labels_of_one_class_list_as_those_of_another(names, classes, translated):
+    assert labels_by_name(np.array([-1, 0, 1]), names, classes).tolist() == translated

@@ -42,7 +42,8 @@ def test_the_list_chooses_clips_labels_and_signers(signs):
     assert clips_of(train) == [("01", 0, 0), ("02", 2, 1)] and train[1]["gloss"] == "thanks"
     assert clips_of(test) == [("04", 1, 3)] and test.num_classes == 3
     assert train.metainfo["classes"] == ["hello", "please", "thanks"]
-    assert str(train.coverage) == "CSV: 2 of 2 official train clips"
+    assert str(train.coverage) == "CSV: 2 of 2 listed train clips"
+    assert str(CSVPose(**signs).coverage) == "CSV: 4 of 4 listed clips"
     assert len(CSVPose(**signs, split="trainval")) == 3 and len(CSVPose(**signs)) == 4
     assert BENCHMARKS["csv"] is CSVPose
 
@@ -65,7 +66,10 @@ def test_a_class_list_and_stores_of_another_order(signs, tmp_path):
     assert dataset.labels.tolist() == [2, 0] and dataset.num_classes == 4
     names = ["thanks", "hello", "please"]
     other = store(tmp_path / "b.safetensors", ["01", "02"], [1, 0], names)
-    with pytest.raises(DatasetError, match=r"class 0 'thanks', which is class 2 of .*signs\.csv"):
+    dataset = CSVPose(**signs | dict(ann_file=other), split="train")
+    assert dataset.labels.tolist() == [0, 2]  # by name they agree
+    other = store(tmp_path / "b.safetensors", ["01", "02"], [0, 1], names)
+    with pytest.raises(DatasetError, match=r"clip '01' has label 2, .* says 0"):
         CSVPose(**signs | dict(ann_file=other), split="train")
     other = store(tmp_path / "b.safetensors", ["01", "02"], [1, 0], ["0", "1"])
     with pytest.raises(DatasetError, match=r"clip '01' has label 1, .* says 0"):

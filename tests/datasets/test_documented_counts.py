@@ -56,6 +56,8 @@ def test_msasl(split):
         classes, *splits, everything = table[f"MS-ASL{size}"]
         assert (classes, sum(splits)) == (size, everything)
         assert splits[("train", "val", "test").index(split)] == (labels < size).sum()
+    signers, videos = ({getattr(c, key) for c in official.clips} for key in ("signer", "videos"))
+    assert table[split] == [len(signers), len(videos)]
 
 
 @needs_data
@@ -83,24 +85,66 @@ def test_slr500():
 
 
 LISTED = dict(
-    autsl=("train_labels.csv", "SignList_ClassId_TR_EN.csv"),
-    gsl=("train_greek_iso.csv", "iso_classes.csv"),
-    include=("train_include.csv", None),
-    bosphorus=("BosphorusSign22k.csv", None),
-    devisign=("split.train.csv", None),
+    autsl=("autsl", "train_labels.csv", "SignList_ClassId_TR_EN.csv"),
+    gsl=("gsl", "train_greek_iso.csv", "iso_classes.csv"),
+    include=("include", "train_include.csv", None),
+    include50=("include", "train_include50.csv", None),
+    bosphorus=("bosphorus", "BosphorusSign22k.csv", None),
+    devisign=("devisign", "split.train.csv", None),
 )
+SIGNS = {name: BENCHMARKS[kind].NUM_CLASSES for name, (kind, *_) in LISTED.items()}
 
 
 @pytest.mark.parametrize("name", LISTED)
 def test_lists_that_are_tables(name):
     """Clips, signers (if the list has them) and signs of each split, counted in the lists."""
-    listed, class_list = LISTED[name]
-    kind, path = BENCHMARKS[name], found(listed)
+    name_of_kind, listed, class_list = LISTED[name]
+    kind, path = BENCHMARKS[name_of_kind], found(listed)
     classes = class_list and kind.read_classes(found(class_list))
-    table = rows(f"{name}.md")
-    for split in (split for split, members in kind.SPLITS.items() if members == (split,)):
+    table = rows(f"{name_of_kind}.md")
+    prefix = "INCLUDE-50 " if name == "include50" else ""
+    splits = [split for split, members in kind.SPLITS.items() if members == (split,)]
+    signers_of = []
+    for split in (*splits, None):
         official = kind.official_split(path, split, classes)
         signers = {clip.signer for clip in official.clips} - {-1}
         counted = [len(official.clips), len(signers), len({c.label for c in official.clips})]
-        assert table.get(split) == [number for number in counted if number]
-        assert official.size == kind.NUM_CLASSES
+        assert table.get(f"{prefix}{split or 'all'}") == [number for number in counted if number]
+        assert official.size == (SIGNS | dict(include50=50))[name]
+        signers_of += [signers] if split else []
+    shared = set.union(*(a & b for n, a in enumerate(signers_of) for b in signers_of[:n]))
+    assert shared == ({3} if name == "gsl" else set())
+
+
+@needs_data
+def test_include50_is_spread_over_the_splits_of_include():
+    lists = [found(f"train_{name}.csv") for name in ("include", "include50")]
+    (train, test), (train50, test50) = (
+        [
+            {clip.id for clip in BENCHMARKS["include"].official_split(path, split).clips}
+            for split in ("train", "test")
+        ]
+        for path in lists
+    )
+    assert train50 | test50 <= train | test
+    assert (len(test50 & train), len(test50)) == (159, 192)
+    assert "159 of its 192 test clips" in (ROOT / "docs/data/include.md").read_text("utf-8")
+
+
+@needs_data
+def test_asl_citizen_reads_the_rows_of_its_list(tmp_path):
+    """Their glosses are in the vocabulary; file names do not follow them."""
+    folder = METADATA / "asl_citizen"
+    rows_of_train = (folder / "train_excerpt.csv").read_bytes()
+    for split in ("train", "val", "test"):
+        other = rows_of_train.replace(b".mp4", f"-{split}.mp4".encode())
+        (tmp_path / f"{split}.csv").write_bytes(other)
+    kind = BENCHMARKS["asl_citizen"]
+    official = kind.official_split(str(tmp_path / "{split}.csv"), "test")
+    vocabulary = (folder / "vocab.csv").read_text("utf-8").splitlines()[1:]
+    assert len(set(vocabulary)) == kind.NUM_CLASSES == rows("asl_citizen.md")["test"][-1]
+    assert set(official.classes) <= set(vocabulary)
+    gloss_of = {clip.id: official.classes[clip.label] for clip in official.clips}
+    assert gloss_of["9717397360056315-ALL GONE-test"] == "ALLGONE"
+    assert gloss_of["03681771406333234-THIS-IT-test"] == "THIS/IT"
+    assert gloss_of["4.7299129501965353e-7-seedSOUR-test"] == "SOUR"

@@ -91,13 +91,46 @@ def test_a_list_without_another_splits_list_is_refused(name, tmp_path):
         BENCHMARKS[name].official_split(str(tmp_path / LISTS[name]), "train")
 
 
-def test_gzipped_lists_are_read_too(tmp_path):
+@pytest.mark.parametrize("zipped", [("train",), ("train", "test")])
+def test_lists_are_found_with_and_without_gz(tmp_path, zipped):
     LIST_TWINS["devisign"](tmp_path)
-    plain = DEVISIGNPose.official_split(str(tmp_path / "split.{split}.csv"), "test")
-    for split in ("train", "test"):
+    names = [str(tmp_path / name) for name in ("split.{split}.csv", "split.{split}.csv.gz")]
+    plain = DEVISIGNPose.official_split(names[0], "test")
+    for split in zipped:
         path = tmp_path / f"split.{split}.csv"
         path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
-    assert DEVISIGNPose.official_split(str(tmp_path / "split.{split}.csv.gz"), "test") == plain
+        path.unlink()
+    assert [DEVISIGNPose.official_split(name, "test") for name in names] == [plain, plain]
+
+
+def test_devisign_takes_names_from_its_table_only(tmp_path):
+    LIST_TWINS["devisign"](tmp_path)
+    names = DEVISIGNPose.read_classes(str(tmp_path / "DEVISIGN_L.txt"))
+    official = DEVISIGNPose.official_split(str(tmp_path / "split.{split}.csv"), "test", names)
+    assert official.classes == ["人", "0", "1"]
+    assert [clip.label for clip in official.clips] == [0, 1, 2]
+
+
+def test_include50_takes_clips_and_labels_of_both_stores_of_include(tmp_path):
+    """Its splits are not parts of INCLUDE's, and its labels are others."""
+    names = dict(train="Places/19. House/Extra/MVI_3", test="Animals/4. Bird/MVI_2")
+    for split, path in names.items():
+        row = f"Any,{path.split('/')[1]},{path.rsplit('/', 1)[1]}.MOV,{path}.MOV"
+        write(tmp_path, f"{split}_include50.csv", ["Category,Word,Video,FilePath", row])
+    clips = dict(
+        train=dict(ids=["19. House/Extra/MVI_3", "Animals/4. Bird/MVI_2"], label=[1, 2]),
+        test=dict(ids=["Animals/1. Bear/MVI_1"], label=[0]),
+    )
+    glosses = ["1. Bear", "19. House", "4. Bird"]
+    files = []
+    for split, content in clips.items():
+        files.append(str(tmp_path / f"{split}.safetensors"))
+        frames = arrays([2] * len(content["ids"]))
+        make_store(files[-1], **frames | content, glosses=glosses, split=split)
+    lists = str(tmp_path / "{split}_include50.csv")
+    for split, number in dict(train=0, test=1).items():
+        (clip,) = INCLUDEPose(files, [], split=split, split_file=lists)
+        assert (clip["frame_dir"], clip["label"]) == (clips["train"]["ids"][number], number)
 
 
 VIDEOS = dict(

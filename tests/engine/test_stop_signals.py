@@ -48,6 +48,18 @@ def test_errors_of_other_processes_that_the_signal_ended():
         raise RuntimeError("a bug")
 
 
+def test_an_exception_that_replaces_the_stop_is_the_stop():
+    with pytest.raises(Stopped), stoppable():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except BaseException:  # as in mmengine's Config.pretty_text
+            raise SyntaxError("cannot format") from None
+    with pytest.raises(OSError, match="disk is full"), stoppable() as signals:
+        signals.postpones_sigterm = True
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise OSError("disk is full")
+
+
 def test_forked_workers_ignore_it_and_handlers_come_back():
     before = signal.getsignal(signal.SIGINT)
     with stoppable():

@@ -59,7 +59,7 @@ def test_real_lists_are_within_the_limits():
 
 
 def write_bombs(folder):
-    """Files of at most a few MB that would take gigabytes."""
+    """Files of at most 36 MB that would take gigabytes."""
     (folder / "nested.json").write_text("[" * 10**6)
     (folder / "lists.json").write_text("[" + "[]," * (12 * 10**6) + "[]]")
     (folder / "digits.json").write_text("[" + "9" * 10**6 + "]")

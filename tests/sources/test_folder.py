@@ -52,6 +52,16 @@ def folder(tmp_path):
     return poses
 
 
+def test_names_that_repeat_get_their_folders(folder):
+    """By the rule of the benchmarks' lists; only the file's own ending is removed."""
+    for name in ("0004/User_2_001.text", "0007/User_2_001.text", "0007/W.H.A.T.mp4.txt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("1")
+    ids = [block.ids[0] for block in opened(folder).blocks if not isinstance(block, BadClip)]
+    assert sorted(ids)[:2] == ["0004/User_2_001", "0007/User_2_001"]
+    assert "0007/W.H.A.T.mp4" in ids and "b/a" in ids
+
+
 def test_a_new_source_is_one_reader_and_one_declaration(folder):
     source = opened(folder)
     assert source.name == "toy" and source.layout == "sign49" and source.glosses == ()

@@ -264,7 +264,8 @@ def test_real_sequences_are_read(real, tmp_path, capsys):
 
 
 def test_real_hands_are_at_the_wrists_of_their_side(real):
-    values = np.concatenate(list(frames_of(real).values())).reshape(-1, 1662)
+    values = np.concatenate(list(frames_of(real).values()))
+    assert values.shape == (2700, 258)
     body, hands = values[:, :132].reshape(-1, 33, 4), values[:, -126:].reshape(-1, 2, 21, 3)
     distance = np.linalg.norm(hands[:, :, None, 0, :2] - body[:, None, 15:17, :2], axis=-1)
     seen = (hands != 0).any((2, 3))

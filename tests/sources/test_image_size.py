@@ -43,7 +43,7 @@ def test_each_kind_of_guess_is_noted_once():
     assert sizes.choose(None, JOINTS / 500, True) == ((1, 1), True)
     in_pixels, normalized = sizes.notes()
     assert in_pixels.startswith("the image size of 3 clips is not known, so the extent of")
-    assert "about 4 % of the image" in in_pixels
+    assert "about 5 to 10 % of the image" in in_pixels
     assert normalized.startswith("the image size of 1 clips is not known, so their images count")
     assert all("give --img-size WIDTH HEIGHT" in note for note in (in_pixels, normalized))
 

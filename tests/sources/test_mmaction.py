@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from masa_mm.pose.crop import crop_parts, select_joints
-from masa_mm.pose.skeleton import SOURCE_LAYOUTS
 from masa_mm.pose.store import PoseStore
 
 from toys.paths import SHARED
@@ -107,14 +106,21 @@ def test_layouts_of_the_files_number_of_joints_are_proposed(
     assert refusal(capsys, "mmaction", path, tmp_path, *options).endswith(message)
 
 
-def test_annotations_without_joints_still_need_a_layout(tmp_path, capsys):
-    path = dump(tmp_path / "in.pkl", [dict(frame_dir="a", total_frames=3)])
-    line = refusal(capsys, "mmaction", path, tmp_path)
-    assert line.endswith("give --layout " + " or ".join(SOURCE_LAYOUTS))
+def test_annotations_without_joints_are_one_message(tmp_path, capsys):
+    clips = [dict(frame_dir=name, total_frames=3) for name in "abc"]
+    path = dump(tmp_path / "in.pkl", dict(annotations=clips, split=dict(train=["a"])))
+    line = refusal(capsys, "mmaction", path, tmp_path, "--layout", "coco_wholebody")
+    assert "none of its 3 entries has joints ('keypoint')" in line
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs the real files in ../shared/data/real_files")
-@pytest.mark.parametrize("path", sorted(REAL.rglob("*.pkl")), ids=lambda path: path.stem)
-def test_real_files_of_body_joints_are_one_message(tmp_path, capsys, path):
-    line = refusal(capsys, "mmaction", path, tmp_path)
-    assert "17 joints, as no layout with both hands has" in line
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("sample", "none of its 100 entries has joints"),  # they lie in files of their own
+        ("joint", "turn them into arrays"),  # scores of a test run, as torch tensors
+    ],
+)
+def test_real_files_without_poses_are_one_message(tmp_path, capsys, name, message):
+    line = refusal(capsys, "mmaction", REAL / f"{name}.pkl", tmp_path, "--layout", "coco_wholebody")
+    assert message in line

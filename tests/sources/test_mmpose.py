@@ -144,10 +144,10 @@ def test_damaged_and_malicious_pickles_are_bad_clips(tmp_path, capsys):
 
 def test_names_must_differ(tmp_path, capsys):
     folder = tmp_path / "poses"
-    for name in ("one", "two"):
-        (folder / name).mkdir(parents=True)
-        dump(folder / name / "a.pkl", video())
-    assert "an earlier clip has the same id" in refusal(capsys, "mmpose", folder, tmp_path, *SIZES)
+    folder.mkdir()
+    for name in ("a.pkl", "a.pickle"):
+        dump(folder / name, video())
+    assert "have this id; rename one" in refusal(capsys, "mmpose", folder, tmp_path, *SIZES)
 
 
 def test_an_unknown_image_size_is_guessed_and_mentioned(tmp_path, capsys):

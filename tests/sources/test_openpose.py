@@ -1,7 +1,6 @@
 """OpenPose's JSON, one file per frame."""
 
 import json
-import re
 from functools import partial
 
 import numpy as np
@@ -197,23 +196,12 @@ def test_scattered_joints_of_low_scores_are_no_hand(tmp_path, capsys):
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data/real_files is not here")
-def test_real_files_keep_more_hands_than_at_the_reference_score(tmp_path, capsys):
-    def kept(*options):
-        store = converted("openpose", REAL, tmp_path, *options)
-        out = capsys.readouterr().out
-        frames = len(store.keypoint_score)
-        counts = []
-        for hand, joints in (("right", slice(0, 21)), ("left", slice(21, 42))):
-            num_kept = int(store.keypoint_score[:, joints].any(axis=1).sum())
-            line = re.search(rf"{hand} hand: (\d+) of (\d+) frames in the source, (\d+) kept", out)
-            in_source, all_frames, printed = map(int, line.groups())
-            assert all_frames == frames and num_kept == printed <= in_source <= frames
-            counts.append(num_kept)
-        return sum(counts), out
-
-    by_default, out = kept()
-    assert "is not known, so the extent of its joints" in out
-    assert by_default > kept("--min-score", 0.4)[0]
+@pytest.mark.parametrize("options", [(), ("--allow-missing",)])
+def test_real_files_without_hands_are_one_message(tmp_path, capsys, options):
+    """OpenPose wrote them without --hand: the lists of the hands are empty in all frames."""
+    line = refusal(capsys, "openpose", REAL / "dgs_psychologie", tmp_path, *options)
+    assert "clip 'psychologie': OpenPose ran without --hand" in line
+    assert line.endswith("run OpenPose again with --hand")
 
 
 def test_the_pickle_of_a_conversion_gives_the_same_store(tmp_path):

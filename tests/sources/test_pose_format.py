@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from masa_mm.pose.skeleton import BODY, NAMED_LAYOUTS, RIGHT_HAND
+from masa_mm.pose.skeleton import BODY, LEFT_HAND, NAMED_LAYOUTS, RIGHT_HAND
 from masa_mm.sources import openpose
 
 from toys.paths import SHARED
@@ -342,7 +342,13 @@ def test_a_hand_at_the_image_border_is_accepted(tmp_path):
     same_clip(converted("pose-format", tmp_path / "a.pose", tmp_path), "a", keypoint, score)
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="needs the real files in ../shared/data/real_files")
+needs_real = pytest.mark.skipif(
+    not REAL.is_dir(), reason="needs the real files in ../shared/data/real_files"
+)
+REAL_OPENPOSE = ("openpose", "js_pose_viewer_example_example")
+
+
+@needs_real
 @pytest.mark.parametrize("path", sorted(REAL.rglob("*.pose")), ids=lambda path: path.stem)
 def test_real_files(tmp_path, capsys, path):
     if "normalized" in path.stem:
@@ -351,14 +357,77 @@ def test_real_files(tmp_path, capsys, path):
         return
     clip = read(path)
     size = clip.header.dimensions
-    options = ["--allow-missing"]
-    if not size.width:
+    shape, min_score, options = (size.height, size.width), 0.4, ["--allow-missing"]
+    if path.stem in REAL_OPENPOSE:
+        shape, min_score = (480, 640), openpose.MIN_SCORE
         options += ["--img-size", 640, 480]
     store = converted("pose-format", path, tmp_path, *options)
     assert store.num_frames.tolist() == [len(clip.body.data)]
-    if clip.body.data.shape[1] == 1:
-        shape = (size.height or 480, size.width or 640)
-        same_clip(store, path.stem, *expected(clip), shape, tolerance=1e-5)
+    assert store.img_shape.tolist() == [list(shape)]
+    same_clip(store, path.stem, *expected(clip), shape, tolerance=1e-5, min_score=min_score)
+
+
+@needs_real
+@pytest.mark.parametrize(
+    "name, min_score, right, left",
+    [
+        # By the raw file: frames in which the tenth highest score of a hand reaches min_score.
+        ("openpose", 0.4, 46, 35),
+        ("openpose", 0.2, 50, 41),
+        ("openpose", 0.1, 54, 41),
+        ("js_pose_viewer_example_example", 0.4, 38, 0),
+        ("js_pose_viewer_example_example", 0.2, 38, 0),
+    ],
+)
+def test_real_hands_that_are_kept(tmp_path, name, min_score, right, left):
+    path = REAL / f"{name}.pose"
+    store = converted("pose-format", path, tmp_path, "--min-score", min_score)
+    _, score = store.clip(0)
+    assert [int((score[:, first] > 0).sum()) for first in (0, 21)] == [right, left]
+
+
+@needs_real
+@pytest.mark.parametrize("path", sorted(REAL.rglob("*.pose")), ids=lambda path: path.stem)
+def test_real_hands_are_at_the_wrists_of_their_side(path):
+    if "normalized" in path.stem:
+        pytest.skip("has no body")
+    keypoint, score = expected(read(path))
+    wrists = keypoint[:, [BODY.start + 6, BODY.start + 3]]  # right, left
+    hands = keypoint[:, [RIGHT_HAND.start, LEFT_HAND.start]]
+    near, far = (np.linalg.norm(hands - to, axis=-1) for to in (wrists, wrists[:, ::-1]))
+    seen = np.sort(score[:, :42].reshape(-1, 2, 21))[..., -10] >= 0.2
+    assert seen.any() and (near < far)[seen].mean() > 0.95
+
+
+@needs_real
+def test_real_sizes_that_nobody_told_are_guessed(tmp_path, capsys):
+    """The joints of this file reach 247 of the 1000 pixels that its header has."""
+    converted("pose-format", REAL / "openpose.pose", tmp_path)
+    assert "the image size of 1 clips is not known" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("size, known", [((1000, 1000), False), ((1280, 720), True)])
+def test_the_size_that_the_library_writes_for_openpose_is_unknown(tmp_path, capsys, size, known):
+    path = write(tmp_path / "a.pose", "pose_format_openpose", size=size)
+    store = converted("pose-format", path, tmp_path)
+    assert (store.img_shape is not None) == known
+    assert ("the image size of 1 clips is not known" in capsys.readouterr().out) != known
+    store = converted("pose-format", path, tmp_path, "--img-size", 640, 480)
+    assert store.img_shape.tolist() == [[720, 1280] if known else [480, 640]]
+
+
+def test_a_size_of_1000_by_1000_of_another_estimator_is_known(tmp_path):
+    path = write(tmp_path / "a.pose", size=(1000, 1000))
+    assert converted("pose-format", path, tmp_path).img_shape.tolist() == [[1000, 1000]]
+
+
+def test_equal_names_in_two_folders_are_named_with_both_files(tmp_path, capsys):
+    for folder in ("one", "two"):
+        (tmp_path / "poses" / folder).mkdir(parents=True)
+        write(tmp_path / "poses" / folder / "a.pose")
+    line = refusal(capsys, "pose-format", tmp_path / "poses", tmp_path)
+    assert "one/a.pose and " in line and "two/a.pose have this id; rename one" in line
+    assert line.endswith("; --skip-bad converts the other 1")
 
 
 def test_hands_of_openpose_are_visible_from_a_lower_score(tmp_path, capsys):

@@ -82,7 +82,7 @@ def test_the_pages_commands_lead_to_a_confusion_picture(folder, capsys):
     assert trains[1] == "tools/train.py" and cli.train(in_process(*trains[2:])) == 0
     assert tests[1] == "tools/test.py" and cli.test(in_process(*tests[2:])) == 0
     assert (folder / tests[-1]).read_bytes().startswith(b"\x89PNG")
-    assert "CSV: 2 of 2 official test clips" in capsys.readouterr().out
+    assert "CSV: 2 of 2 listed test clips" in capsys.readouterr().out
 
 
 @needs_installation
@@ -167,6 +167,20 @@ def test_bad_clips_are_named_and_left_out_on_request(folder, capsys):
     assert "hello/0" in (folder / "data/my_signs/my_signs.skipped.csv").read_text()
 
 
+def test_folders_without_files_are_named(folder, capsys):
+    write_takes(folder)
+    (folder / "my_signs/later").mkdir()
+    make("my_signs")
+    assert "no clips in my_signs/later: it is left out" in capsys.readouterr().out
+
+
+def test_what_makes_no_dataset_is_refused_before_the_work(folder, capsys):
+    write_takes(folder, 1)
+    make("my_signs", code=1)
+    assert "no clips are left to test on; record more takes" in capsys.readouterr().err
+    assert not list(folder.rglob("*.safetensors"))
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
@@ -246,6 +260,22 @@ def test_the_tutorials_recordings(folder, capsys):
     assert len({row["gloss"] for row in rows()}) == 3 and "by clip, since" in told
 
 
+def test_a_table_of_pose_files(folder, capsys):
+    """MediaPipe's .pose files of two programs; some lack the nose."""
+    files = real("real_files/pose_format")
+    names = ("mediapipe", "autsl_signer0_sample1000", "asl_citizen_LIBRARY", "pizza")
+    clips = [
+        dict(path=files / f"{name}.pose", gloss="ab"[n % 2], signer=f"s{n}", split=part)
+        for n, (name, part) in enumerate(zip(names, ("train", "train", "val", "val")))
+    ]
+    table = write_table(folder / "clips.csv", *clips)
+    make(table, code=1)
+    assert "lacks nose" in (told := capsys.readouterr().err) and "--allow-missing" in told
+    make(table, "--allow-missing")
+    assert [row["id"] for row in rows()] == list(names)
+    assert PoseStore("data/my_signs/my_signs.safetensors").num_frames.sum() == 303
+
+
 def test_wlasl50_keeps_its_makers_parts(folder, capsys):
     source = real("wlasl50_upper_body")
     for split in ("train", "val"):
@@ -255,5 +285,8 @@ def test_wlasl50_keeps_its_makers_parts(folder, capsys):
     make("train.safetensors", "val.safetensors")
     parts = [row["split"] for row in rows()]
     assert (parts.count("train"), parts.count("val")) == (315, 65)
+    assert "val: 65 clips, 40 signs, 26 signers (62 clips by signers of train)" in (
+        capsys.readouterr().out
+    )
     assert 'test_dataloader = dict(dataset=dict(split="val"' in config_text()
     assert "num_classes=50" in config_text()

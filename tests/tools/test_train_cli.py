@@ -73,6 +73,7 @@ def test_two_gloo_processes_train_and_test_on_a_cpu(tmp_path):
         cwd=tmp_path,
     )
     assert "Epoch(test) [2/2]    accuracy:" in out
+    assert not list(tmp_path.glob("**/.dist_test")) and not list(work_dir.glob(".*"))
 
 
 FAULTS = """
@@ -91,6 +92,8 @@ class Faults(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         if runner.iter == 4 and get_rank() == 1 and os.environ["TOY_FAULT"] == "batch":
             data_batch["inputs"].fill_(float("inf"))
+        if runner.iter == 7 and os.environ["TOY_FAULT"] == "ctrl-c":
+            os.kill(os.getpid(), signal.SIGINT)
         if runner.iter == 3 and get_rank() == 1 and os.environ["TOY_FAULT"] == "sigterm":
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -98,6 +101,21 @@ class Faults(Hook):
         if runner.iter == 6 and os.environ["TOY_FAULT"] == "bug":
             raise ZeroDivisionError("of the test")
 """
+
+
+def test_ctrl_c_ends_the_process_in_one_line_without_its_workers(tmp_path):
+    (tmp_path / "faults.py").write_text(FAULTS)
+    write_task(
+        tmp_path,
+        workers=2,
+        custom_imports=dict(imports=["masa_mm", "masa_mm.engine", "toy_task", "faults"]),
+        custom_hooks=[dict(type="Faults")],
+    )
+    out = train(cwd=tmp_path, code=130, TOY_FAULT="ctrl-c")  # waits until all close the output
+    assert out.splitlines()[-1] == (
+        "stopped by Ctrl-C; repeat the command with --resume to continue from "
+        "work_dirs/toy_config/epoch_1.pth"
+    )
 
 
 def train_with_two(folder, fault, code):

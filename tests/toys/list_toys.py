@@ -108,8 +108,8 @@ def bosphorus(folder: Path) -> ListTwin:
 
 
 def devisign(folder: Path) -> ListTwin:
-    """The number in the name is the label; two signs have one name."""
-    names = ["0", "和", "和"]
+    """The number in the name is the label; the list's name is that of another sign."""
+    names = ["0", "1", "人"]
     signers = dict(train=(1, 3), val=(4,), test=(6,))
     ids = {
         split: [f"P0{signer}_000{n}_1_0_20130601" for signer in of for n in range(3)]
@@ -119,7 +119,14 @@ def devisign(folder: Path) -> ListTwin:
     for split, clips in lists.items():
         rows = [f"{c[:3]}_1/{c}.oni/{c}.oni,{names[int(c[7])]}" for c in clips]
         write(folder, f"split.{split}.csv", ["video_path,class_name", *rows])
-    return ListTwin(ids, ["0", "和 (1)", "和 (2)"])
+    meanings = [
+        "Ori_ID\tL_ID\tMeaning (Chinese)",
+        "0000\t0000\t人",
+        "4378\t0001\t0",
+        "4379\t0002\t1",
+    ]
+    write(folder, "DEVISIGN_L.txt", meanings)
+    return ListTwin(ids, ["0", "1", "2"])
 
 
 def lsa64(folder: Path) -> ListTwin:

@@ -29,6 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 
 import masa_mm  # noqa: F401  (registers the components that configs name)
 from masa_mm.errors import UserError
+from masa_mm.option_checks import seed
 from masa_mm.pose.skeleton import NUM_JOINTS
 from masa_mm.pose.store_writer import write_store
 
@@ -61,7 +62,7 @@ def make_parser(doc: str, config: Path | None = PRETRAIN_CONFIG) -> argparse.Arg
         metavar="KEY=VALUE",
         help="override options of the config",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of weights and clips")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of weights and clips")
     return parser
 
 

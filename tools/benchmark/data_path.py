@@ -35,6 +35,7 @@ from torch.utils.data import Dataset
 
 from masa_mm.datasets import LengthBalancedBatches, SignPoseDataset
 from masa_mm.errors import UserError
+from masa_mm.option_checks import count, option, whole
 from masa_mm.pose.store import PoseStore
 from masa_mm.pose.store_writer import PoseStoreWriter
 
@@ -55,12 +56,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--store", help="pose store with real clips (default: seeded clips)")
     parser.add_argument(
-        "--clips", type=int, default=2048, help="clips of batches, seeded clips of store"
+        "--clips",
+        type=count,
+        default=2048,
+        help="clips of batches, seeded clips of store",
     )
-    parser.add_argument("--batch-size", type=int, help="default: 64, for wait 16")
-    parser.add_argument("--repeats", type=int, default=5, help="timed runs of each figure")
-    parser.add_argument("--steps", type=int, default=12, help="training steps of wait")
-    parser.add_argument("--workers", type=int, default=1, help="loader processes of wait")
+    parser.add_argument("--batch-size", type=count, help="default: 64, for wait 16")
+    parser.add_argument("--repeats", type=count, default=5, help="timed runs of each figure")
+    parser.add_argument("--steps", type=count, default=12, help="training steps of wait")
+    parser.add_argument(
+        "--workers", type=option(whole(0)), default=1, help="loader processes of wait"
+    )
     args = parser.parse_args(argv)
     args.batch_size = args.batch_size or (16 if args.mode == "wait" else 64)
     if args.steps <= WARM_UP:

@@ -2,16 +2,17 @@
 
     python tools/benchmark/extraction.py compare VIDEO REFERENCE.pose
     python tools/benchmark/extraction.py compare VIDEO.mp4 wlasl_hands_train.npz
+    python tools/benchmark/extraction.py compare VIDEO OPENPOSE_FOLDER
     python tools/benchmark/extraction.py speed VIDEO VIDEO
     python tools/benchmark/extraction.py resume VIDEO VIDEO
     python tools/benchmark/extraction.py environment
 
-compare extracts a video and compares the joints with those of another extraction: a .pose file, or
-packed WLASL hands, where the clip has the name of the video. If the lengths differ, the shorter one
-is moved along the longer one to where they agree best. speed counts frames per second; for one core
-run it as taskset -c 0 python. resume kills the tool again and again, or only MediaPipe's process,
-and compares the store with that of an unbroken run. environment makes MediaPipe's environment in a
-temporary folder.
+compare extracts a video and compares the joints with those of another extraction: a .pose file,
+packed WLASL hands, where the clip has the name of the video, or OpenPose's JSON files. If the
+lengths differ, the shorter one is moved along the longer one to where they agree best. speed counts
+frames per second; for one core run it as taskset -c 0 python. resume kills the tool again and
+again, or only MediaPipe's process, and compares the store with that of an unbroken run. environment
+makes MediaPipe's environment in a temporary folder.
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ import numpy as np
 from common import Row
 
 from masa_mm.errors import UserError
+from masa_mm.option_checks import count, option, seed, whole
 from masa_mm.pose.crop import select_joints
-from masa_mm.pose.skeleton import LEFT_HAND, NAMED_LAYOUTS, PARTS, RIGHT_HAND
+from masa_mm.pose.files import read_json
+from masa_mm.pose.skeleton import BODY, LEFT_HAND, NAMED_LAYOUTS, PARTS, RIGHT_HAND
 from masa_mm.pose.store import PoseStore
 from masa_mm.preparation.extraction import ClipJob, extract_clip, read_frames
 from masa_mm.preparation.extraction.estimators import PoseEstimator, build
@@ -47,8 +50,10 @@ from masa_mm.preparation.extraction.mediapipe_environment import (
 from masa_mm.sources.wlasl import ABSENT, HANDS, UNIT
 
 TOOL = common.ROOT / "tools" / "data" / "extract_poses.py"
-# The frames over which two extractions of one video may be moved against each other.
-_MIN_OVERLAP = 5
+OPENPOSE_PARTS = dict(pose_keypoints_2d=25, hand_left_keypoints_2d=21, hand_right_keypoints_2d=21)
+# Mean distances of the joints of two hands in sizes of the hand: two estimates of one hand are
+# nearer than FOUND_HAND, and one hand given as both is nearer to itself than SAME_HAND.
+FOUND_HAND, SAME_HAND = 0.5, 0.15
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -69,12 +74,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     compare_parser.set_defaults(measure=compare)
     speed_parser = commands.add_parser("speed")
     speed_parser.add_argument("videos", nargs="+")
-    speed_parser.add_argument("--runs", type=int, default=3)
+    speed_parser.add_argument("--runs", type=count, default=3)
     speed_parser.set_defaults(measure=speed)
     resume_parser = commands.add_parser("resume")
     resume_parser.add_argument("videos", nargs="+")
-    resume_parser.add_argument("--kills", type=int, default=4)
-    resume_parser.add_argument("--seed", type=int, default=0)
+    resume_parser.add_argument("--kills", type=option(whole(0)), default=4)
+    resume_parser.add_argument("--seed", type=seed, default=0)
     resume_parser.set_defaults(measure=resume)
     commands.add_parser("environment").set_defaults(measure=environment)
     return parser.parse_args(argv)
@@ -98,7 +103,8 @@ class Poses(NamedTuple):
 
 def compare(args: argparse.Namespace) -> None:
     """Print a table of how well two extractions of a video agree."""
-    ours, theirs = align(extracted(args.video), reference(args.video, args.reference))
+    ours = extracted(args.video)
+    ours, theirs = align(ours, reference(args.video, args.reference, ours.size))
     common.print_table(part_rows(ours, theirs), HEAD)
     common.print_table(side_rows(ours, theirs))
 
@@ -111,9 +117,24 @@ def extracted(video: str) -> Poses:
     return Poses(*joints, clip.img_shape[::-1])
 
 
-def reference(video: str, path: str) -> Poses:
-    """Read the other extraction of a video, in its own units: ``size`` is (w, h) in them."""
+def reference(video: str, path: str, size: np.ndarray) -> Poses:
+    """Read the other extraction of a video of a size (w, h) in pixels, in its own units."""
+    if Path(path).is_dir():
+        return read_openpose(path, size)
     return read_pose(path) if path.endswith(".pose") else read_hands(path, Path(video).stem)
+
+
+def read_openpose(folder: str, size: np.ndarray) -> Poses:
+    """Read the first person of OpenPose's files of one video, in pixels; hands may be missing."""
+    people = [read_json(file)["people"] for file in sorted(Path(folder).glob("*_keypoints.json"))]
+    joints = np.zeros((len(people), sum(OPENPOSE_PARTS.values()), 3), np.float32)
+    for frame, persons in zip(joints, people):
+        start = 0
+        for key, width in OPENPOSE_PARTS.items():
+            if persons and persons[0][key]:
+                frame[start : start + width] = np.reshape(persons[0][key], (width, 3))
+            start += width
+    return Poses(*select_joints(joints[..., :2], joints[..., 2], "openpose_body25_hands"), size)
 
 
 def read_pose(path: str) -> Poses:
@@ -139,7 +160,9 @@ def read_hands(path: str, clip: str) -> Poses:
     frames = slice(ends[number] - arrays["num_frames"][number], ends[number])
     keypoint = arrays["keypoint"][frames]
     score = (keypoint != ABSENT).all(-1).astype(np.float32)
-    return Poses(*select_joints(keypoint * UNIT, score, HANDS), np.ones(2))
+    joints, score = select_joints(keypoint * UNIT, score, HANDS)
+    score[:, BODY.joints] = 0  # the wrists of the hands, no other joints
+    return Poses(joints, score, np.ones(2))
 
 
 def align(ours: Poses, theirs: Poses) -> tuple[Poses, Poses]:
@@ -212,28 +235,28 @@ def side_rows(ours: Poses, theirs: Poses) -> Iterator[Row]:
     yield "frames with the same hands", f"{(seen == expected).all(1).mean():.1%} of {len(seen)}"
     same_number = seen.sum(1) == expected.sum(1)
     yield "frames with as many hands", f"{same_number.mean():.1%}"
-    right = [np.flatnonzero(expected[:, side] & seen.any(1)) for side in range(2)]
-    nearest = [
-        nearest_side(ours, theirs, side, frames) == side for side, frames in enumerate(right)
-    ]
-    agreed = np.concatenate(nearest)
+    sides = np.concatenate([found_sides(ours, theirs, side) for side in range(2)])
+    agreed = sides[sides >= 0] == np.repeat([0, 1], len(seen))[sides >= 0]
     share = f"{agreed.mean():.1%} of {agreed.size}" if agreed.size else "-"
-    yield "their hands whose nearest of ours has the same side", share
+    yield "their hands that ours has, with the same side", share
+    same_place = hand_distances(ours, ours, 1)[:, 0] < SAME_HAND
+    yield "frames where both of our hands are one", f"{same_place.sum()} of {seen.all(1).sum()}"
 
 
-def nearest_side(ours: Poses, theirs: Poses, side: int, frames: np.ndarray) -> np.ndarray:
-    """Which of our hands (0 right, 1 left) is nearest to one of theirs in each of some frames."""
-    hands = (RIGHT_HAND, LEFT_HAND)
-    hand = theirs.keypoint[frames][:, hands[side].joints]
-    apart = [
-        np.where(
-            has_parts(ours)[frames, number],
-            np.linalg.norm(ours.keypoint[frames][:, part.joints] - hand, axis=-1).mean(1),
-            np.inf,
-        )
-        for number, part in enumerate(hands)
-    ]
-    return np.argmin(apart, axis=0)
+def found_sides(ours: Poses, theirs: Poses, side: int) -> np.ndarray:
+    """Side (0 right, 1 left) of our hand where they have one of a side, -1 without one, [T]."""
+    apart = hand_distances(ours, theirs, side)
+    return np.where(apart.min(1) < FOUND_HAND, apart.argmin(1), -1)
+
+
+def hand_distances(ours: Poses, theirs: Poses, side: int) -> np.ndarray:
+    """Mean distance of our two hands from one of theirs in sizes of it [T, 2], inf = absent."""
+    hands = (RIGHT_HAND.joints, LEFT_HAND.joints)
+    hand = theirs.keypoint[:, hands[side]]
+    apart = [np.linalg.norm(ours.keypoint[:, joints] - hand, axis=-1).mean(1) for joints in hands]
+    extent = np.maximum(np.ptp(hand, axis=1).max(-1, keepdims=True), 1e-6)
+    present = has_parts(ours)[:, :2] & has_parts(theirs)[:, [side]]
+    return np.where(present, np.stack(apart, axis=1) / extent, np.inf)
 
 
 # ---- speed, resumption, environment ------------------------------------------------------------

@@ -30,6 +30,7 @@ from mmengine.config import Config
 from pretrain_step import Training, add_batches, make_batches
 
 from masa_mm.engine.hooks.compile_hook import compile_modules
+from masa_mm.option_checks import count
 
 CONFIG = common.ROOT / "configs" / "masa_pretrain_wlasl_gpu.py"
 # Name -> dtype of matrix products, and torch's float32_matmul_precision.
@@ -69,7 +70,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = common.make_parser(__doc__, CONFIG)
     add_batches(parser)
     common.add_clock(parser)
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 128, 256, 512])
+    parser.add_argument("--batch-sizes", type=count, nargs="+", default=[64, 128, 256, 512])
     parser.add_argument("--precisions", choices=PRECISIONS, nargs="+", default=list(PRECISIONS))
     parser.add_argument("--compile", choices=COMPILE, nargs="+", default=list(COMPILE))
     parser.add_argument(
@@ -79,9 +80,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="PRECISION=TFLOPS",
         help="peak rates of the device by its data sheet, for the MFU",
     )
-    parser.add_argument("--steps", type=int, default=20, help="steps timed in a row, three times")
+    parser.add_argument("--steps", type=count, default=20, help="steps timed in a row, three times")
     parser.add_argument(
-        "--compare", type=int, metavar="STEPS", help="compare float32 and bfloat16 losses instead"
+        "--compare",
+        type=count,
+        metavar="STEPS",
+        help="compare float32 and bfloat16 losses instead",
     )
     args = parser.parse_args(argv)
     if min(args.steps, args.batches, *args.batch_sizes) < 1:

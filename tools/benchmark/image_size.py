@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from masa_mm.option_checks import count, seed
 from masa_mm.pose.crop import CROP_PIXELS, VISIBLE_THR, crop_parts
 from masa_mm.pose.skeleton import BODY, LEFT_HAND, RIGHT_HAND
 from masa_mm.preparation.demo import DemoConfig, demo_annotations
@@ -110,8 +111,8 @@ def _probe(cropped: Sequence, label: np.ndarray, num_train: int) -> float:
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the options."""
     parser = argparse.ArgumentParser(description="Measure what a wrong image size costs")
-    parser.add_argument("--classes", type=int, default=40, help="signs")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--classes", type=count, default=40, help="signs")
+    parser.add_argument("--seeds", type=seed, nargs="+", default=[0, 1, 2, 3, 4])
     return parser.parse_args(argv)
 
 

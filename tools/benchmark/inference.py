@@ -28,6 +28,7 @@ from mmaction.registry import METRICS, MODELS
 from mmengine.optim import build_optim_wrapper
 from mmengine.structures import BaseDataElement
 
+from masa_mm.option_checks import count
 from masa_mm.structures import SignDataSamples
 
 CONFIGS = common.ROOT / "configs"
@@ -54,11 +55,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default="crop",
         help="the config's 32 frames, or all frames of a clip",
     )
-    parser.add_argument("--batch-sizes", nargs="+", type=int, default=[1, 8, 32])
-    parser.add_argument("--train-batch", type=int, default=32, help="clips of a finetuning step")
-    parser.add_argument("--views", type=int, default=10, help="views of a clip in multi-view tests")
-    parser.add_argument("--multi-view-clips", type=int, default=4, help="clips of these tests")
-    parser.add_argument("--repeats", type=int, default=3, help="timed runs of each figure")
+    parser.add_argument("--batch-sizes", nargs="+", type=count, default=[1, 8, 32])
+    parser.add_argument("--train-batch", type=count, default=32, help="clips of a finetuning step")
+    parser.add_argument(
+        "--views", type=count, default=10, help="views of a clip in multi-view tests"
+    )
+    parser.add_argument("--multi-view-clips", type=count, default=4, help="clips of these tests")
+    parser.add_argument("--repeats", type=count, default=3, help="timed runs of each figure")
     args = parser.parse_args(argv)
     common.check_clock(parser, args)
     if min([*args.batch_sizes, args.train_batch, args.views, args.repeats]) < 1:

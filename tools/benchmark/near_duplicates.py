@@ -1,16 +1,21 @@
 """Measure how well the audit tells re-encoded clips from further takes of a sign.
 
     python tools/benchmark/near_duplicates.py data/wlasl_hands/wlasl_hands_{train,val}.safetensors
-    python tools/benchmark/near_duplicates.py train.safetensors --half 0
+    python tools/benchmark/near_duplicates.py train.safetensors --half even
     python tools/benchmark/near_duplicates.py train.safetensors --takes takes.safetensors
+    python tools/benchmark/near_duplicates.py train.safetensors --official WLASL_v0.3.json
 
 Re-encoded clips are made from the clips of the stores: re-timed, trimmed, framed otherwise, and
 with the noise of an estimator that runs on another encoding. Takes are pairs of clips of one signer
 and one sign that differ in length, because both copies of a re-encoded recording usually have one
 length. They come from the stores and from clips whose tempo and hand shapes were changed smoothly.
 Of the stores of --takes, which must not contain a recording twice, all pairs of a sign count.
-Signs with an even label serve to choose limits (--half 0), those with an odd label to report
-results (--half 1).
+Signs with an even label serve to choose limits (--half even), those with an odd label to report
+results (--half odd).
+
+Two stretches of a clip, one after the other, in which a hand hardly moves, stand for takes of a
+hand that is held still. WLASL's official list (--official) names the address and the frames from
+which each clip was taken: it tells which clips show one recording, and the audit does not read it.
 """
 
 from __future__ import annotations
@@ -26,17 +31,29 @@ from typing import NamedTuple
 import common
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
+from scipy.sparse import csr_matrix, triu
 from scipy.stats import binomtest
 
 from masa_mm.errors import UserError
+from masa_mm.option_checks import count, seed
+from masa_mm.pose.files import read_json
 from masa_mm.pose.skeleton import BODY, LEFT_HAND, RIGHT_HAND
 from masa_mm.pose.store_writer import write_store
 from masa_mm.preparation.audit import AuditClips, open_clips
 from masa_mm.preparation.audit.alignment import Comparison, compare_pairs
-from masa_mm.preparation.audit.descriptor import describe_clips
-from masa_mm.preparation.audit.near_duplicates import CANDIDATES, CERTAIN, UNCERTAIN, decide
+from masa_mm.preparation.audit.descriptor import closest_pairs, describe_clips
+from masa_mm.preparation.audit.near_duplicates import (
+    CANDIDATES,
+    CERTAIN,
+    MAX_CANDIDATES,
+    UNCERTAIN,
+    decide,
+)
 
 HANDS = (RIGHT_HAND, LEFT_HAND)
+HALVES = {"even": (0,), "odd": (1,), "both": (0, 1)}
+# Frames of a stretch of a still hand.
+STRETCH = 16
 # In hand radii. The copies that WLASL-hands contains differ by 0.003 (median of the pairs) to 0.03.
 NOISE = dict(usual=0.004, strong=0.012, extreme=0.03)
 
@@ -73,9 +90,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("stores", nargs="+", metavar="STORE", help="stores with real clips")
     parser.add_argument("--takes", nargs="+", default=[], metavar="STORE", help="stores of takes")
-    parser.add_argument("--clips", type=int, default=300, help="clips that are changed")
-    parser.add_argument("--half", type=int, choices=(0, 1), default=1, help="labels: even or odd")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--clips", type=count, default=300, help="clips that are changed")
+    parser.add_argument("--half", choices=HALVES, default="odd", help="labels of these clips")
+    parser.add_argument("--official", metavar="JSON", help="WLASL's official list")
+    parser.add_argument("--seed", type=seed, default=0)
     return parser.parse_args(argv)
 
 
@@ -85,19 +103,35 @@ def measure(args: argparse.Namespace) -> None:
     rng = np.random.default_rng(args.seed)
     numbers = draw(clips, args.clips, args.half, rng)
     print(f"{len(numbers)} clips; certain below {CERTAIN:g}, uncertain below {UNCERTAIN:g}\n")
-    head = ("re-encoded", "certain", "uncertain", "missed", "of them not compared")
+    head = ("re-encoded", "certain (95 % interval)", "uncertain", "missed", "of them not compared")
     common.print_table(reencoded_rows(clips, numbers, rng), head)
     print()
-    head = ("different recordings", "pairs", "compared", "certain", "uncertain", "least difference")
+    head = (
+        "different recordings",
+        "pairs",
+        "compared",
+        "certain (95 % interval)",
+        "uncertain",
+        "least difference",
+    )
     common.print_table(take_rows(clips, numbers, args, rng), head)
+    if args.official:
+        print()
+        head = ("by the official list", "pairs", "certain (95 % interval)", "uncertain")
+        common.print_table(official_rows(clips, args.official), head)
 
 
-def draw(clips: AuditClips, count: int, half: int, rng: np.random.Generator) -> np.ndarray:
+def draw(clips: AuditClips, count: int, half: str, rng: np.random.Generator) -> np.ndarray:
     """Draw clips with a hand whose labels are of one half."""
-    candidates = np.flatnonzero((clips.label % 2 == half) & has_hand(clips))
+    candidates = np.flatnonzero(of_half(clips, half) & has_hand(clips))
     if not len(candidates):
         raise UserError(f"no labelled clip of half {half} has a hand; give other stores")
     return rng.permutation(candidates)[:count]
+
+
+def of_half(clips: AuditClips, half: str) -> np.ndarray:
+    """Whether the label of a clip is of a half [clips]."""
+    return np.isin(clips.label % 2, HALVES[half]) & (clips.label >= 0)
 
 
 def has_hand(clips: AuditClips) -> np.ndarray:
@@ -250,15 +284,22 @@ def changed(
     clips: AuditClips, numbers: np.ndarray, change: Change, rng: np.random.Generator
 ) -> Decisions:
     """Decide about clips and what a change makes of them."""
+    original = [read(clips, number) for number in numbers]
+    return judge_lists(original, [change(clip, rng) for clip in original])
+
+
+def judge_lists(first: Sequence[Clip], second: Sequence[Clip]) -> Decisions:
+    """Decide about each clip of a list and the clip at its place in the other."""
     with tempfile.TemporaryDirectory() as folder:
-        original = [
-            Clip(*(array.astype(np.float32) for array in clips.clip(int(n)))) for n in numbers
-        ]
-        both = [original, [change(clip, rng) for clip in original]]
-        paths = [_write(Path(folder, f"{n}.safetensors"), part) for n, part in enumerate(both)]
-        opened = open_clips(paths)
-        rows = np.arange(len(numbers))
+        both = enumerate([first, second])
+        opened = open_clips([_write(Path(folder, f"{n}.safetensors"), part) for n, part in both])
+        rows = np.arange(len(first))
         return judge(opened, np.stack([rows, rows + len(rows)], 1))
+
+
+def read(clips: AuditClips, number: int) -> Clip:
+    """Read a clip."""
+    return Clip(*(array.astype(np.float32) for array in clips.clip(int(number))))
 
 
 def _write(path: Path, clips: Sequence[Clip]) -> Path:
@@ -285,23 +326,33 @@ def reencoded_rows(
 def reencoded_row(name: str, found: Decisions, rows: np.ndarray) -> common.Row:
     """Row of some of the pairs."""
     certain, uncertain = found.certain[rows].mean(), found.uncertain[rows].mean()
-    shares = certain, uncertain, abs(1 - certain - uncertain), 1 - found.compared[rows].mean()
-    return (name, *(f"{share:.1%}" for share in shares))
+    shares = uncertain, abs(1 - certain - uncertain), 1 - found.compared[rows].mean()
+    sure = f"{certain:.1%} ({interval(found.certain[rows], 1)})"
+    return (name, sure, *(f"{share:.1%}" for share in shares))
+
+
+def interval(values: np.ndarray, digits: int = 2) -> str:
+    """Describe the 95 % interval of the share of True among values [n]."""
+    found = binomtest(int(values.sum()), len(values)).proportion_ci(method="exact")
+    return f"{found.low:.{digits}%} to {found.high:.{digits}%}"
 
 
 def take_rows(
     clips: AuditClips, numbers: np.ndarray, args: argparse.Namespace, rng: np.random.Generator
 ) -> Iterator[common.Row]:
     """Rows of different recordings."""
-    shown = np.flatnonzero((clips.label % 2 == args.half) & has_hand(clips))
+    shown = np.flatnonzero(of_half(clips, args.half) & has_hand(clips))
     yield take_row("takes of one signer and sign", judge(clips, takes(clips, shown)))
     for path in args.takes:
         other = open_clips([path])
-        shown = np.flatnonzero(has_hand(other))
-        yield take_row(Path(path).stem, judge(other, pairs_of_one_sign(other, shown)))
+        pairs = pairs_of_one_sign(other, np.flatnonzero(has_hand(other)))
+        yield take_row(Path(path).stem, judge(other, pairs))
     for size in (0.02, 0.05, 0.1):
         found = changed(clips, numbers, chain(partial(retaken, size=size), USUAL), rng)
         yield take_row(f"hands and tempo changed smoothly by {size:g}", found)
+    held = [pair for number in shown if (pair := held_still(read(clips, number)))]
+    if held:
+        yield take_row(f"stretches of {STRETCH} frames with a still hand", judge_lists(*zip(*held)))
 
 
 def takes(clips: AuditClips, numbers: np.ndarray) -> np.ndarray:
@@ -329,15 +380,67 @@ def take_row(name: str, found: Decisions) -> common.Row:
     count, wrong = len(found.certain), int(found.certain.sum())
     if not count:
         return (name, "0", *["-"] * 4)
-    interval = binomtest(wrong, count).proportion_ci(method="exact")
     return (
         name,
         f"{count:,}",
         f"{found.compared.sum():,}",
-        f"{wrong} ({interval.low:.2%} to {interval.high:.2%})",
+        f"{wrong} ({interval(found.certain)})",
         f"{found.uncertain.sum()}",
         f"{found.comparison.slow[found.comparison.num_hands >= 16].min(initial=np.inf):.3f}",
     )
+
+
+def held_still(clip: Clip) -> tuple[Clip, Clip] | None:
+    """Return two stretches, one after the other, in which a hand moves least; None without them."""
+    found = []
+    for part in HANDS:
+        hand = clip.keypoint[:, part.joints]
+        hand = (hand - hand.mean(1, keepdims=True)) / np.maximum(radius(clip, part.joints), 1e-6)
+        seen = (clip.score[:, part.joints] > 0).all(1)
+        starts = [t for t in range(len(hand) - 2 * STRETCH + 1) if seen[t : t + 2 * STRETCH].all()]
+        found += [(float(hand[t : t + 2 * STRETCH].var(0).sum()), t) for t in starts]
+    if not found:
+        return None
+    start = min(found)[1]
+    middle = start + STRETCH
+    return clip.frames(np.arange(start, middle)), clip.frames(np.arange(middle, middle + STRETCH))
+
+
+# ---- the official list --------------------------------------------------------------------------
+
+
+def official_rows(clips: AuditClips, path: str) -> Iterator[common.Row]:
+    """Rows of the copies that the official list tells, and of the pairs that the audit finds."""
+    _, first, number = np.unique(clips.identical, return_index=True, return_inverse=True)
+    recording = official_recordings(clips, path)
+    # Identical clips count once; each may be listed as several recordings.
+    listed = csr_matrix((np.ones(len(clips), np.int64), (number, recording)))
+    shown = has_hand(clips)[first]
+    pairs = np.stack(triu(listed @ listed.T, 1).nonzero(), 1)
+    copies = judge(clips, first[pairs[shown[pairs].all(1)]])
+    yield official_row("copies", copies.certain, copies.uncertain)
+    shown = np.flatnonzero(shown)
+    found, _ = closest_pairs(describe_clips(clips)[first[shown]], CANDIDATES, MAX_CANDIDATES)
+    found = shown[found]
+    certain, uncertain = decide(compare_pairs(clips, first[found]))
+    same = np.asarray(listed[found[:, 0]].multiply(listed[found[:, 1]]).sum(1)).ravel() > 0
+    yield official_row("found by the audit, one recording", certain[same], uncertain[same])
+    yield official_row("found by the audit, others", certain[~same], uncertain[~same])
+
+
+def official_recordings(clips: AuditClips, path: str) -> np.ndarray:
+    """Number the recordings of clips by address and frames; clips not listed have their own."""
+    entries = [entry for gloss in read_json(path) for entry in gloss["instances"]]
+    names = {e["video_id"]: (e["url"], e["frame_start"], e["frame_end"]) for e in entries}
+    ids = [clip["id"] for clip in clips.describe_all(np.arange(len(clips)))]
+    numbers: dict[object, int] = {}
+    return np.array([numbers.setdefault(names.get(name, name), len(numbers)) for name in ids])
+
+
+def official_row(name: str, certain: np.ndarray, uncertain: np.ndarray) -> common.Row:
+    """Row of pairs [pairs]."""
+    sure = f"{certain.sum()} ({interval(certain)})" if len(certain) else "-"
+    return name, f"{len(certain):,}", sure, f"{uncertain.sum()}"
 
 
 if __name__ == "__main__":

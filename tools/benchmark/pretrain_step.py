@@ -34,6 +34,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 
 from masa_mm.errors import UserError
+from masa_mm.option_checks import count
 
 
 class Reference(NamedTuple):
@@ -64,8 +65,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = common.make_parser(__doc__)
     add_batches(parser)
     common.add_clock(parser)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=8, help="timed steps")
+    parser.add_argument("--batch-size", type=count, default=16)
+    parser.add_argument("--steps", type=count, default=8, help="timed steps")
     parser.add_argument("--parts", action="store_true", help="measure the parts of a step too")
     args = parser.parse_args(argv)
     common.check_clock(parser, args)
@@ -83,7 +84,7 @@ def add_batches(parser: argparse.ArgumentParser) -> None:
         help="frames of seeded clips: real (30 to 150), full (64) or a number",
     )
     parser.add_argument("--store", help="use whole clips of this pose store instead")
-    parser.add_argument("--batches", type=int, default=4, help="number of different batches")
+    parser.add_argument("--batches", type=count, default=4, help="number of different batches")
 
 
 def parse_lengths(text: str) -> str | int:

@@ -34,6 +34,7 @@ from mmengine.runner import Runner
 
 from masa_mm.datasets.balanced_batches import NO_CLIP, distribute
 from masa_mm.errors import UserError
+from masa_mm.option_checks import count
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -45,13 +46,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = common.make_parser(__doc__)
     parser.add_argument("study", choices=STUDIES, help="what to measure or compute (see above)")
-    parser.add_argument("--batch-size", type=int, default=8, help="clips of a process")
-    parser.add_argument("--steps", type=int, default=3, help="timed steps")
+    parser.add_argument("--batch-size", type=count, default=8, help="clips of a process")
+    parser.add_argument("--steps", type=count, default=3, help="timed steps")
     parser.add_argument(
-        "--processes", type=int, nargs="+", default=[1, 2], help="numbers of processes"
+        "--processes", type=count, nargs="+", default=[1, 2], help="numbers of processes"
     )
     parser.add_argument(
-        "--gpus", type=int, nargs="+", default=[1, 8, 64], help="numbers of GPUs of project"
+        "--gpus",
+        type=count,
+        nargs="+",
+        default=[1, 8, 64],
+        help="numbers of GPUs of project",
     )
     args = parser.parse_args(argv)
     if args.steps < 1:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.errors import UserError, allow_any_output, print_error
+from masa_mm.option_checks import count, seed
 from masa_mm.preparation.audit import AuditError, audit, official_parts, open_clips, write_report
 from masa_mm.preparation.audit.near_duplicates import CERTAIN, UNCERTAIN
 
@@ -35,7 +36,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="official lists, such as nslt_300.json; 'MSASL_{split}.json' for one file per split",
     )
     parser.add_argument("--class-list", help="file of class names in the order of their labels")
-    parser.add_argument("--subset", type=int, help="number of classes of the benchmark's subset")
+    parser.add_argument("--subset", type=count, help="number of classes of the benchmark's subset")
     parser.add_argument(
         "--near",
         type=float,
@@ -44,7 +45,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "%(default)s)",
     )
     parser.add_argument("--samples", type=int, default=20, help="clips to draw (default: 20)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the samples (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the samples (default: 0)")
     return parser.parse_args(argv)
 
 

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from masa_mm.errors import UserError, allow_any_output, print_error, printable
+from masa_mm.option_checks import FINITE, option
 from masa_mm.pose.pose_pickle import store_to_pickle
 from masa_mm.pose.skeleton import describe_joints, source_layout
 from masa_mm.pose.store import PoseStore
@@ -71,7 +72,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--min-score",
-        type=float,
+        type=option(FINITE),
         metavar="SCORE",
         help="a joint is visible from this score on; default: as the source's page says",
     )
@@ -111,6 +112,17 @@ def _print_report(args: argparse.Namespace, source: PoseSource, report: WriteRep
     )
 
 
+def _print_bad_clips(error: BadClipsError, skip_bad: bool) -> None:
+    """Name the bad clips, and ``--skip-bad`` if there are others."""
+    if len(error.bad) == 1 and error.num_good:
+        print_error(f"{error}; --skip-bad converts the other {error.num_good}")
+        return
+    print_error(error)
+    if len(error.bad) > 1:
+        remedy = " and no good one" if skip_bad else "; fix them, or give --skip-bad"
+        print(f"error: nothing written: {len(error.bad)} bad clips{remedy}", file=sys.stderr)
+
+
 def _may_count_from_one(path: str, source: PoseSource) -> bool:
     """Whether classes have no names and class 0 has no clip, while others have."""
     label = PoseStore(path).label
@@ -129,10 +141,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args.run(args)
     except (OSError, UserError) as error:
-        print_error(error)
-        if isinstance(error, BadClipsError) and len(error.bad) > 1:
-            remedy = " and no good one" if args.skip_bad else "; fix them, or give --skip-bad"
-            print(f"error: nothing written: {len(error.bad)} bad clips{remedy}", file=sys.stderr)
+        if isinstance(error, BadClipsError):
+            _print_bad_clips(error, args.skip_bad)
+        else:
+            print_error(error)
         return 1
     return 0
 

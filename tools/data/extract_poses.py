@@ -25,6 +25,7 @@ from mmengine.dist import barrier
 
 from masa_mm.datasets.benchmarks import BENCHMARKS
 from masa_mm.errors import UserError, allow_any_output, print_error, printable
+from masa_mm.option_checks import above, at_least, option
 from masa_mm.pose.store_format import DTYPES
 from masa_mm.preparation.convert import add_crop_options, crop_rules
 from masa_mm.preparation.extraction.clip_files import ClipFiles
@@ -57,7 +58,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--poses", help="folder of the files of single clips; default: OUT.poses")
     _add_list(parser)
     parser.add_argument("--source-name", help="name of the dataset; default: the benchmark's")
-    parser.add_argument("--fps", type=float, help="frame rate of folders of images")
+    parser.add_argument("--fps", type=option(above(0)), help="frame rate of folders of images")
     parser.add_argument("--dtype", choices=DTYPES, default="float16")
     parser.add_argument(
         "--skip-bad", action="store_true", help="leave failed clips out of the store"
@@ -78,7 +79,7 @@ def _add_list(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-boxes", action="store_true", help="use the whole image")
     group.add_argument(
         "--box-margin",
-        type=float,
+        type=option(at_least(0)),
         default=BOX_MARGIN,
         help="widen boxes on each side by this share of their longer side",
     )
@@ -101,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def extract(args: argparse.Namespace, worker: Worker) -> int:
     """Extract this process's share of the clips; the last process to finish writes the store."""
     for module in args.imports:
-        importlib.import_module(module)
+        _import(module)
     plan = make_plan(args)
     if args.no_boxes:
         plan = plan._replace(jobs=[job._replace(box=None) for job in plan.jobs])
@@ -114,6 +115,18 @@ def extract(args: argparse.Namespace, worker: Worker) -> int:
         extract_share(plan, files, estimator, worker, args.box_margin, args.fps)
     barrier()  # of torchrun's processes; the tasks of a Slurm array do not wait
     return finish(args, plan, files, worker, estimator.layout) if worker.is_leader else 0
+
+
+def _import(module: str) -> None:
+    """Import a module of ``--import``; errors of its own code keep their traceback."""
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise UserError(
+            f"--import {module}: no such module; correct the name, or add its folder to PYTHONPATH"
+        ) from None
 
 
 def describe(plan: Plan, files: ClipFiles) -> None:

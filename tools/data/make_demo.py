@@ -3,7 +3,8 @@
 import argparse
 import sys
 
-from masa_mm.errors import allow_any_output, print_error
+from masa_mm.errors import UserError, allow_any_output, print_error
+from masa_mm.option_checks import count, option, seed, whole
 from masa_mm.preparation.demo import DemoConfig, store_path, write_demo_stores
 
 
@@ -15,9 +16,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         epilog="No signer is in two splits. The same options give the same bytes.",
     )
     parser.add_argument("out_dir", metavar="OUT_DIR")
-    parser.add_argument("--seed", type=int, default=default.seed)
-    parser.add_argument("--num-classes", type=int, default=default.num_classes)
-    per_split = dict(nargs=3, type=int, metavar=("TRAIN", "VAL", "TEST"))
+    parser.add_argument("--seed", type=seed, default=default.seed)
+    parser.add_argument("--num-classes", type=option(whole(2)), default=default.num_classes)
+    per_split = dict(nargs=3, type=count, metavar=("TRAIN", "VAL", "TEST"))
     parser.add_argument("--signers", default=default.signers, **per_split)
     parser.add_argument(
         "--repetitions",
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
             seed=args.seed,
         )
         reports = write_demo_stores(args.out_dir, config)
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print_error(error)
         return 1
     for split, report in reports.items():

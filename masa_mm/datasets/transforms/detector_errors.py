@@ -6,6 +6,8 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 
 from masa_mm.datasets.transforms.base import SignTransform, frame_numbers
+from masa_mm.datasets.transforms.units import WIDEST, reach
+from masa_mm.errors import UserError
 
 
 @TRANSFORMS.register_module()
@@ -22,6 +24,9 @@ class JointNoise(SignTransform):
         pixel_scale (float): Pixels per unit of ``keypoint``: 256 for part coordinates, 1 for
             pixels.
         prob (float): Probability, drawn once per clip.
+
+    Raises:
+        UserError: If ``pixel_scale`` does not fit the coordinates.
     """
 
     def __init__(self, std: float, pixel_scale: float = 256.0, prob: float = 1.0) -> None:
@@ -32,12 +37,31 @@ class JointNoise(SignTransform):
     def transform(self, results: dict) -> dict:
         """Add jitter to a clip."""
         keypoint, score = self._clip(results)
+        self._check_units(results, keypoint, score)
         if np.random.random_sample() >= self.prob:
             return results
         noise = np.random.standard_normal(keypoint.shape).astype(np.float32)
         noise *= (score > 0)[..., None] * np.float32(self.std / self.pixel_scale)
         results["keypoint"] = keypoint + noise
         return results
+
+    def _check_units(self, results: dict, keypoint: np.ndarray, score: np.ndarray) -> None:
+        """Refuse coordinates on which the noise would be lost, or would leave nothing else."""
+        extent = reach(results, keypoint, score)
+        pixels = extent * self.pixel_scale
+        if pixels > WIDEST:
+            remedy = "more than any video has. If the joints are in pixels, set pixel_scale=1"
+        elif 0 < pixels < 2 * self.std:
+            remedy = (
+                f"too few for std={self.std:g}. Set pixel_scale to the pixels of a unit (256 for "
+                "part coordinates), or lower std"
+            )
+        else:
+            return
+        raise UserError(
+            f"{self._where(results)} has coordinates up to {extent:.3g}, which pixel_scale="
+            f"{self.pixel_scale:g} makes {pixels:.3g} pixels, {remedy}"
+        )
 
 
 @TRANSFORMS.register_module()

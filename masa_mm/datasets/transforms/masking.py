@@ -9,15 +9,13 @@ from mmaction.registry import TRANSFORMS
 from mmengine.logging import print_log
 
 from masa_mm.datasets.transforms.base import SignTransform, random_subset, split_views
-from masa_mm.datasets.transforms.units import reach
+from masa_mm.datasets.transforms.units import WIDEST, reach
 from masa_mm.deprecation import moved_options
 from masa_mm.errors import UserError
 from masa_mm.pose.skeleton import PARTS
 
 # Clips with motion, and none of them masked, after which a process warns.
 PATIENCE = 100
-# The width of the largest videos, 16K, in pixels.
-WIDEST = 16384
 
 
 @TRANSFORMS.register_module()

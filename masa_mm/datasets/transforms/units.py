@@ -6,6 +6,8 @@ import numpy as np
 
 # Estimators place a few joints far outside of the image.
 _QUANTILE = 0.9
+# The width of the largest videos, 16K, in pixels.
+WIDEST = 16384
 
 
 def reach(results: dict, keypoint: np.ndarray, score: np.ndarray, score_thr: float = 0.0) -> float:

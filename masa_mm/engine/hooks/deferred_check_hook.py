@@ -13,9 +13,10 @@ from masa_mm.models.recognizers.finite_check import FiniteCheck
 
 @HOOKS.register_module()
 class DeferredCheckHook(Hook):
-    """Let :class:`~masa_mm.models.MASA` check the losses of each step one step later.
+    """Let the model check the losses of each step one step later.
 
-    MASA stops at a loss that is NaN or infinite. Checking it in the same step makes the host wait
+    :class:`~masa_mm.models.MASA` and :class:`~masa_mm.models.SignRecognizer` stop at a loss that is
+    NaN or infinite. Checking it in the same step makes the host wait
     for the device in every step. With this hook the run stops one step later, and always before it
     validates or saves a checkpoint.
     """
@@ -52,7 +53,7 @@ class DeferredCheckHook(Hook):
         check = getattr(model, "finite_check", None)
         if check is None:
             raise UserError(
-                f"DeferredCheckHook is for the pretraining of MASA, {type(model).__name__} checks "
+                f"DeferredCheckHook is for MASA and SignRecognizer, {type(model).__name__} checks "
                 "no losses: remove the hook"
             )
         return check

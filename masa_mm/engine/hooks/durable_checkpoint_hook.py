@@ -13,10 +13,12 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
 from masa_mm.atomic_write import atomic_write, remove_leftovers
+from masa_mm.engine.checkpoint_io import unwrap_model
 from masa_mm.engine.latest_checkpoint import LAST_CHECKPOINT, recorded_checkpoint
 from masa_mm.engine.process_failure import first_fails_for_all
 
 _OUTDATED = "outdated_ckpts"
+_VALIDATED = "validated_iter"
 
 
 @HOOKS.register_module()
@@ -66,18 +68,29 @@ class DurableCheckpointHook(CheckpointHook):
         """Refuse to save numbers that are not finite.
 
         Raises:
-            FloatingPointError: If a tensor of the model or the optimizer is not finite.
+            FloatingPointError: If a tensor of the model or the optimizer, or the last loss, is not
+                finite.
         """
+        check = getattr(unwrap_model(runner), "finite_check", None)
+        if check is not None:
+            check.settle()
         parts = {name: checkpoint.get(name) for name in ("state_dict", "optimizer")}
         broken = non_finite(parts)
         if broken:
             last = recorded_checkpoint(runner.work_dir)
-            good = f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet"
+            good = "no checkpoint was saved yet. Start again"
+            if last:
+                good = f"the last good checkpoint is {last}. Resume from it or start again"
             raise FloatingPointError(
                 f"{len(broken)} tensors are not finite (first: {broken[0]}), so no checkpoint is "
-                f"saved; {good}. Resume from it or start again with a lower learning rate or "
-                "gradient clipping, and check the poses"
+                f"saved; {good} with a lower learning rate or gradient clipping, and check the "
+                "poses"
             )
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
+        """Save the best checkpoint, and the periodic one again with the note of its validation."""
+        runner.message_hub.update_info(_VALIDATED, runner.iter)
+        super().after_val_epoch(runner, metrics)
 
     def save_now(self, runner: Runner, name: str, meta: dict) -> None:
         """Save a checkpoint beside the periodic ones; the next periodic one replaces it.
@@ -190,6 +203,8 @@ def _validation_is_due(runner: Runner) -> bool:
     loop = runner.train_loop
     if runner.val_loop is None or loop.iter == 0:
         return False
+    if runner.message_hub.runtime_info.get(_VALIDATED) == loop.iter:
+        return False  # saved again with the result, which was the best
     by_epoch = isinstance(loop, EpochBasedTrainLoop)
     if by_epoch and loop.iter != loop.epoch * len(loop.dataloader):
         return False  # saved within an epoch

@@ -12,18 +12,22 @@ from mmaction.registry import HOOKS
 from mmengine.dataset import worker_init_fn
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+_VALIDATION = 1  # tells its seeds from those of training
 
 
 @HOOKS.register_module()
 class EpochSeedHook(Hook):
-    """Seed each training epoch by the seed of the run, the epoch and the rank of the process.
+    """Seed each epoch by the seed of the run, the epoch and the rank of the process.
 
     mmengine seeds once, at the start, and saves no state of the generators, so a run resumed at
     epoch 50 draws the masks, crops and dropout of epoch 1 again. It also gives workers the same
     seed each time they start. With this hook, epoch-based training that is resumed between epochs
-    ends with the same weights as an uninterrupted run, bit for bit on a CPU.
+    ends with the same weights as an uninterrupted run, bit for bit on a CPU. The validation after
+    an epoch has a seed of its own: a resumed run repeats it if a kill came before its end, and must
+    find the same best checkpoint.
 
     ``persistent_workers`` draw the same numbers as workers that are restarted for each epoch.
     """
@@ -32,13 +36,23 @@ class EpochSeedHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed this process and the workers of the epoch."""
-        sequence = np.random.SeedSequence([runner.seed, runner.epoch, get_rank()])
-        # 31 bits: workers add their number, and numpy accepts 32 bits.
-        seed = int(sequence.generate_state(1)[0] >> 1)
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
-        _seed_workers(runner.train_dataloader, seed)
+        _seed(runner, runner.train_dataloader)
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Seed this process and the workers of the validation after an epoch."""
+        # Training by iterations goes on with its random numbers after a validation.
+        if isinstance(runner._train_loop, EpochBasedTrainLoop):
+            _seed(runner, runner.val_dataloader, _VALIDATION)
+
+
+def _seed(runner: Runner, dataloader: DataLoader, *kind: int) -> None:
+    sequence = np.random.SeedSequence([runner.seed, runner.epoch, get_rank(), *kind])
+    # 31 bits: workers add their number, and numpy accepts 32 bits.
+    seed = int(sequence.generate_state(1)[0] >> 1)
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    _seed_workers(dataloader, seed)
 
 
 def _seed_workers(dataloader: DataLoader, seed: int) -> None:

@@ -34,14 +34,14 @@ class HostCopy:
 class FiniteCheck:
     """Stops training in all processes if a loss is NaN or infinite in one.
 
-    Attributes:
+    Args:
         deferred (bool): Read the result when the next batch comes, or in :meth:`settle`, by when it
             has long arrived. Otherwise read it at once, before the loss has any effect; a GPU then
             idles in every step until the host has read it.
     """
 
-    def __init__(self) -> None:
-        self.deferred = False
+    def __init__(self, deferred: bool = False) -> None:
+        self.deferred = deferred
         self._pending: tuple[list[str], HostCopy] | None = None
 
     def __call__(self, losses: Mapping[str, Tensor]) -> None:
@@ -70,7 +70,7 @@ class FiniteCheck:
         broken = [name for name, ok in zip(names, finite.tolist(), strict=True) if not ok]
         if not broken:
             return
-        effect = "nothing was added to the memory bank"
+        effect = "the step was not taken"
         if self.deferred:
             effect = "this was the previous step, of which nothing was saved"
         raise FloatingPointError(

@@ -8,7 +8,9 @@ from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
+from masa_mm.errors import UserError
 from masa_mm.frame_plan import present_parts
+from masa_mm.models.recognizers.finite_check import FiniteCheck
 from masa_mm.models.recognizers.width_check import check_width
 from masa_mm.pose.skeleton import NUM_JOINTS
 
@@ -42,6 +44,25 @@ class SignRecognizer(RecognizerGCN):
         super().__init__(backbone, cls_head, data_preprocessor=preprocessor, **kwargs)
         if cls_head is not None:
             check_width(f"{type(self).__name__}: cls_head", self.cls_head, self.backbone)
+        # The bad step has no effect beyond weights, which are not saved, so nothing waits for it.
+        self.finite_check = FiniteCheck(deferred=True)
+
+    def loss(self, inputs: Tensor | dict, data_samples: Any, **kwargs) -> dict[str, Tensor]:
+        """Compute the losses of a batch.
+
+        Raises:
+            UserError: If the recognizer has no head.
+            FloatingPointError: If a loss of the previous batch was not finite, in any process. With
+                ``finite_check.deferred = False`` this batch is checked instead.
+        """
+        if not self.with_cls_head:
+            raise UserError(
+                "SignRecognizer: training needs cls_head, such as dict(type='MASAHead', "
+                "num_classes=...); without it the recognizer only extracts features"
+            )
+        losses = super().loss(inputs, data_samples, **kwargs)
+        self.finite_check(losses)
+        return losses
 
     def extract_feat(self, inputs: Tensor | dict, stage: str = "backbone", **kwargs) -> tuple:
         """Extract features.

@@ -14,6 +14,9 @@ of a sign by one person differ in tempo and in every hand shape, which no such m
 The noise of a pose estimator differs from frame to frame. A hand that is held in another way
 differs for many frames. The correlation of the difference with that of the next frame tells them
 apart. The slow difference of a pair is its difference times the square root of the correlation.
+
+A hand that is held still looks the same in every frame, so frames of it agree whichever they are.
+The motion of the hands tells how much the agreement of a pair means.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from masa_mm.pose.skeleton import BODY, LEFT_HAND, RIGHT_HAND, Part
 from masa_mm.preparation.audit.clips import AuditClips
@@ -50,6 +54,8 @@ class Comparison(NamedTuple):
         hands (np.ndarray): Median difference of the hands, in hand radii; infinite if no frames
             with hands coincide.
         slow (np.ndarray): Slow part of that difference.
+        motion (np.ndarray): Median difference of the compared hands of the shorter clip from their
+            mean shape, in hand radii; 0 without compared hands.
         body (np.ndarray): Median difference of the upper body, in standard deviations of its
             joints from their mean; 0 if no joint coincides.
         num_hands (np.ndarray): Compared hands, one or two a frame.
@@ -58,6 +64,7 @@ class Comparison(NamedTuple):
 
     hands: np.ndarray
     slow: np.ndarray
+    motion: np.ndarray
     body: np.ndarray
     num_hands: np.ndarray
     share: np.ndarray
@@ -191,14 +198,16 @@ def _compare(hands: _Rows, body: _Rows, long_hands: _Rows, long_body: _Rows) -> 
     hands, time_map = _align(hands, long_hands)
     difference, velocity, used = _hand_difference(hands, long_hands, time_map)
     across = difference - _shift(difference, velocity, _MAX_SHIFT)[:, None, None] * velocity
-    median = _median(_size(across)[used], hands.pair[used], len(total))
-    correlation = _correlation(hands.select(used), difference[used])
+    hands, difference, across = hands.select(used), difference[used], across[used]
+    median = _median(_size(across), hands.pair, len(total))
+    correlation = _correlation(hands, difference)
     # Without two frames in a row nothing tells whether the difference is noise.
     slow = np.where(correlation > 0, median * np.sqrt(np.minimum(np.abs(correlation), 1)), 0)
-    count = hands.sum(used)
+    count = hands.sum()
     return Comparison(
         median,
         slow,
+        _motion(hands),
         _body_difference(body, long_body, time_map),
         count,
         count / total,
@@ -344,6 +353,20 @@ def _median(values: np.ndarray, pair: np.ndarray, num_pairs: int) -> np.ndarray:
     low, high = (order[(start + middle)[found]] for middle in ((count - 1) // 2, count // 2))
     median[found] = (values[low] + values[high]) / 2
     return median
+
+
+def _motion(hands: _Rows) -> np.ndarray:
+    """Return the median difference of the hands of each pair from their mean shape; 0 without."""
+    number = hands.pair * hands.num_parts + hands.part
+    rows = np.arange(len(number))
+    shape = (len(hands.length) * hands.num_parts, len(rows))
+    # Its product with values of the rows sums them over the frames of each hand.
+    frames = csr_matrix((np.ones(len(rows), np.float32), (number, rows)), shape)
+    total, seen = (frames @ part for part in (hands.joints.reshape(-1, 42), hands.seen[:, 0]))
+    mean = total.reshape(-1, 2, 21) / np.maximum(seen, 1)[:, None]
+    size = _size((hands.joints - mean[number]) * hands.seen)
+    median = _median(size, hands.pair, len(hands.length))
+    return np.where(np.isfinite(median), median, 0)
 
 
 def _correlation(hands: _Rows, difference: np.ndarray) -> np.ndarray:

@@ -161,7 +161,7 @@ def open_clips(paths: Sequence[str | os.PathLike]) -> AuditClips:
     """
     if not paths:
         raise AuditError("no pose store to audit; give at least one .safetensors file")
-    resolved = [Path(path).resolve() for path in paths]
+    resolved = [os.path.realpath(path) for path in paths]  # of links that form a loop, too
     for number, path in enumerate(resolved):
         if path in resolved[:number]:
             raise AuditError(f"{paths[number]}: given twice; give each store once")

@@ -35,6 +35,7 @@ class OfficialPart(NamedTuple):
         clips (Sequence[OfficialClip]): Clips of the split.
         num_classes (int): Classes of the subset.
         classes (Sequence[str] | None): Class names, if they are known.
+        is_benchmark (bool): False for a list of the user's own.
     """
 
     file: str
@@ -43,6 +44,7 @@ class OfficialPart(NamedTuple):
     clips: Sequence[OfficialClip]
     num_classes: int
     classes: Sequence[str] | None
+    is_benchmark: bool = True
 
 
 def official_parts(
@@ -89,7 +91,8 @@ def official_parts(
             selected = [clip for clip in official.clips if clip.label < size]
             names = classes or official.classes
             if selected:
-                parts.append(OfficialPart(path, title, split, selected, size, names))
+                part = path, title, split, selected, size, names, kind.is_benchmark()
+                parts.append(OfficialPart(*part))
         if not any(part.file == path for part in parts):
             raise AuditError(f"{path}: has no clip of {' or '.join(splits)}; give another list")
     return parts
@@ -167,7 +170,8 @@ def official_coverage(clips: AuditClips, part: OfficialPart) -> Record:
         )
         for n in np.flatnonzero(found < official).tolist()
     ]
-    coverage = Coverage(part.title, part.split, int(found.sum()), len(label))
+    counts = int(found.sum()), len(label)
+    coverage = Coverage(part.title, part.split, *counts, part.is_benchmark)
     elsewhere = np.array([store.split not in ("", part.split) for store in clips.stores])
     stored, label = index[index >= 0], label[index >= 0]
     relabelled = (clips.label[stored] >= 0) & (clips.label[stored] != label)

@@ -5,7 +5,7 @@ frame (``alignment.py``) decides: certain, uncertain, or different recordings, s
 a sign by one signer. Groups of near-duplicates are connected components of certain pairs.
 
 The limits were chosen by eye on re-encoded clips made from half of the signs of WLASL-hands, on
-its takes of one sign by one signer (``tools/benchmark/near_duplicates.py --half 0``), and on the
+its takes of one sign by one signer (``tools/benchmark/near_duplicates.py --half even``), and on the
 most similar pairs of all of WLASL-hands. Each of the 92 certain pairs there is of one signer and of
 equal length, which the comparison does not use; but as these pairs were seen when the limits were
 chosen, they do not measure its errors. docs/data/audit.md has results on the other half.
@@ -46,8 +46,9 @@ CERTAIN, UNCERTAIN = 0.012, 0.03
 # Limits of certain and of uncertain pairs: differences of the hands and of the body, and the share
 # of hands that are compared.
 _MAX_HANDS, _MAX_BODY, _MIN_SHARE = (0.025, 0.06), (0.1, 0.3), (0.5, 0.3)
-# Compared hands of a certain pair.
-_MIN_COUNT = 16
+# Compared hands of a certain pair, and their motion in differences of the hands: other frames of a
+# hand held still differ little, too.
+_MIN_COUNT, _MIN_MOTION = 16, 3
 # Differences of pairs are counted up to this, to show the limits among them.
 _EDGES = np.linspace(0, 0.2, 41)
 _NUM_EXAMPLES = 3
@@ -58,6 +59,7 @@ RELATIONS = ("one signer", "two signers", "signer unknown")
 def decide(comparison: Comparison, certain: float = CERTAIN) -> tuple[np.ndarray, np.ndarray]:
     """Return which pairs are certainly one recording, and which may be, bool [pairs] each."""
     enough = comparison.num_hands >= _MIN_COUNT
+    enough &= comparison.motion > _MIN_MOTION * comparison.hands
     sure, close = (
         (comparison.slow < slow)
         & (comparison.hands < hands)
@@ -94,7 +96,8 @@ class NearDuplicates(Check):
     Pairs of similar clips are aligned in time and compared frame by frame. The difference is that
     of the hands, in hand radii, as far as it persists from frame to frame: the noise of an
     estimator does not, another take of the sign does. Clips of certain pairs are groups. Uncertain
-    pairs are listed apart; look at them. They are in no group and in no list of twins.
+    pairs are listed apart; look at them. They are in no group and in no list of twins. A pair with
+    few hands, or with hands that hardly move, is never certain.
     """
 
     name = "near"
@@ -109,9 +112,10 @@ class NearDuplicates(Check):
             different clips, with ``threshold``, ``uncertain_below``, ``uncertain`` (pairs:
             ``difference``, ``numbers`` and ``clips``), ``different`` (compared pairs of different
             recordings), ``candidates`` (similar pairs) and ``compared`` (how many of them),
-            ``pairs`` (how many pairs lie at each difference: ``edges`` and counts for each of
-            :data:`RELATIONS`), ``closest_of_two_signers`` (a pair, or None), ``examples`` (the
-            most different certain pairs) and ``not_compared`` (clips without a hand).
+            ``pairs`` (how many pairs with enough compared hands lie at each difference: ``edges``
+            and counts for each of :data:`RELATIONS`), ``closest_of_two_signers`` (a pair, or None),
+            ``examples`` (the most different certain pairs) and ``not_compared`` (clips without a
+            hand).
         """
         _, first, inverse = np.unique(clips.identical, return_index=True, return_inverse=True)
         descriptor = describe_clips(clips)[first]
@@ -169,7 +173,12 @@ def _groups(size: int, pairs: np.ndarray) -> np.ndarray:
 
 
 def _by_signer(clips: AuditClips, pairs: _Pairs) -> Record:
-    """Count the pairs by their difference and signers; find the closest pair of two signers."""
+    """Count the pairs by their difference and signers; find the closest pair of two signers.
+
+    The slow difference of a few hands is too uncertain to count.
+    """
+    enough = pairs.comparison.num_hands >= _MIN_COUNT
+    pairs = _Pairs(pairs.clips[enough], Comparison(*(part[enough] for part in pairs.comparison)))
     signer, slow = clips.signer[pairs.clips], pairs.comparison.slow
     relation = np.where((signer < 0).any(1), 2, signer[:, 0] != signer[:, 1])
     counts = {
@@ -231,5 +240,8 @@ def _difference_chart(result: Record) -> Picture:
     below = total[edges[:-1] < 2 * result["uncertain_below"]]
     axes.set_ylim(0, 1.15 * max(below.max(initial=0), 5))
     axes.legend(frameon=False, fontsize=8, loc="upper center")
-    caption = "Compared pairs at each difference; bars of many pairs are cut off at the top"
+    caption = (
+        f"Pairs at each difference that have at least {_MIN_COUNT} compared hands; bars of many "
+        "pairs are cut off at the top"
+    )
     return Picture(figure, caption=caption)

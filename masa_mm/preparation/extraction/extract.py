@@ -15,7 +15,7 @@ from rich.progress import track
 
 from masa_mm.atomic_write import atomic_write
 from masa_mm.errors import UserError, in_one_line
-from masa_mm.pose.clip_checks import BadClip
+from masa_mm.pose.clip_checks import BadClip, is_unwritable_id
 from masa_mm.pose.crop import crop_parts, select_joints
 from masa_mm.pose.store_writer import PoseStoreWriter, WriteReport
 from masa_mm.preparation.extraction.clip_files import ClipFiles, ExtractedClip
@@ -92,6 +92,7 @@ def extract_share(
         disable=worker.local_rank != 0,  # one progress bar on each machine
     ):
         try:
+            _check_id(job.id)
             poses = extract_clip(estimator, job, box_margin, fps)
         # A decoder or a network may raise anything; one video must not stop the others.
         except Exception as error:
@@ -100,6 +101,12 @@ def extract_share(
             files.fail(job.id, reason, worker.run)
         else:
             files.save(job.id, poses)  # a full disk stops the run
+
+
+def _check_id(clip: str) -> None:
+    """Refuse, before the work, an id that the store would refuse after it."""
+    if is_unwritable_id(clip):
+        raise UserError("its name is not UTF-8, or has control characters; rename it")
 
 
 def find_failures(plan: Plan, files: ClipFiles, run: str) -> tuple[list[Failure], int]:

@@ -110,7 +110,7 @@ def _make(folder: Path) -> None:
     )
     with tempfile.TemporaryDirectory(prefix=f"{folder.name}.part-", dir=folder.parent) as part:
         made = Path(part, "environment")
-        _run([*maker, str(made)])
+        _run("venv", [*maker, str(made)])
         _install(_python_of(made))
         shutil.rmtree(folder, ignore_errors=True)  # one whose Python is gone
         made.replace(folder)
@@ -154,13 +154,13 @@ def _search_path() -> str:
 
 def _install(python: Path) -> None:
     pip = [str(python), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([*pip, "--no-deps", f"mediapipe=={VERSION}"])
-    _run([*pip, *_REQUIREMENTS])
+    _run("pip", [*pip, "--no-deps", f"mediapipe=={VERSION}"])
+    _run("pip", [*pip, *_REQUIREMENTS])
     if reason := _trial([str(python), "-I"]):
         raise EstimatorError(reason)
 
 
-def _run(command: Sequence[str]) -> None:
+def _run(tool: str, command: Sequence[str]) -> None:
     # Constraints and --user are meant for the current environment; they may ask for NumPy 2.
     environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
     environment["PIP_USER"] = "0"
@@ -170,6 +170,7 @@ def _run(command: Sequence[str]) -> None:
     )  # fmt: skip
     if done.returncode:
         raise EstimatorError(
-            f"the environment for MediaPipe {VERSION} cannot be made: '{' '.join(command)}' says "
-            f"'{last_line(done.stdout)}'; see docs/data/extraction.md"
+            f"the environment for MediaPipe {VERSION} cannot be made: {tool} says "
+            f"'{last_line(done.stdout)}'; without a network it needs the wheels, see "
+            "docs/data/extraction.md"
         )

@@ -55,8 +55,7 @@ def read_frames(
 def _read_video(path: Path, frames: FrameRange, fps: float | None) -> Iterator[np.ndarray]:
     if not path.is_file():
         raise VideoError(f"{path}: no such video; check its name and its folder")
-    if not str(path).isprintable():  # OpenCV crashes if a name is not UTF-8
-        raise VideoError(f"{path}: its name is not UTF-8, or has control characters; rename it")
+    _check_name(path)
     video = cv2.VideoCapture(str(path))
     try:
         num_frames = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -80,6 +79,14 @@ def _read_video(path: Path, frames: FrameRange, fps: float | None) -> Iterator[n
     # Containers sometimes count a few frames too many.
     if count < 0.9 * clip_len:
         raise VideoError(f"{path}: ends after {count} of {clip_len} frames; download it again")
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a name that is not UTF-8, at which OpenCV crashes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise VideoError(f"{path}: its name is not UTF-8; rename it") from None
 
 
 def _read_folder(path: Path, frames: FrameRange, fps: float | None) -> Iterator[np.ndarray]:

@@ -12,6 +12,7 @@ from masa_mm.preparation.new_dataset.clips import (
     clips_of_folder,
     clips_of_table,
     detect_source,
+    folders_without_clips,
 )
 from masa_mm.preparation.new_dataset.division import Division, divide, division_lines
 from masa_mm.preparation.new_dataset.files import (
@@ -20,7 +21,7 @@ from masa_mm.preparation.new_dataset.files import (
     write_config,
     write_list,
 )
-from masa_mm.preparation.new_dataset.poses import convert_files, extract_videos
+from masa_mm.preparation.new_dataset.poses import convert_files, extract_videos, labelled
 from masa_mm.preparation.new_dataset.split import PARTS
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
     "divide",
     "division_lines",
     "extract_videos",
+    "folders_without_clips",
+    "labelled",
     "write_config",
     "write_list",
 ]

@@ -96,6 +96,12 @@ def clips_of_folder(
     return clips
 
 
+def folders_without_clips(root: Path, clips: Sequence[SignClip]) -> list[str]:
+    """Return the names of the folders in ``root`` that gave no clip; hidden ones are not signs."""
+    names = {path.name for path in root.iterdir() if path.is_dir() and not _is_hidden(path.name)}
+    return sorted(names - {clip.gloss for clip in clips})
+
+
 def sign_folders(root: Path) -> list[Path]:
     """Return the folders of a folder that hold files, sorted; hidden ones are not signs.
 
@@ -122,10 +128,11 @@ def clips_of_table(path: Path, source: str, args: argparse.Namespace) -> list[Si
 
     Raises:
         ListError: If the file cannot be read.
-        NewDatasetError: If a clip's file does not exist or holds several clips, two clips have one
-            id, or only some clips have a split.
+        NewDatasetError: If no clip is listed, a clip's file does not exist, is listed twice or
+            holds several clips, two clips have one id, or only some clips have a split.
     """
-    rows = list(table_rows(path))
+    rows = table_rows(path)
+    _refuse_repeated_rows(rows)
     names = ids_of_paths([row["path"] for row in rows])
     clips = []
     for row, name in zip(rows, names):
@@ -147,9 +154,12 @@ def clips_of_table(path: Path, source: str, args: argparse.Namespace) -> list[Si
     return clips
 
 
-def table_rows(path: Path) -> Iterator[dict[str, str]]:
-    """Iterate over the rows of a CSV file, whose paths must exist; 'at' is the row's place."""
-    for row in read_fields(str(path), None, TableFormat()):
+def table_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file, whose paths must exist; 'at' is the row's place."""
+    rows = list(read_fields(str(path), None, TableFormat()))
+    if not rows:
+        raise NewDatasetError(f"{path}: lists no clip; add a line for each clip")
+    for row in rows:
         if "path" not in row:
             raise NewDatasetError(f"{row['at']}: has no path; name each clip's file or folder")
         if not (path.parent / row["path"]).exists():
@@ -157,7 +167,7 @@ def table_rows(path: Path) -> Iterator[dict[str, str]]:
                 f"{row['at']}: {path.parent / row['path']} does not exist; paths are relative to "
                 "the CSV file's folder"
             )
-        yield row
+    return rows
 
 
 def detect_source(root: Path) -> str:
@@ -182,8 +192,17 @@ def detect_source(root: Path) -> str:
         raise NewDatasetError(f"{root}: has no videos or pose files; give --source, one of {names}")
     if len(found) > 1 or _UNCLEAR in found:
         files = " and ".join(str(file) for file in found.values())
-        raise NewDatasetError(f"{files}: their kind is not clear; give --source, one of {names}")
+        raise NewDatasetError(f"{files}: {_why_unclear(found)}; give --source, one of {names}")
     return next(iter(found))
+
+
+def _why_unclear(found: dict[str, Path]) -> str:
+    """Say what is not clear about the files of each kind that were found."""
+    if len(found) > 1:
+        return "are of several kinds; move those away that are no clips"
+    if found[_UNCLEAR].suffix.lower() == ".npy" and found[_UNCLEAR].stem.isdigit():
+        return "its kind is not clear; frames are at SIGN/SEQUENCE/FRAME.npy, in the folder given"
+    return "its kind is not clear"
 
 
 def _kind(file: Path, in_folder: bool) -> str | None:
@@ -239,7 +258,8 @@ def _clip_id(place: Path, name: str, is_folder: bool) -> str:
         is_folder (bool): Whether the place is a folder.
     """
     parts = list(place.parts) if is_folder else path_parts(place)
-    is_whole = name == place.stem or f"/{place.as_posix()}".endswith(f"/{name}")
+    path, end = "/" + "/".join(parts), f"/{name}"
+    is_whole = name == place.stem or path.endswith(end) or end.endswith(path)
     return "/".join(parts if is_whole else [*parts, name])
 
 
@@ -253,6 +273,16 @@ def _signer(pattern: re.Pattern[str] | None, name: str) -> str:
             "the clips and their signers in a CSV file"
         )
     return match[1]
+
+
+def _refuse_repeated_rows(rows: Sequence[dict[str, str]]) -> None:
+    lines: dict[str, str] = {}
+    for row in rows:
+        if row["path"] in lines:
+            raise NewDatasetError(
+                f"{row['at']}: lists {row['path']} again, after {lines[row['path']]}; remove one"
+            )
+        lines[row["path"]] = row["at"].rsplit(": ", 1)[-1]
 
 
 def _refuse_repeated(clips: Sequence[SignClip]) -> None:

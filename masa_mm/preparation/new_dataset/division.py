@@ -27,8 +27,12 @@ def divide(clips: LabelledClips, seed: int = 0) -> Division:
         seed (int): Seed of the draw.
 
     Raises:
-        NewDatasetError: If a sign has no train clip, or nothing is left to test on.
+        NewDatasetError: If there are fewer than two signs, a sign has no train clip, or nothing is
+            left to test on.
     """
+    if len(clips.glosses) < 2:
+        names = ", ".join(map(repr, clips.glosses)) or "none"
+        raise NewDatasetError(f"two signs or more are needed, the clips have {names}; add others")
     if all(clips.split) and len(set(clips.split)) > 1:
         part = np.array([PARTS.index(split) for split in clips.split])
         division = Division(part, ["parts: as given"])
@@ -38,8 +42,8 @@ def divide(clips: LabelledClips, seed: int = 0) -> Division:
     untrained = [gloss for label, gloss in enumerate(clips.glosses) if label not in in_train]
     if untrained:
         raise NewDatasetError(
-            f"{len(untrained)} signs have no train clip, the first is '{untrained[0]}'; give them "
-            "some, or remove them"
+            f"no train clip of {_count(len(untrained), 'sign')}, the first is '{untrained[0]}'; "
+            "give each sign some, or remove its clips"
         )
     if (division.part == TRAIN).all():
         raise NewDatasetError("no clips are left to test on; record more takes of each sign")
@@ -49,7 +53,10 @@ def divide(clips: LabelledClips, seed: int = 0) -> Division:
 def _draw(clips: LabelledClips, seed: int) -> Division:
     names, unknown = set(clips.signer), sum(not name for name in clips.signer)
     if unknown:
-        reason = f"the signers of {unknown} of {len(clips.ids)} clips are not known"
+        reason = (
+            f"the signers of {unknown} of {len(clips.ids)} clips are not known (a column 'signer' "
+            "of a CSV file names them, or --signer)"
+        )
     elif len(names) == 1:
         reason = "all clips are by one signer"
     else:
@@ -70,12 +77,27 @@ def division_lines(clips: LabelledClips, division: Division) -> list[str]:
     lines = list(division.reasons)
     for number, part in enumerate(PARTS):
         chosen = np.flatnonzero(division.part == number)
-        signers = {clips.signer[clip] for clip in chosen} - {""}
         signs = {clips.glosses[label] for label in clips.label[chosen]}
-        persons = f", {len(signers)} signers" if signers else ""
-        lines.append(f"  {part}: {len(chosen)} clips, {len(signs)} signs{persons}")
+        numbers = f"{_count(len(chosen), 'clip')}, {_count(len(signs), 'sign')}"
+        lines.append(f"  {part}: {numbers}{_persons(clips, division.part, number)}")
         lacking = sorted(set(clips.glosses) - signs)
         if signs and lacking:
             more = ", ..." if len(lacking) > _SHOWN else ""
-            lines.append(f"    without {len(lacking)} signs: {', '.join(lacking[:_SHOWN])}{more}")
+            names = ", ".join(lacking[:_SHOWN]) + more
+            lines.append(f"    without {_count(len(lacking), 'sign')}: {names}")
     return lines
+
+
+def _persons(clips: LabelledClips, part: np.ndarray, number: int) -> str:
+    """Return how many signers a part has, and how many of its clips are by signers of train."""
+    signer = np.array(clips.signer)
+    signers = set(signer[part == number]) - {""}
+    if not signers:
+        return ""
+    shared = int(np.isin(signer[part == number], list(set(signer[part == TRAIN]) - {""})).sum())
+    seen = f" ({_count(shared, 'clip')} by signers of train)" if number != TRAIN and shared else ""
+    return f", {_count(len(signers), 'signer')}{seen}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun if number == 1 else f'{noun}s'}"

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from masa_mm.datasets.clip_tables import number_signers
@@ -18,7 +19,12 @@ from masa_mm.preparation.extraction.estimators import ESTIMATORS, build
 from masa_mm.preparation.extraction.extract import extract_share, find_failures, write_clips
 from masa_mm.preparation.extraction.plan import ClipJob, Plan
 from masa_mm.preparation.extraction.workers import join
-from masa_mm.preparation.new_dataset.clips import FOLDER_SOURCES, NewDatasetError, SignClip
+from masa_mm.preparation.new_dataset.clips import (
+    FOLDER_SOURCES,
+    LabelledClips,
+    NewDatasetError,
+    SignClip,
+)
 from masa_mm.sources.clip_list import ClipList, ListedClip
 
 
@@ -88,6 +94,13 @@ def convert_files(
     source = FOLDER_SOURCES[args.source].open_entries(args, entries, clip_list)
     report = convert(source, out, skip_bad=args.skip_bad, allow_missing=args.allow_missing)
     return report, source.notes
+
+
+def labelled(clips: Sequence[SignClip]) -> LabelledClips:
+    """Return clips that have no store yet, as :func:`clips_in_store` returns those of a store."""
+    ids, signer = [clip.id for clip in clips], [clip.signer for clip in clips]
+    label = np.array(labels_of(clips), np.int64)
+    return LabelledClips(ids, label, glosses_of(clips), signer, [clip.split for clip in clips])
 
 
 def glosses_of(clips: Sequence[SignClip]) -> list[str]:

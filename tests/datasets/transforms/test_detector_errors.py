@@ -15,6 +15,7 @@ from masa_mm.datasets.transforms import (
     MotionResidual,
     SampleSignFrames,
 )
+from masa_mm.errors import UserError
 
 
 def test_noise_has_the_promised_size_in_pixels(make_clip):
@@ -30,6 +31,20 @@ def test_noise_in_pixels(make_clip):
     clip["keypoint"] = clip["keypoint"] * np.float32(256)
     noisy = JointNoise(std=3.0, pixel_scale=1)(dict(clip))["keypoint"]
     assert abs((noisy - clip["keypoint"])[clip["keypoint_score"] > 0].std() - 3) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("unit", "scale", "words"),
+    [(256, 256, "more than any video has. If the joints are in pixels"), (1, 1, "too few for std")],
+)
+def test_noise_in_another_unit_is_refused(make_clip, unit, scale, words):
+    clip = make_clip(frames=60)
+    clip.pop("normalization", None)
+    clip["keypoint"] = clip["keypoint"] * np.float32(unit)
+    with pytest.raises(UserError, match=words):
+        JointNoise(std=3.0, pixel_scale=scale)(dict(clip))
+    clip["keypoint_score"] = clip["keypoint_score"] * 0  # nothing is known of its unit
+    JointNoise(std=3.0, pixel_scale=scale)(dict(clip))
 
 
 def test_noise_with_probability_zero(make_clip):

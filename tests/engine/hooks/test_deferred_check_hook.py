@@ -53,10 +53,9 @@ def test_a_good_run_is_the_same_with_it(make_runner, tmp_path):
 
 def test_it_is_for_models_that_check(make_runner, encoder_config, tmp_path):
     model = dict(
-        type="SignRecognizer",
+        type="RecognizerGCN",
         backbone=encoder_config,
-        cls_head=dict(type="MASAHead", num_classes=3, in_channels=8),
-        data_preprocessor=dict(type="SignDataPreprocessor"),
+        cls_head=dict(type="GCNHead", num_classes=3, in_channels=8),
     )
-    with pytest.raises(UserError, match="SignRecognizer checks no losses: remove the hook"):
+    with pytest.raises(UserError, match="RecognizerGCN checks no losses: remove the hook"):
         make_runner(tmp_path, [DeferredCheckHook()], model=model).train()

@@ -188,6 +188,26 @@ def test_a_resumed_run_makes_up_for_its_validation(make, tmp_path):
     assert states(tmp_path / "run").keys() == states(tmp_path / "whole").keys()
 
 
+@pytest.mark.parametrize("stop_in", ["before_val_epoch", "before_train_epoch"])
+def test_each_validation_of_a_resumed_run_counts_once(make, tmp_path, stop_in):
+    """A stop before a validation, or after one whose result the checkpoint holds."""
+
+    class StopAt(Hook):
+        pass
+
+    def stop(self, runner):
+        if runner.epoch == 1:
+            raise PowerLoss
+
+    setattr(StopAt, stop_in, stop)
+    with pytest.raises(PowerLoss):
+        make(hooks=[StopAt()]).train()
+    runner = make(resume=True)
+    runner.train()
+    accuracies, _ = runner.message_hub.get_scalar("val/accuracy").data
+    assert len(accuracies) == 4
+
+
 def test_other_numbers_of_checkpoints_and_other_folders(make, tmp_path):
     make(max_keep_ckpts=-1, save_best=None).train()
     assert len(list((tmp_path / "run").glob("epoch_*.pth"))) == 4

@@ -8,6 +8,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from masa_mm.engine.hooks import epoch_seed_hook
 from masa_mm.engine.hooks.epoch_seed_hook import EpochSeedHook
@@ -90,3 +91,35 @@ def test_workers_from_before_the_hook_are_not_kept():
     EpochSeedHook().before_train_epoch(runner)
     (expected,) = epochs([2], 1)
     assert torch.equal(torch.cat([*loader]), expected[:-1])
+
+
+def validations(numbers, workers, loop=EpochBasedTrainLoop):
+    """The clips of the validations after these epochs, and a draw of the process after each."""
+    loader = torch.utils.data.DataLoader(
+        Draws(), 1, num_workers=workers, persistent_workers=workers > 0
+    )
+    clips = []
+    for number in numbers:
+        runner = SimpleNamespace(
+            seed=0, epoch=number, val_dataloader=loader, _train_loop=loop.__new__(loop)
+        )
+        EpochSeedHook().before_val_epoch(runner)
+        clips.append(torch.cat([*loader, torch.rand(1, 3)]))
+    return clips
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_repeated_validation_draws_the_same_numbers(workers):
+    first, second = validations([1, 2], workers)
+    (repeated,) = validations([2], workers)
+    (training,) = epochs([2], workers)
+    assert torch.equal(second, repeated)
+    draws = torch.cat([first, second, training]).flatten()
+    assert len(draws.unique()) == len(draws)
+
+
+def test_training_by_iterations_keeps_its_random_numbers():
+    torch.manual_seed(5)
+    first = validations([0], 0, IterBasedTrainLoop)[0]
+    again = validations([0], 0, IterBasedTrainLoop)[0]
+    assert not torch.equal(first[:, 2], again[:, 2])

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from masa_mm.errors import UserError
 from masa_mm.frame_plan import pack_plan, plan_recognition
 from masa_mm.models import SignDataPreprocessor
 from masa_mm.structures import SignDataSamples
@@ -129,3 +130,24 @@ def test_takes_the_plan_of_a_batch(make_recognizer, make_poses):
         loss = model(**data, mode="loss")["loss_cls"]
         found.append([loss, *(sample.pred_score for sample in model(**data, mode="predict"))])
     assert all(one.equal(other) for one, other in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("deferred", [True, False])
+def test_a_loss_that_is_not_finite_stops_training(make_recognizer, make_poses, deferred):
+    model = make_recognizer().train()
+    assert model.finite_check.deferred
+    model.finite_check.deferred = deferred
+    samples = SignDataSamples(labels=torch.tensor([2, 5]))
+    good, bad = make_poses((9, 6))[:, None], make_poses((9, 6))[:, None]
+    bad[0, 0, 0, 3, :, :2] = float("nan")
+    model(good, samples, mode="loss")
+    with pytest.raises(FloatingPointError, match="loss_cls is not finite"):
+        model(bad, samples, mode="loss")
+        model(good, samples, mode="loss")
+
+
+def test_training_without_a_head_names_it(make_recognizer, make_poses):
+    model = make_recognizer()
+    del model.cls_head
+    with pytest.raises(UserError, match="needs cls_head"):
+        model(make_poses((9,))[:, None], SignDataSamples(labels=torch.tensor([2])), mode="loss")

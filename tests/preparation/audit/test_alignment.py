@@ -97,6 +97,17 @@ def test_single_bad_frames_do_not_hide_that_the_rest_is_slow(tmp_path):
     assert remains(tmp_path, clip, with_hands_moved(clip, slow)).slow > 0.03
 
 
+def test_motion_is_the_median_difference_from_the_mean_shape(tmp_path):
+    clip, still = smooth_clip(2, 61), smooth_clip(2, 61)
+    still[0][:] = still[0][:1]
+    hands = clip[0][:, HANDS].reshape(61, 2, 21, 2)
+    hands = (hands - hands.mean(2, keepdims=True)) / radii(clip[0])
+    expected = np.sqrt(((hands - hands.mean(0)) ** 2).sum(-1).mean(-1))
+    found = remains(tmp_path, clip, clip, still)
+    assert found.motion[0] == pytest.approx(np.median(expected), rel=1e-3)
+    assert remains(tmp_path, still, still).motion < 1e-5
+
+
 def test_another_motion_of_the_body_shows(tmp_path):
     clip = smooth_clip(0, 60)
     keypoint = clip[0].copy()

@@ -1,14 +1,18 @@
 """Near-duplicates and their groups; uncertain pairs and different recordings."""
 
+import tarfile
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from masa_mm.preparation.audit import audit, write_report
+from masa_mm.preparation.audit import audit, open_clips, write_report
 from masa_mm.preparation.audit import near_duplicates as near
 from masa_mm.preparation.audit.alignment import Comparison
 
 from toys.audit_toys import clips_of, faster, smooth_clip
+from toys.paths import SHARED
+from toys.source_toys import converted
 
 HANDS = slice(0, 42)
 
@@ -118,6 +122,8 @@ def test_pairs_beyond_the_limit_are_counted_as_not_compared(tmp_path, monkeypatc
         (dict(body=0.2), (False, True)),
         (dict(share=0.4), (False, True)),
         (dict(num_hands=9.0), (False, True)),
+        (dict(motion=0.01), (False, True)),
+        (dict(hands=0.0, slow=0.0, motion=0.0), (False, True)),
         (dict(slow=0.05), (False, False)),
         (dict(hands=0.08), (False, False)),
         (dict(body=0.4), (False, False)),
@@ -126,9 +132,25 @@ def test_pairs_beyond_the_limit_are_counted_as_not_compared(tmp_path, monkeypatc
     ],
 )
 def test_a_certain_pair_passes_every_limit(change, expected):
-    same = dict(hands=0.004, slow=0.001, body=0.01, num_hands=80.0, share=1.0)
+    same = dict(hands=0.004, slow=0.001, motion=0.1, body=0.01, num_hands=80.0, share=1.0)
     comparison = Comparison(**{name: np.array([n]) for name, n in (same | change).items()})
     assert tuple(bool(part[0]) for part in near.decide(comparison)) == expected
+
+
+def test_a_copy_of_a_still_hand_is_uncertain(tmp_path):
+    keypoint, score = smooth_clip(0, 60)
+    noise = np.random.default_rng(0).normal(scale=1e-4, size=(2, 60, 49, 2))
+    still = [((keypoint[:1] + part).astype(np.float32), score) for part in noise]
+    found = near.NearDuplicates().compute(clips_of(tmp_path, dict(clips=still)), {})
+    assert found["num_groups"] == 0 and len(found["uncertain"]) == 1
+
+
+def test_few_common_hands_are_neither_counted_nor_named(tmp_path):
+    a, b = smooth_clip(0, 40, slice(0, 7)), smooth_clip(0, 50, slice(0, 7))
+    clips = clips_of(tmp_path, dict(clips=[a, b], signers=[1, 2]))
+    found = near.NearDuplicates().compute(clips, {})
+    assert found["compared"] == 1 and found["num_groups"] == 0
+    assert sum(found["pairs"]["two signers"]) == 0 and found["closest_of_two_signers"] is None
 
 
 def test_clips_without_any_hand_have_no_near_duplicates(tmp_path):
@@ -137,3 +159,31 @@ def test_clips_without_any_hand_have_no_near_duplicates(tmp_path):
     store.keypoint_score = store.keypoint_score[:] * (np.arange(49) >= HANDS.stop)
     found = near.NearDuplicates().compute(clips, {})
     assert (found["not_compared"], found["num_groups"], found["examples"]) == (2, 0, [])
+
+
+REAL = SHARED / "data"
+needs_data = pytest.mark.skipif(not REAL.exists(), reason="../shared/data is not here")
+
+
+@needs_data
+def test_takes_of_a_real_signer_are_different_recordings(tmp_path):
+    with tarfile.open(REAL / "real_files/renotte/three_signs.tar.gz") as archive:
+        archive.extractall(tmp_path / "signs", filter="data")
+    store = converted("mediapipe-frames", tmp_path / "signs", tmp_path, "--skip-bad")
+    found = near.NearDuplicates().compute(open_clips([store.path]), {})
+    assert found["compared"] > 300 and found["num_groups"] == 0 and not found["uncertain"]
+
+
+@needs_data
+def test_one_pair_of_real_upper_bodies_is_a_duplicate(tmp_path):
+    """The official list gives clips 24954 and 24955 the same address and frames."""
+    folder, stores = REAL / "wlasl50_upper_body", []
+    for split in ("train", "val"):
+        (tmp_path / split).mkdir()
+        arrays, options = folder / f"wlasl50_upper_body_{split}.npz", ("--split", split)
+        options += ("--classes", folder / "classes.txt")
+        stores.append(converted("wlasl-upper-body", arrays, tmp_path / split, *options))
+    results = audit(open_clips([store.path for store in stores]), num_samples=0)
+    (group,) = results["near"]["groups"]
+    assert sorted(clip["id"] for clip in group) == ["24954", "24955"]
+    assert results["leaks"][0]["ids"] == [] == results["near"]["uncertain"]

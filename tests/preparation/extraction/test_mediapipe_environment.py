@@ -95,7 +95,8 @@ def test_without_an_index_one_line_says_so(copied):
     with pytest.raises(EstimatorError) as error:
         python_with_holistic()
     message = str(error.value)
-    assert f"mediapipe=={VERSION}' says 'ERROR: No matching distribution found" in message
+    assert f"pip says 'ERROR: No matching distribution found for mediapipe=={VERSION}'" in message
+    assert "without a network it needs the wheels" in message
     assert "\n" not in message and "docs/data/extraction.md" in message
     assert begun(environment_folder()) == [] and not environment_folder().exists()
 

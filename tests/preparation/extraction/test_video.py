@@ -90,8 +90,16 @@ def test_a_name_that_is_not_utf8_is_named_and_does_not_crash(tmp_path):
     folder = make_folder(tmp_path / "a", 3).rename(tmp_path / os.fsdecode(b"caf\xe9"))
     assert numbers(read_frames(folder)) == [0, 1, 2]
     video = make_video(tmp_path / "a.mp4").rename(tmp_path / os.fsdecode(b"caf\xe9.mp4"))
-    with pytest.raises(VideoError, match=r"not UTF-8.*; rename it"):
+    with pytest.raises(VideoError, match=r"not UTF-8; rename it"):
         next(read_frames(video))
+
+
+@pytest.mark.parametrize(
+    "name", ["\U0001f469\u200d\U0001f680", "مرحبا\u200f", "क\u200dष", "e\u0301\u00ad", "\ue000"]
+)
+def test_any_unicode_is_a_name(tmp_path, name):
+    video = make_video(tmp_path / "a.mp4", 3).rename(tmp_path / f"{name}.mp4")
+    assert numbers(read_frames(video)) == [0, 1, 2]
 
 
 def test_an_image_that_declares_gigabytes_is_refused(tmp_path):

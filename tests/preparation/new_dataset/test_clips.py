@@ -10,6 +10,7 @@ from masa_mm.preparation.new_dataset.clips import (
     clips_of_folder,
     clips_of_table,
     detect_source,
+    folders_without_clips,
 )
 
 from toys.own_signs import OPTIONS, write_clip, write_frames, write_table
@@ -129,7 +130,11 @@ def test_a_sequence_of_frames_is_a_row(tmp_path):
     [
         ([dict(path="gone.mp4", gloss="a")], "line 2: .*gone.mp4 does not exist; paths are rel"),
         ([dict(path="v", gloss="a")], "line 2: .*v holds 2 clips; list one a line"),
-        ([dict(path="v/1.mp4", gloss="a"), dict(path="v/1.mp4", gloss="b")], "the id '1'"),
+        (
+            [dict(path="v/1.mp4", gloss="a"), dict(path="v/1.mp4", gloss="b")],
+            "line 3: lists v/1.mp4 again, after line 2",
+        ),
+        ([dict(path="v/1.mp4", gloss="a"), dict(path="./v/1.mp4", gloss="b")], "the id '1'"),
         (
             [dict(path="v/1.mp4", gloss="a", split="val"), dict(path="v/2.mp4", gloss="a")],
             "1 clips have no split, the first is '2'",
@@ -148,6 +153,16 @@ def test_a_file_that_is_no_list_is_refused(tmp_path):
     (tmp_path / "signs.csv").write_text("name,meaning\na,b\n")
     table = tmp_path / "signs.csv"
     refused("no column 'path'", clips_of_table, table, "videos", OPTIONS, error=ListError)
+    table.write_text("path,gloss\n")
+    refused("lists no clip", clips_of_table, table, "videos", OPTIONS)
+    refused("lists no clip", detect_source, table)
+
+
+def test_folders_without_clips_are_named(tmp_path):
+    touch(tmp_path, "hello/1.mp4", "thanks/1.mp4", ".git/a")
+    (tmp_path / "empty").mkdir()
+    clips = clips_of_folder(tmp_path, "videos", OPTIONS)
+    assert folders_without_clips(tmp_path, clips) == ["empty"]
 
 
 # ---- kinds of files ----------------------------------------------------------------------------
@@ -169,10 +184,18 @@ def test_files_tell_their_source(tmp_path, name, source):
     assert detect_source(tmp_path) == source
 
 
-@pytest.mark.parametrize("names", [["1.pkl"], ["0.npy"], ["1.json"], ["1.mp4", "1.pose"]])
-def test_unclear_files_need_the_option(tmp_path, names):
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["1.pkl"], "1.pkl: its kind is not clear"),
+        (["0.npy"], "0.npy: its kind is not clear; frames are at SIGN/SEQUENCE/FRAME.npy, .*"),
+        (["1.json"], "1.json: its kind is not clear"),
+        (["1.mp4", "1.pose"], "1.mp4 and .*1.pose: are of several kinds; move those away .*"),
+    ],
+)
+def test_unclear_files_need_the_option(tmp_path, names, message):
     touch(tmp_path, *(f"{sign}/{name}" for sign in ("hello", "thanks") for name in names))
-    refused("kind is not clear; give --source, one of .*rtmlib", detect_source, tmp_path)
+    refused(f"{message}; give --source, one of .*rtmlib", detect_source, tmp_path)
 
 
 def test_a_folder_without_clips_is_refused(tmp_path):

@@ -43,6 +43,14 @@ def test_given_parts_are_kept():
     assert "parts: as given" in division.reasons
 
 
+def test_given_parts_that_share_signers_say_so():
+    """Of val, clip 1 is by a signer of train, clip 2 by another, clip 4 by somebody unknown."""
+    split = ["train", "val", "val", "train", "val"]
+    text = told(labelled([3, 2], ["Ann", "Ann", "Cy", "Bob", ""], split))
+    assert "train: 2 clips, 2 signs, 2 signers\n" in text
+    assert "val: 3 clips, 2 signs, 2 signers (1 clip by signers of train)" in text
+
+
 def test_clips_of_one_part_are_divided():
     text = told(labelled([10, 10], split=["train"] * 20))
     assert "by clip, since" in text and "train: 12 clips" in text
@@ -50,14 +58,21 @@ def test_clips_of_one_part_are_divided():
 
 def test_signs_that_a_part_lacks_are_named():
     text = told(labelled([4, 2, 1]))
-    assert "val: 2 clips, 2 signs\n    without 1 signs: sign2" in text
-    assert "test: 1 clips, 1 signs\n    without 2 signs: sign1, sign2" in text
+    assert "val: 2 clips, 2 signs\n    without 1 sign: sign2" in text
+    assert "test: 1 clip, 1 sign\n    without 2 signs: sign1, sign2" in text
 
 
 def test_signs_that_cannot_be_learnt_are_refused():
     clips = labelled([2, 2], split=["train", "val", "val", "val"])
-    with pytest.raises(NewDatasetError, match="1 signs have no train clip, the first is 'sign1'"):
+    with pytest.raises(NewDatasetError, match="no train clip of 1 sign, the first is 'sign1'"):
         divide(clips)
+
+
+def test_one_sign_is_refused():
+    with pytest.raises(
+        NewDatasetError, match="two signs or more are needed, the clips have 'sign0'"
+    ):
+        divide(labelled([4]))
 
 
 def test_single_takes_leave_nothing_to_test_on():

@@ -71,7 +71,7 @@ def test_the_list_chooses_the_clips_of_the_store(tmp_path):
     train, val = (CSVPose(str(path), split=split, **chosen) for split in ("train", "val"))
     assert train.labels.tolist() == [0, 1] and val.labels.tolist() == [1]
     assert [train[i]["frame_dir"] for i in range(2)] == ["x/1", "x/2"]
-    assert str(val.coverage) == "CSV: 1 of 1 official val clips"
+    assert str(val.coverage) == "CSV: 1 of 1 listed val clips"
 
 
 def test_clips_that_the_store_left_out_are_not_listed(tmp_path):

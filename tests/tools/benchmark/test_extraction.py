@@ -1,5 +1,6 @@
 """The extraction benchmark runs and prints its figures, with the stand-in of MediaPipe."""
 
+import json
 import sys
 
 import cv2
@@ -86,7 +87,7 @@ def test_distances_and_presence(video, tmp_path, capsys):
 
 
 def test_the_sides_agree_or_do_not(video, tmp_path, capsys):
-    name = "their hands whose nearest of ours has the same side"
+    name = "their hands that ours has, with the same side"
     _, rows = compared(video, packed_hands(tmp_path / "a.npz", HANDS, (0, 0)), capsys)
     assert rows[name] == ["100.0% of 14"] and rows["frames with as many hands"] == ["100.0%"]
     _, rows = compared(video, packed_hands(tmp_path / "b.npz", HANDS, (0, 0), swap=True), capsys)
@@ -129,6 +130,38 @@ def test_pose_files(video, tmp_path, capsys):
     assert rows["body"][:2] == ["10 0 0 0", "5.00 (5.00) px of 100"]
     assert rows["right_hand"][:2] == ["7 0 0 3", "0.00 (0.00) px of 100"]
     assert rows["left_hand"][:2] == ["7 0 0 3", "0.00 (0.00) px of 100"]
+
+
+def test_both_hands_in_one_place_are_counted():
+    clip = extraction.Poses(np.zeros((4, 49, 2)), np.zeros((4, 49)), np.ones(2))
+    hand = np.random.default_rng(0).random((21, 2))
+    clip.keypoint[:, :21], clip.keypoint[:, 21:42] = hand, hand + 0.01
+    clip.keypoint[2:, 21:42] += 2  # two frames with two hands apart
+    clip.score[:, :42] = 1
+    clip.score[1, 21:42] = 0
+    rows = dict(extraction.side_rows(clip, clip))
+    assert rows["frames where both of our hands are one"] == "1 of 3"
+    assert rows["their hands that ours has, with the same side"] == "100.0% of 7"
+
+
+def test_hands_that_ours_has_not_found_have_no_side(video, tmp_path, capsys):
+    _, rows = compared(video, packed_hands(tmp_path / "a.npz", [3] * 10, (0, 0)), capsys)
+    assert rows["frames with the same hands"] == ["50.0% of 10"]
+    assert rows["their hands that ours has, with the same side"] == ["100.0% of 14"]
+    assert rows["body"][0] == "0 10 0 0"  # packed hands have no body
+
+
+@pytest.mark.parametrize("with_hands", [True, False])
+def test_openpose(video, tmp_path, capsys, with_hands):
+    hands = {"hand_left_keypoints_2d": LEFT, "hand_right_keypoints_2d": RIGHT}
+    for number in range(10):
+        person = {key: [*place, 1] * 21 * with_hands for key, place in hands.items()}
+        person["pose_keypoints_2d"] = [number + 4, 29, 1] * 25  # moved by 3 and 4
+        content = dict(people=[person] if number else [])
+        (tmp_path / f"a_{number:012}_keypoints.json").write_text(json.dumps(content))
+    _, rows = compared(video, str(tmp_path), capsys)
+    assert rows["body"][:2] == ["9 1 0 0", "5.00 (5.00) px of 100"]
+    assert rows["right_hand"][0] == ("7 0 2 1" if with_hands else "0 7 0 3")
 
 
 def test_a_clip_that_is_not_in_the_file_is_one_line(video, tmp_path, capsys):

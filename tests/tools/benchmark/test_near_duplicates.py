@@ -1,9 +1,11 @@
 """The study of near-duplicates: its changes, its pairs of takes, and its tables."""
 
+import json
+
 import numpy as np
 import pytest
 
-from toys.audit_toys import clips_of, padded, smooth_clip, write
+from toys.audit_toys import clips_of, faster, padded, smooth_clip, write
 from toys.benchmark_toys import load_script, read_table
 
 study = load_script("near_duplicates")
@@ -81,12 +83,39 @@ def test_the_tables(tmp_path, capsys):
     assert study.main([path, "--takes", path, "--clips", "3"]) == 0
     rows = {row[0]: row[1:] for row in read_table(capsys.readouterr().out)}
     assert set(study.REENCODED) < set(rows)
-    assert rows["float16 only"] == ["100.0%", "0.0%", "0.0%", "0.0%"]
+    assert rows["float16 only"] == ["100.0% (29.2% to 100.0%)", "0.0%", "0.0%", "0.0%"]
     assert rows["takes of one signer and sign"][0] == rows["train"][0] == "15"
     assert rows["train"][2].startswith("0 (0.00% to 21.80%)")
 
 
+def test_the_stillest_stretches_follow_each_other():
+    source = clip(frames=80)
+    held = source.keypoint.copy()
+    held[20:60] = held[20]
+    first, second = study.held_still(study.Clip(held, source.score))
+    assert len(first.score) == len(second.score) == 16
+    np.testing.assert_array_equal(first.keypoint, second.keypoint)
+    assert study.held_still(clip(frames=20)) is None
+
+
+def test_pairs_of_the_official_list(tmp_path):
+    a, b = smooth_clip(0, 40), smooth_clip(1, 40)
+    clips = [a, a, faster(a, 31), b, faster(b, 35), smooth_clip(2)]
+    opened = clips_of(tmp_path, dict(clips=clips))
+    # Clips 0, 1 and 2 show one recording; the list does not know that 3 and 4 do; 5 is not in it.
+    frames = [(1, -1), (9, 20), (9, 20), (1, -1), (5, 9)]
+    instances = [
+        dict(video_id=f"train{n}", url="a" if n < 3 else "b", frame_start=low, frame_end=high)
+        for n, (low, high) in enumerate(frames)
+    ]
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps([dict(gloss="x", instances=instances)]))
+    copies, same, others = study.official_rows(opened, path)
+    assert copies == ("copies", "1", "1 (2.50% to 100.00%)", "0")
+    assert same[1:] == copies[1:] == others[1:]
+
+
 def test_a_half_without_clips_is_an_error(tmp_path, capsys):
     path = str(write(tmp_path / "train.safetensors", [smooth_clip(0)], labels=[1]))
-    assert study.main([path, "--half", "0"]) == 1
-    assert "no labelled clip of half 0" in capsys.readouterr().err
+    assert study.main([path, "--half", "even"]) == 1
+    assert "no labelled clip of half even" in capsys.readouterr().err

@@ -69,6 +69,13 @@ def test_bad_input_is_one_line_and_writes_nothing(folder, capsys, words, said):
     assert not (folder / "out").exists()
 
 
+def test_a_link_to_itself_is_one_line(folder, capsys):
+    (folder / "loop.safetensors").symlink_to("loop.safetensors")
+    assert run(folder, "loop.safetensors") == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: ") and "loop.safetensors: " in line
+
+
 PAGE = (ROOT / "docs/data/audit.md").read_text()
 
 

@@ -245,6 +245,7 @@ def test_a_list_without_a_split_is_refused(wlasl, capsys):
     "options, problem",
     [
         (("--estimator", "guess"), "no estimator 'guess'; there are mediapipe, mmpose, rtmlib"),
+        (("--import", "no_such_module.x"), "--import no_such_module.x: no such module; correct"),
         (("--estimator-options", "colour=1"), "the estimator 'square' does not start (TypeError"),
         (("--benchmark", "wlasl", "--list", "gone.json", "--split", "train"), "no such list"),
     ],
@@ -285,6 +286,23 @@ def test_torchruns_processes_share_the_clips_and_end_together(videos):
     assert sorted(path.stem for path in (videos / "out.poses").glob("*.npz")) == ["a", "b", "c"]
     assert run(videos, "--skip-bad") == 0  # resumes from their files
     assert PoseStore(videos / "out.safetensors").ids == ["a", "b", "c"]
+
+
+def test_any_unicode_is_a_name(videos):
+    names = ["\U0001f469\u200d\U0001f680", "مرحبا\u200f", "क\u200dष"]
+    for name in names:
+        make_video(videos / "v" / f"{name}.mp4", 4)
+    assert run(videos) == 0
+    assert sorted(PoseStore(videos / "out.safetensors").ids) == sorted(["a", "b", "c", *names])
+
+
+def test_names_that_a_store_refuses_fail_before_the_work(videos, counted):
+    os.rename(videos / "v" / "a.mp4", videos / "v" / "a\x1b.mp4")
+    os.rename(videos / "v" / "c", videos / "v" / os.fsdecode(b"caf\xe9"))  # a folder of images
+    assert run(videos) == 1 and len(counted) == 1
+    lines = (videos / "out.failed.txt").read_text("utf-8").splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["a\x1b", "caf\\udce9"]
+    assert all("not UTF-8, or has control characters; rename it" in line for line in lines)
 
 
 def test_the_last_task_of_a_slurm_array_writes_the_store(videos, monkeypatch, counted, capsys):
