@@ -74,7 +74,7 @@ def retrieval_metrics(
     ranks = np.asarray(ranks)
     if not len(ranks):
         raise UserError("there is no query whose gloss is in the dictionary")
-    gains = {f"recall@{k}": ranks < k for k in recall_at}
+    gains: dict[str, np.ndarray] = {f"recall@{k}": ranks < k for k in recall_at}
     gains |= dict(mrr=1 / (ranks + 1), dcg=1 / np.log2(ranks + 2))
     values = np.stack(list(gains.values()), 1).astype(np.float64)
     rng = np.random.default_rng(seed)

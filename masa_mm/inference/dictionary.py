@@ -13,8 +13,8 @@ from masa_mm.errors import UserError
 from masa_mm.inference.clips import PoseClip
 from masa_mm.inference.dictionary_file import DictionaryContent, read_dictionary, write_dictionary
 from masa_mm.inference.model_probe import Encoder, probe_embedding, same_model
-from masa_mm.inference.stored_pose import PartClip, part_clip, store_pose
-from masa_mm.inference.whitening import Whitening
+from masa_mm.inference.stored_pose import PartClip, halves, part_clip, store_pose
+from masa_mm.inference.whitening import half_whitening
 
 
 class Match(NamedTuple):
@@ -43,7 +43,21 @@ class SearchResult(NamedTuple):
     glosses: list[Match]
 
 
-class _Example(NamedTuple):
+class Example(NamedTuple):
+    """An example to be added.
+
+    Attributes:
+        gloss (str): The sign.
+        clip (PoseClip): A clip of it.
+        aspect (float): Width over height of the image, for pictures of clips in part coordinates.
+    """
+
+    gloss: str
+    clip: PoseClip
+    aspect: float = 1.0
+
+
+class _Row(NamedTuple):
     embedding: np.ndarray
     pose: np.ndarray
     aspect: float
@@ -54,15 +68,17 @@ class _Index(NamedTuple):
 
     keys: list[tuple[str, str]]
     vectors: np.ndarray
-    whitening: Whitening
+    whitening: np.ndarray
     starts: np.ndarray  # of the glosses
 
 
 class SignDictionary:
     """Examples of signs and their embeddings by one model.
 
-    The search is exact: cosine similarity of the query's embedding to that of each example. From
-    50 examples on the embeddings are whitened by the examples.
+    A clip's vector is the model's embeddings of its two halves, one after the other, which tells
+    more than the embedding of the whole clip. The search is exact: the cosine similarity of the
+    query to every example, after :func:`~masa_mm.inference.whitening.half_whitening` by the
+    examples.
 
     Args:
         model (Encoder): An :class:`~masa_mm.inference.exported_model.ExportedModel` or a
@@ -79,36 +95,36 @@ class SignDictionary:
     def __init__(self, model: Encoder, model_name: str = "") -> None:
         self.model, self.model_name = model, model_name
         self._probe = probe_embedding(model)
-        self._examples: dict[tuple[str, str], _Example] = {}
+        self._rows: dict[tuple[str, str], _Row] = {}
         self._index: _Index | None = None
 
     def __len__(self) -> int:
-        return len(self._examples)
+        return len(self._rows)
 
     @property
     def glosses(self) -> list[str]:
         """The signs, in alphabetical order."""
-        return sorted({gloss for gloss, _ in self._examples})
+        return sorted({gloss for gloss, _ in self._rows})
 
     def add(self, gloss: str, clip: PoseClip, aspect: float = 1.0) -> None:
-        """Add an example of a sign. It replaces one of the same gloss and name.
+        """Add an example of a sign; see :meth:`add_all`."""
+        self.add_all([Example(gloss, clip, aspect)])
 
-        Args:
-            gloss (str): The sign.
-            clip (PoseClip): The example.
-            aspect (float): Width over height of the image, for pictures of clips in part
-                coordinates.
+    def add_all(self, examples: Sequence[Example]) -> None:
+        """Add examples of signs, all or none. One replaces another of the same gloss and name.
 
         Raises:
-            UserError: If the gloss is empty, or the clip shows no hand or does not fit its layout.
+            UserError: If a gloss is empty, or a clip shows no hand or does not fit its layout.
         """
-        if not gloss.strip():
-            raise UserError(f"{clip.name}: an example needs a gloss")
-        pose = store_pose(self._checked(clip))
-        if clip.image_size is not None:
-            aspect = clip.image_size[0] / clip.image_size[1]
-        (embedding,) = self.embed([clip])
-        self._examples[gloss, clip.name] = _Example(embedding, pose, aspect)
+        for example in examples:
+            if not example.gloss.strip():
+                raise UserError(f"{example.clip.name}: an example needs a gloss")
+        embeddings = self.embed([example.clip for example in examples])
+        for (gloss, clip, aspect), embedding in zip(examples, embeddings):
+            pose = store_pose(part_clip(clip))
+            if clip.image_size is not None:
+                aspect = clip.image_size[0] / clip.image_size[1]
+            self._rows[gloss, clip.name] = _Row(embedding, pose, aspect)
         self._index = None
 
     def search(self, clip: PoseClip, k: int = 5) -> SearchResult:
@@ -120,27 +136,26 @@ class SignDictionary:
         """
         if k < 1:
             raise UserError(f"k is the number of results, 1 or more, got {k}")
-        self._checked(clip)
         (similarity,) = self.similarities(self.embed([clip]))
         index = self._indexed()
-        # The first of equals is the first by gloss and name: equal up to rounding counts as equal.
-        rounded = similarity.round(6)
-        best = [
-            int(start + part.argmax())
-            for start, part in zip(index.starts, np.split(rounded, index.starts[1:]))
-        ]
+        # Of examples that are equal up to rounding, the first by gloss and name comes first.
+        rounded = similarity.round(5)
+        of_gloss = np.split(rounded, index.starts[1:])
+        best = [int(start + part.argmax()) for start, part in zip(index.starts, of_gloss)]
         best = [best[i] for i in _largest(rounded[best], k)]
-        return SearchResult(
-            *(
-                [Match(*index.keys[i], float(similarity[i])) for i in found]
-                for found in (_largest(rounded, k), best)
-            )
-        )
+        found = (_largest(rounded, k), best)
+        matches = ([Match(*index.keys[i], float(rounded[i])) for i in each] for each in found)
+        return SearchResult(*matches)
 
     def embed(self, clips: Sequence[PoseClip]) -> np.ndarray:
-        """Return the model's embeddings of clips, float32 [N, D]."""
-        found = [each.embedding for each in self.model.recognize(clips)]
-        embedding = np.asarray(found, np.float32).reshape(len(clips), len(self._probe))
+        """Embed clips that show a hand: float32 [N, 2 D], the model's embeddings of both halves.
+
+        Raises:
+            UserError: If a clip shows no hand or does not fit its layout.
+        """
+        parts = [half for clip in clips for half in halves(clip, self._checked(clip))]
+        found = [each.embedding for each in self.model.recognize(parts)]
+        embedding = np.asarray(found, np.float32).reshape(len(clips), 2 * len(self._probe))
         if not np.isfinite(embedding).all():
             raise UserError(f"{self.model_name}: the model gives NaN; export or train it again")
         return embedding
@@ -152,12 +167,12 @@ class SignDictionary:
             UserError: If the dictionary is empty.
         """
         index = self._indexed()
-        return index.whitening(embeddings) @ index.vectors.T
+        return _unit(embeddings @ index.whitening) @ index.vectors.T
 
     @property
     def examples(self) -> list[tuple[str, str]]:
         """Gloss and name of each example, in alphabetical order."""
-        return sorted(self._examples)
+        return sorted(self._rows)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the dictionary to one ``.safetensors`` file.
@@ -184,8 +199,8 @@ class SignDictionary:
                 "embeddings differ; give that model, or build the dictionary again"
             )
         rows = zip(content.embedding, content.pose, content.aspect.tolist())
-        dictionary._examples = {
-            key: _Example(*row) for key, row in zip(zip(content.glosses, content.names), rows)
+        dictionary._rows = {
+            key: _Row(*row) for key, row in zip(zip(content.glosses, content.names), rows)
         }
         return dictionary
 
@@ -197,7 +212,7 @@ class SignDictionary:
         """
         self._require_examples()
         keys = self.examples
-        rows = [self._examples[key] for key in keys]
+        rows = [self._rows[key] for key in keys]
         glosses, names = zip(*keys)
         return DictionaryContent(
             model_name=self.model_name,
@@ -219,19 +234,24 @@ class SignDictionary:
         return parts
 
     def _require_examples(self) -> None:
-        if not self._examples:
+        if not self._rows:
             raise UserError("the dictionary is empty; add an example of a sign first")
 
     def _indexed(self) -> _Index:
         self._require_examples()
         if self._index is None:
             keys = self.examples
-            embedding = np.stack([self._examples[key].embedding for key in keys])
-            whitening = Whitening.fit(embedding)
+            embedding = np.stack([self._rows[key].embedding for key in keys])
+            whitening = half_whitening(embedding)
             glosses = [gloss for gloss, _ in keys]
             starts = [0] + [i for i in range(1, len(keys)) if glosses[i] != glosses[i - 1]]
-            self._index = _Index(keys, whitening(embedding), whitening, np.array(starts))
+            self._index = _Index(keys, _unit(embedding @ whitening), whitening, np.array(starts))
         return self._index
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.maximum(length, 1e-12)
 
 
 def _largest(values: np.ndarray, k: int) -> list[int]:

@@ -1,6 +1,6 @@
 """The file of a sign dictionary: one ``.safetensors`` file that holds nothing to execute.
 
-Arrays: ``embedding`` float32 [N, D], ``pose`` uint8 [N, 32, 49, 2]
+Arrays: ``embedding`` float32 [N, 2 D], ``pose`` uint8 [N, 32, 49, 2]
 (:mod:`masa_mm.inference.stored_pose`), ``aspect`` float32 [N], ``probe`` float32 [D]
 (:mod:`masa_mm.inference.model_probe`), and glosses and names of the N examples in UTF-8, with
 offsets. Metadata: one JSON object of version and the model's name.
@@ -34,7 +34,7 @@ class DictionaryContent(NamedTuple):
         probe (np.ndarray): Its embedding of the probe clip, float32 [D].
         glosses (list[str]): Sign of each example.
         names (list[str]): Clip of each example.
-        embedding (np.ndarray): float32 [N, D].
+        embedding (np.ndarray): Of both halves of each clip, float32 [N, 2 D].
         pose (np.ndarray): uint8 [N, 32, 49, 2].
         aspect (np.ndarray): Width over height of each image, float32 [N].
     """
@@ -105,10 +105,10 @@ def _model_name(path: str | os.PathLike, metadata: dict[str, Any]) -> str:
 
 
 def _check(path: str | os.PathLike, content: DictionaryContent) -> None:
-    count, dim = len(content.names), content.probe.shape
+    count = len(content.names)
     shapes = (
         content.probe.ndim == 1
-        and content.embedding.shape == (count, *dim)
+        and content.embedding.shape == (count, 2 * len(content.probe))
         and len(content.glosses) == len(content.pose) == count
         and content.aspect.shape == (count,)
         and is_stored_pose(content.pose.shape)

@@ -51,6 +51,21 @@ def part_clip(clip: PoseClip) -> PartClip:
     return PartClip(keypoint, score)
 
 
+def halves(clip: PoseClip, parts: PartClip) -> list[PoseClip]:
+    """Divide a clip that shows a hand where half of its frames with a hand are over.
+
+    A clip with a hand in one frame only is both halves.
+    """
+    shown = parts.hand_frames
+    middle = shown[len(shown) // 2]
+    if len(shown) == 1:
+        return [clip, clip]
+    return [
+        clip._replace(landmarks=clip.landmarks[:middle]),
+        clip._replace(landmarks=clip.landmarks[middle:]),
+    ]
+
+
 def store_pose(clip: PartClip) -> np.ndarray:
     """Make the small copy, uint8 [NUM_FRAMES, 49, 2], of a clip that shows a hand."""
     shown = clip.hand_frames

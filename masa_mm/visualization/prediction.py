@@ -187,9 +187,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), size)
 
 
-def _fitted(
-    text: str, font: ImageFont.FreeTypeFont, width: float = PANEL - 2 * _MARGIN
-) -> str:
+def _fitted(text: str, font: ImageFont.FreeTypeFont, width: float = PANEL - 2 * _MARGIN) -> str:
     """Shorten a text to a width; its end, where names differ, stays."""
     text = "".join(char if char.isprintable() else "?" for char in text)
     if font.getlength(text) <= width:
