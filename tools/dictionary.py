@@ -1,4 +1,4 @@
-"""Your own vocabulary from examples: python tools/dictionary.py {build,add,search,evaluate,page}."""
+"""Your own vocabulary: python tools/dictionary.py {build,add,search,evaluate,page}."""
 
 import sys
 

@@ -207,9 +207,8 @@ def _print_result(name: str, result: SearchResult) -> None:
 
 
 def _print_scores(scores: DictionaryScores) -> None:
-    print(
-        f"{scores.num_queries} queries; {scores.num_examples} examples of {scores.num_glosses} signs"
-    )
+    known = f"{scores.num_examples} examples of {scores.num_glosses} signs"
+    print(f"{scores.num_queries} queries; {known}")
     if scores.unknown:
         print(f"left out: {scores.unknown} queries whose sign is not in the dictionary")
     if scores.known:

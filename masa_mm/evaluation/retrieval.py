@@ -55,8 +55,9 @@ def retrieval_metrics(
     """Compute recall at k, MRR and DCG.
 
     Args:
-        ranks (np.ndarray): int64 [queries], rank of the right gloss, 0 is the best; see
-            :func:`~masa_mm.evaluation.accuracy.true_class_ranks`.
+        ranks (np.ndarray): int64 [..., queries], rank of the right gloss, 0 is the best; see
+            :func:`~masa_mm.evaluation.accuracy.true_class_ranks`. Further axes, such as draws of the
+            examples, are averaged.
         recall_at (Sequence[int]): Values of k.
         num_resamples (int): Resamples of the queries for the 95 % intervals.
         seed (int): Seed of the draws.
@@ -71,14 +72,15 @@ def retrieval_metrics(
         >>> retrieval_metrics(np.array([0, 1]))['mrr'].value
         0.75
     """
-    ranks = np.asarray(ranks)
-    if not len(ranks):
+    ranks = np.asarray(ranks).reshape(-1, np.shape(ranks)[-1])
+    num_queries = ranks.shape[1]
+    if not num_queries:
         raise UserError("there is no query whose gloss is in the dictionary")
     gains: dict[str, np.ndarray] = {f"recall@{k}": ranks < k for k in recall_at}
     gains |= dict(mrr=1 / (ranks + 1), dcg=1 / np.log2(ranks + 2))
-    values = np.stack(list(gains.values()), 1).astype(np.float64)
+    values = np.stack([gain.mean(0) for gain in gains.values()], 1)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(ranks), np.full(len(ranks), 1 / len(ranks)), num_resamples)
-    low, high = np.percentile(drawn @ values / len(ranks), [2.5, 97.5], axis=0)
+    drawn = rng.multinomial(num_queries, np.full(num_queries, 1 / num_queries), num_resamples)
+    low, high = np.percentile(drawn @ values / num_queries, [2.5, 97.5], axis=0)
     columns = zip(values.mean(0).tolist(), low.tolist(), high.tolist())
     return {name: Estimate(*column) for name, column in zip(gains, columns)}

@@ -48,7 +48,7 @@ def evaluate_dictionary(dictionary: SignDictionary, queries: Sequence[Example]) 
     keys, glosses = set(dictionary.examples), set(dictionary.glosses)
     is_known = np.array([(each.gloss, each.clip.name) in keys for each in queries], bool)
     is_unknown = np.array([each.gloss not in glosses for each in queries], bool)
-    used = [queries[i] for i in np.flatnonzero(~is_known & ~is_unknown)]
+    used = [queries[i] for i in np.flatnonzero(~is_known & ~is_unknown).tolist()]
     metrics = {
         "embedding": retrieval_metrics(_embedding_ranks(dictionary, used)),
         "time warping": retrieval_metrics(_warping_ranks(dictionary, used)),
