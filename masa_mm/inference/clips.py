@@ -54,8 +54,12 @@ class PoseClip(NamedTuple):
     def in_layout(self, layout: str) -> PoseClip:
         """Return the checked clip in another layout; joints that this one lacks are absent.
 
+        Where the other layout uses one joint as two of the 49 (the wrists of 'mediapipe_hands'), it
+        is the hand's.
+
         Raises:
-            UserError: If the other layout uses one joint as two of the 49.
+            UserError: If the other layout does, and the clip is in part coordinates, in which these
+                two are different.
         """
         clip = self.checked()
         if layout == self.layout:
@@ -68,15 +72,26 @@ class PoseClip(NamedTuple):
             return clip._replace(landmarks=joints, layout=layout)
         target = source_layout(layout)
         indices = np.array(target.indices)
-        given = indices[indices >= 0]
-        if len(set(given.tolist())) < len(given):
+        given = np.flatnonzero(indices >= 0)[::-1]  # hands after the body
+        if clip.image_size is None and len(np.unique(indices[given])) < len(given):
             raise UserError(
-                f"{self.name}: is in the layout '{self.layout}', but the model takes '{layout}', "
-                "in which a joint has two places; export the model with --layout sign49"
+                f"{self.name}: is in part coordinates, but the model takes '{layout}', in which a "
+                "joint has two places; export the model with --layout sign49"
             )
         landmarks = np.zeros((len(joints), target.num_joints, 3), np.float32)
-        landmarks[:, given] = joints[:, np.flatnonzero(indices >= 0)]
+        landmarks[:, indices[given]] = joints[:, given]
         return clip._replace(landmarks=landmarks, layout=layout)
+
+    def with_joints_of(self, layout: str) -> PoseClip:
+        """Return the clip in 'sign49' with the joints alone that a clip of the layout has.
+
+        A network that was trained on hands alone is lost where it sees a body.
+        """
+        clip = self.in_layout("sign49")
+        if clip.image_size is not None:
+            return clip.in_layout(layout).in_layout("sign49")
+        given = np.array(source_layout(layout).indices) >= 0
+        return clip._replace(landmarks=clip.landmarks * given[:, None])
 
 
 class Recognition(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ class SignInferencer(BaseInferencer):
         ...     print(result.name, result.glosses[0].gloss)
     """
 
-    preprocess_kwargs = {"source", "layout", "image_size", "estimator"}
+    preprocess_kwargs = {"source", "layout", "image_size", "estimator", "joints"}
     forward_kwargs = {"top"}
     visualize_kwargs = {"draw"}
     postprocess_kwargs: set = set()
@@ -69,6 +70,7 @@ class SignInferencer(BaseInferencer):
         self.info = self.model.info
         self.show_progress = show_progress
         self._where = str(model)
+        self._pictures: Counter[Path] = Counter()
 
     def predict(
         self, inputs: Input, top: int = 5, batch_size: int = 32, **options: Any
@@ -137,8 +139,7 @@ class SignInferencer(BaseInferencer):
     def draw(self, prediction: SignPrediction, folder: str | os.PathLike) -> Path:
         """Write a prediction as an animated GIF named like its clip, and return its path."""
         clip, video = prediction.source.clip, prediction.source.video
-        relative = os.path.relpath(clip.name) if video or Path(clip.name).exists() else clip.name
-        path = clip_file(folder, relative.removeprefix("../").lstrip("/"), "gif")
+        path = self._new_picture(Path(folder), Path(clip.name).name)
         caption = Caption(
             Path(clip.name).name,
             prediction.glosses,
@@ -148,6 +149,13 @@ class SignInferencer(BaseInferencer):
         frames = None if video is None else read_frames(video)
         aspect = prediction.source.aspect
         return write_animation(path, clip.landmarks, clip.image_size, caption, frames, aspect)
+
+    def _new_picture(self, folder: Path, name: str) -> Path:
+        """Return the path of a picture; clips of one name get numbers."""
+        name = name.replace(":", "_")  # between a file and an id
+        self._pictures[folder / name] += 1
+        number = self._pictures[folder / name]
+        return clip_file(folder, name if number == 1 else f"{name} ({number})", "gif")
 
     def _recognize(self, clips: Sequence[InputClip]) -> list[Recognition | BadClip]:
         try:

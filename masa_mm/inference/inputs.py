@@ -6,14 +6,15 @@ import argparse
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 
-from masa_mm.errors import UserError, in_one_line
+from masa_mm.errors import UserError, describe, in_one_line
 from masa_mm.inference.clip_quality import clip_warnings, hand_frames
 from masa_mm.inference.clips import PoseClip
 from masa_mm.inference.input_kinds import (
@@ -67,6 +68,13 @@ class InputClip(NamedTuple):
     aspect: float = 1.0
 
 
+class Located(NamedTuple):
+    """One input that was found, not read yet: a path, an array or a clip, and its true gloss."""
+
+    value: Path | np.ndarray | PoseClip
+    gloss: str = ""
+
+
 class InputReader:
     """Reads clips from inputs, lazily and one after the other.
 
@@ -93,6 +101,8 @@ class InputReader:
             coordinates.
         estimator (str): Pose estimator of videos, a name in
             :data:`masa_mm.preparation.extraction.ESTIMATORS`. It starts with the first video.
+        joints (str, optional): Layout of the poses that the model was trained on, if they lacked
+            joints, such as 'mediapipe_hands'. All other joints are left out.
 
     Raises:
         UserError: If there is no such source, layout or estimator.
@@ -109,17 +119,19 @@ class InputReader:
         layout: str | None = None,
         image_size: tuple[float, float] | None = None,
         estimator: str = "mediapipe",
+        joints: str | None = None,
     ) -> None:
         if source is not None and source not in KINDS:
             raise UserError(f"no source '{source}'; there are {', '.join(KINDS)}")
         if estimator not in ESTIMATORS:
             known = ", ".join(sorted(ESTIMATORS.module_dict))
             raise UserError(f"no estimator '{estimator}'; there are {known}")
-        if layout is not None:
-            source_layout(layout)
+        for name in filter(None, (layout, joints)):
+            source_layout(name)
         if image_size is not None and not min(image_size) > 0:
             raise UserError(f"the image size is (width, height), above 0, got {image_size}")
         self.source, self.layout, self.image_size = source, layout, image_size
+        self.joints = joints
         self._estimator_name = estimator
         self._estimator: PoseEstimator | None = None
         self._num_arrays = 0
@@ -151,31 +163,32 @@ class InputReader:
             if isinstance(single, BadClip):
                 yield single
             else:
-                yield from self.read_single(*single)
+                yield from self._read_single(*single)
 
-    def locate(self, inputs: Input) -> Iterator[tuple[Any, str] | BadClip]:
-        """Expand lists, folders and generators: path, array or clip of each input, and its gloss.
+    def locate(self, inputs: Input) -> Iterator[Located | BadClip]:
+        """Expand lists, folders and generators; :meth:`read` takes the result.
 
         Nothing but names and lists is read.
         """
-        if isinstance(inputs, (PoseClip, np.ndarray)):
-            yield inputs, ""
+        if isinstance(inputs, (Located, BadClip)):
+            yield inputs
+        elif isinstance(inputs, (PoseClip, np.ndarray)):
+            yield Located(inputs)
         elif isinstance(inputs, (str, os.PathLike)):
             try:
                 yield from self._locate_path(Path(inputs))
             except (UserError, OSError) as error:
                 yield _refused(str(inputs), error)
         elif isinstance(inputs, Iterable):
-            single: Any
-            for single in inputs:
-                yield from self.locate(single)
+            yield from chain.from_iterable(map(self.locate, cast(Iterable[Any], inputs)))
         else:
             raise UserError(
                 f"an input is a path, an array, a PoseClip or a list of these, got {type(inputs)}"
             )
 
-    def read_single(self, value: Any, gloss: str = "") -> Iterator[InputClip | BadClip]:
-        """Read the clips of one input that :meth:`locate` found."""
+    def _read_single(
+        self, value: Path | np.ndarray | PoseClip, gloss: str
+    ) -> Iterator[InputClip | BadClip]:
         if isinstance(value, PoseClip):
             name, clips = value.name, partial(iter, [InputClip(value, np.empty(0))])
         elif isinstance(value, np.ndarray):
@@ -186,19 +199,37 @@ class InputReader:
             name, clips = str(value), partial(self._path, value)
         try:
             for clip in clips():
-                yield _complete(clip, gloss) if isinstance(clip, InputClip) else clip
+                yield self._complete(clip, gloss) if isinstance(clip, InputClip) else clip
         except (UserError, OSError) as error:
             yield _refused(name, error)
 
-    def _locate_path(self, path: Path) -> Iterator[tuple[Any, str] | BadClip]:
+    def _locate_path(self, path: Path) -> Iterator[Located | BadClip]:
         if self.source == VIDEO:
-            yield from ((video, "") for video in find_videos([path]))
+            yield from map(Located, find_videos([path]))
         elif path.is_dir() and self.source is None:
-            yield from ((each, "") for each in inputs_below(path))
+            yield from map(Located, inputs_below(path))
         elif self.source == LIST or (self.source is None and _is_list(path)):
             yield from _locate_listed(path)
         else:
-            yield path, ""
+            yield Located(path)
+
+    def _complete(self, each: InputClip, gloss: str) -> InputClip | BadClip:
+        """Bring a clip into the layout 'sign49' and check it; one without hands is refused."""
+        clip = each.clip.in_layout("sign49")
+        shows_hand = hand_frames(clip)
+        if not shows_hand.any():
+            problem = f"no hand in its {len(shows_hand)} frames"
+            return BadClip(clip.name, problem, "show the hands, larger and in better light")
+        warnings = (*each.warnings, *clip_warnings(clip, shows_hand))
+        aspect = each.aspect if clip.image_size is None else clip.image_size[0] / clip.image_size[1]
+        clip = clip if self.joints is None else clip.with_joints_of(self.joints)
+        return each._replace(
+            clip=clip,
+            shows_hand=shows_hand,
+            warnings=warnings,
+            gloss=gloss or each.gloss,
+            aspect=aspect,
+        )
 
     def _path(self, path: Path) -> Iterator[InputClip | BadClip]:
         kind = self.source or (kind_of_folder(path) if path.is_dir() else None)
@@ -280,24 +311,6 @@ class InputReader:
 _LATER = np.empty(0, bool)  # filled in by _complete
 
 
-def _complete(each: InputClip, gloss: str) -> InputClip | BadClip:
-    """Bring a clip into the layout 'sign49' and check it; one without hands is refused."""
-    clip = each.clip.in_layout("sign49")
-    shows_hand = hand_frames(clip)
-    if not shows_hand.any():
-        problem = f"no hand in its {len(shows_hand)} frames"
-        return BadClip(clip.name, problem, "show the hands, larger and in better light")
-    warnings = (*each.warnings, *clip_warnings(clip, shows_hand))
-    aspect = each.aspect if clip.image_size is None else clip.image_size[0] / clip.image_size[1]
-    return each._replace(
-        clip=clip,
-        shows_hand=shows_hand,
-        warnings=warnings,
-        gloss=gloss or each.gloss,
-        aspect=aspect,
-    )
-
-
 def _clips_of(
     block: SourceClips | BadClip,
     layout: str,
@@ -349,12 +362,13 @@ def _part_clip(name: str, array: np.ndarray) -> InputClip:
     return InputClip(PoseClip(name, array, None), _LATER)
 
 
-def _locate_listed(path: Path) -> Iterator[tuple[Any, str] | BadClip]:
+def _locate_listed(path: Path) -> Iterator[Located | BadClip]:
     """Find the inputs of a list; a folder that has none does not end it."""
     for place, gloss in _listed(path):
         try:
             is_folder = place.is_dir() and kind_of_folder(place) is None
-            yield from ((each, gloss) for each in (inputs_below(place) if is_folder else [place]))
+            found = inputs_below(place) if is_folder else [place]
+            yield from (Located(each, gloss) for each in found)
         except (UserError, OSError) as error:
             yield _refused(str(place), error)
 
@@ -382,5 +396,5 @@ def _clip_name(path: Path, clip: str) -> str:
 
 
 def _refused(name: str, error: Exception) -> BadClip:
-    bad = bad_clip(name, error)
+    bad = bad_clip(name, UserError(describe(error)))
     return bad._replace(problem=bad.problem.removeprefix(f"{name}: "))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -72,7 +71,9 @@ def make_prediction(
     source: InputClip, recognition: Recognition, info: ModelInfo, top: int
 ) -> SignPrediction:
     """Read a model's scores: the ``top`` best glosses, and whether the sign is known."""
-    scores, known, glosses = recognition.scores, None, ()
+    scores = recognition.scores
+    known: bool | None = None
+    glosses: tuple[GlossProbability, ...] = ()
     if scores is not None:
         probabilities = info.calibration.probabilities(scores)
         best = np.argsort(-probabilities, kind="stable")[:top]
@@ -88,12 +89,6 @@ def as_dict(result: SignPrediction | BadClip) -> dict[str, Any]:
     if isinstance(result, BadClip):
         return dict(clip=result.id, error=f"{result.problem}; {result.remedy}")
     return result.to_dict()
-
-
-def as_json_line(result: SignPrediction | BadClip) -> str:
-    """Return a result as one line of JSON, without line break."""
-    # Names of files may hold bytes that are not UTF-8; JSON's escapes keep them.
-    return json.dumps(as_dict(result), ensure_ascii=True, allow_nan=False)
 
 
 def _short(number: float) -> float:

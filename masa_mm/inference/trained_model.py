@@ -161,7 +161,7 @@ def read_training(model: str | os.PathLike, weights: str | os.PathLike | None = 
     if not is_config and weights is not None:
         raise UserError(f"{model}: is no config, so {weights} cannot be its checkpoint")
     where = str(weights if is_config else model)
-    checkpoint = CheckpointLoader.load_checkpoint(where, map_location="cpu")
+    checkpoint = CheckpointLoader.load_checkpoint(where, map_location="cpu", logger="silent")
     state = checkpoint.get("state_dict") if isinstance(checkpoint, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise UserError(f"{where}: holds no 'state_dict'; give a checkpoint of tools/train.py")

@@ -126,6 +126,7 @@ def _draw_frame(
     whole = Image.new("RGB", (size[0] + PANEL, panel.height), _PAPER)
     whole.paste(picture, (0, (panel.height - size[1]) // 2))
     whole.paste(panel, (size[0], 0))
+    ImageDraw.Draw(whole).line([(size[0], 0), (size[0], panel.height)], fill=FAINT)
     return whole
 
 

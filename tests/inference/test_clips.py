@@ -27,9 +27,25 @@ def test_another_layout_holds_the_same_sign_joints(layout):
     np.testing.assert_array_equal(np.concatenate([keypoint, score[..., None]], -1), expected)
 
 
-def test_a_layout_with_shared_joints_is_refused():
+def test_shared_joints_are_those_of_the_hands():
+    clip = PoseClip("a", landmarks(5), (640, 480)).in_layout("mediapipe_hands")
+    np.testing.assert_array_equal(clip.landmarks[:, 21:], landmarks(5)[:, :21])
+    np.testing.assert_array_equal(clip.landmarks[:, :21], landmarks(5)[:, 21:42])
     with pytest.raises(UserError, match="--layout sign49"):
-        PoseClip("a", landmarks(5), (640, 480)).in_layout("mediapipe_hands")
+        PoseClip("a", landmarks(5), None).in_layout("mediapipe_hands")
+
+
+def test_joints_of_a_layout_alone():
+    whole = landmarks(5)
+    clip = PoseClip("a", whole, (640, 480)).with_joints_of("mediapipe_hands")
+    assert clip.layout == "sign49"
+    np.testing.assert_array_equal(clip.landmarks[:, :42], whole[:, :42])
+    np.testing.assert_array_equal(clip.landmarks[:, [48, 45]], whole[:, [0, 21]])  # the wrists
+    assert not clip.landmarks[:, [42, 43, 44, 46, 47]].any()
+    # In part coordinates a hand's wrist is not the body's.
+    parts = PoseClip("a", whole, None).with_joints_of("mediapipe_hands").landmarks
+    np.testing.assert_array_equal(parts[:, [48, 45]], whole[:, [48, 45]])
+    assert not parts[:, [42, 43, 44, 46, 47]].any()
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,15 @@ def test_lists_and_generators_are_read_lazily(tmp_path):
     assert isinstance(first, InputClip) and nested.problem == "is a list within a list"
 
 
+def test_joints_that_the_model_was_not_trained_on_are_left_out():
+    clip = PoseClip("a", np.dstack([pose()[0], pose()[1]]), SIZE[::-1])
+    (found,) = good(clip, joints="mediapipe_hands")
+    np.testing.assert_array_equal(
+        found.clip.landmarks, clip.with_joints_of("mediapipe_hands").landmarks
+    )
+    assert found.warnings == ()
+
+
 def test_bad_inputs_are_one_line_each(tmp_path):
     keypoint, score = pose()
     score[:, :42] = 0
@@ -180,6 +189,7 @@ def test_bad_inputs_are_one_line_each(tmp_path):
     [
         (dict(source="kinect"), "no source 'kinect'; there are videos"),
         (dict(layout="kinect"), "no joint layout 'kinect'"),
+        (dict(joints="kinect"), "no joint layout 'kinect'"),
         (dict(estimator="kinect"), "no estimator 'kinect'; there are .*mediapipe"),
         (dict(image_size=(0, 480)), "above 0"),
     ],
@@ -196,4 +206,4 @@ def test_real_files():
     assert len(names) >= 9 and "autsl_signer0_sample1000.pose" in names
     bad = [str(each) for each in found if isinstance(each, BadClip)]
     assert any("OpenPose ran without --hand" in text for text in bad)
-    assert any("give --layout" in text for text in bad)
+    assert sum("/mmaction/" in text for text in bad) == 2  # 17 joints each
