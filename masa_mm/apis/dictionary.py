@@ -16,6 +16,7 @@ from masa_mm.inference.inferencer import open_model
 from masa_mm.inference.inputs import InputReader
 from masa_mm.inference.stored_pose import restore_pose
 from masa_mm.pose.clip_checks import BadClip
+from masa_mm.pose.skeleton import SOURCE_LAYOUTS
 from masa_mm.visualization.dictionary_page import Card, write_page
 
 EXIT_SOME_FAILED, EXIT_USER_ERROR, EXIT_INTERRUPTED = 1, 2, 130
@@ -49,6 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("model", help="exported .onnx file, or a checkpoint of tools/train.py")
     _add_inputs(build, "pose stores with glosses, CSV lists of path and gloss, folders GLOSS/CLIP")
     build.add_argument("--per-gloss", type=int, metavar="N", help="use the first N clips of a sign")
+    build.add_argument(
+        "--joints",
+        choices=SOURCE_LAYOUTS,
+        metavar="LAYOUT",
+        help="layout of the poses that the model was trained on, if they lacked joints, such as "
+        "mediapipe_hands: all other joints are left out",
+    )
     build.add_argument("--force", action="store_true", help="replace the file")
     build.set_defaults(run=_build)
     add = commands.add_parser("add", help="add examples of one sign")
@@ -90,7 +98,7 @@ def _build(args: argparse.Namespace) -> int:
         raise UserError(f"{args.dictionary}: exists; give another file, or --force")
     if args.per_gloss is not None and args.per_gloss < 1:
         raise UserError(f"--per-gloss is 1 or more, got {args.per_gloss}")
-    made = SignDictionary(open_model(args.model, device=args.device), args.model)
+    made = SignDictionary(open_model(args.model, device=args.device), args.model, args.joints)
     reader = _Examples(args)
     counts: dict[str, int] = {}
 

@@ -55,9 +55,9 @@ def retrieval_metrics(
     """Compute recall at k, MRR and DCG.
 
     Args:
-        ranks (np.ndarray): int64 [..., queries], rank of the right gloss, 0 is the best; see
-            :func:`~masa_mm.evaluation.accuracy.true_class_ranks`. Further axes, such as draws of the
-            examples, are averaged.
+        ranks (np.ndarray): int64 [queries] or [draws of the examples, queries], rank of the right
+            gloss (:func:`~masa_mm.evaluation.accuracy.true_class_ranks`), 0 is the best. Draws are
+            averaged.
         recall_at (Sequence[int]): Values of k.
         num_resamples (int): Resamples of the queries for the 95 % intervals.
         seed (int): Seed of the draws.
@@ -72,7 +72,7 @@ def retrieval_metrics(
         >>> retrieval_metrics(np.array([0, 1]))['mrr'].value
         0.75
     """
-    ranks = np.asarray(ranks).reshape(-1, np.shape(ranks)[-1])
+    ranks = np.atleast_2d(ranks)
     num_queries = ranks.shape[1]
     if not num_queries:
         raise UserError("there is no query whose gloss is in the dictionary")

@@ -15,6 +15,7 @@ from masa_mm.inference.dictionary_file import DictionaryContent, read_dictionary
 from masa_mm.inference.model_probe import Encoder, probe_embedding, same_model
 from masa_mm.inference.stored_pose import PartClip, halves, part_clip, store_pose
 from masa_mm.inference.whitening import half_whitening
+from masa_mm.pose.skeleton import source_layout
 
 
 class Match(NamedTuple):
@@ -84,6 +85,8 @@ class SignDictionary:
         model (Encoder): An :class:`~masa_mm.inference.exported_model.ExportedModel` or a
             :class:`~masa_mm.inference.trained_model.TrainedModel`. Classes are not needed.
         model_name (str): Path of the model, which the file names.
+        joints (str, optional): Layout of the poses that the model was trained on, if they lacked
+            joints, such as 'mediapipe_hands'. All other joints are left out.
 
     Example:
         >>> dictionary = SignDictionary(ExportedModel("model.onnx"), "model.onnx")
@@ -92,8 +95,10 @@ class SignDictionary:
         'book'
     """
 
-    def __init__(self, model: Encoder, model_name: str = "") -> None:
-        self.model, self.model_name = model, model_name
+    def __init__(self, model: Encoder, model_name: str = "", joints: str | None = None) -> None:
+        if joints is not None:
+            source_layout(joints)
+        self.model, self.model_name, self.joints = model, model_name, joints
         self._probe = probe_embedding(model)
         self._rows: dict[tuple[str, str], _Row] = {}
         self._index: _Index | None = None
@@ -153,6 +158,8 @@ class SignDictionary:
         Raises:
             UserError: If a clip shows no hand or does not fit its layout.
         """
+        if self.joints is not None:
+            clips = [clip.with_joints_of(self.joints) for clip in clips]
         parts = [half for clip in clips for half in halves(clip, self._checked(clip))]
         found = [each.embedding for each in self.model.recognize(parts)]
         embedding = np.asarray(found, np.float32).reshape(len(clips), 2 * len(self._probe))
@@ -192,7 +199,7 @@ class SignDictionary:
             UserError: If it is damaged, no dictionary, or of another model.
         """
         content = read_dictionary(path)
-        dictionary = cls(model, model_name or content.model_name)
+        dictionary = cls(model, model_name or content.model_name, content.joints)
         if not same_model(content.probe, dictionary._probe):
             raise UserError(
                 f"{path}: was built with another model ({Path(content.model_name).name}), whose "
@@ -216,6 +223,7 @@ class SignDictionary:
         glosses, names = zip(*keys)
         return DictionaryContent(
             model_name=self.model_name,
+            joints=self.joints,
             probe=self._probe,
             glosses=list(glosses),
             names=list(names),

@@ -3,7 +3,7 @@
 Arrays: ``embedding`` float32 [N, 2 D], ``pose`` uint8 [N, 32, 49, 2]
 (:mod:`masa_mm.inference.stored_pose`), ``aspect`` float32 [N], ``probe`` float32 [D]
 (:mod:`masa_mm.inference.model_probe`), and glosses and names of the N examples in UTF-8, with
-offsets. Metadata: one JSON object of version and the model's name.
+offsets. Metadata: one JSON object of version, the model's name and its joints.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from masa_mm.atomic_write import atomic_write
 from masa_mm.errors import UserError
 from masa_mm.inference.stored_pose import is_stored_pose
 from masa_mm.pose.files import parse_json, require_file
+from masa_mm.pose.skeleton import SOURCE_LAYOUTS
 from masa_mm.pose.store_file import Part, StoreFile, write_safetensors
 from masa_mm.pose.store_format import ClipNames
 
@@ -31,6 +32,7 @@ class DictionaryContent(NamedTuple):
 
     Attributes:
         model_name (str): Path of the model that made the embeddings.
+        joints (str, optional): Layout that the model was trained on, if it lacked joints.
         probe (np.ndarray): Its embedding of the probe clip, float32 [D].
         glosses (list[str]): Sign of each example.
         names (list[str]): Clip of each example.
@@ -40,6 +42,7 @@ class DictionaryContent(NamedTuple):
     """
 
     model_name: str
+    joints: str | None
     probe: np.ndarray
     glosses: list[str]
     names: list[str]
@@ -58,7 +61,8 @@ def write_dictionary(path: str | os.PathLike, content: DictionaryContent) -> Non
     for name, texts in zip(_TEXTS, (content.glosses, content.names)):
         encoded = ClipNames.of(texts)
         arrays |= {f"{name}_text": encoded.text, f"{name}_offset": encoded.offset}
-    metadata = json.dumps(dict(version=VERSION, model=content.model_name), ensure_ascii=False)
+    values = dict(version=VERSION, model=content.model_name, joints=content.joints)
+    metadata = json.dumps(values, ensure_ascii=False)
     with atomic_write(path) as temporary:
         parts = {name: Part.of(array) for name, array in arrays.items()}
         write_safetensors(temporary, parts, {FORMAT: metadata})
@@ -73,7 +77,7 @@ def read_dictionary(path: str | os.PathLike) -> DictionaryContent:
     """
     require_file(path, "no such dictionary; make it with tools/dictionary.py build")
     file = StoreFile(path)
-    model_name = _model_name(path, file.metadata)
+    model_name, joints = _read_metadata(path, file.metadata)
     try:
         texts = [
             ClipNames(file.arrays[f"{name}_text"][:], file.arrays[f"{name}_offset"][:]).tolist()
@@ -82,26 +86,26 @@ def read_dictionary(path: str | os.PathLike) -> DictionaryContent:
         arrays = {name: file.arrays[name][:] for name in ("embedding", "pose", "aspect", "probe")}
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, str(error)) from None
-    content = DictionaryContent(model_name, glosses=texts[0], names=texts[1], **arrays)
+    content = DictionaryContent(model_name, joints, glosses=texts[0], names=texts[1], **arrays)
     _check(path, content)
     return content
 
 
-def _model_name(path: str | os.PathLike, metadata: dict[str, Any]) -> str:
+def _read_metadata(path: str | os.PathLike, metadata: dict[str, Any]) -> tuple[str, str | None]:
     try:
         values = parse_json(metadata[FORMAT])
-        version, name = values["version"], values["model"]
+        version, name, joints = values["version"], values["model"], values["joints"]
     except (KeyError, TypeError, ValueError):
         raise UserError(
             f"{path}: a safetensors file, but no sign dictionary; make one with "
             "tools/dictionary.py build"
         ) from None
-    if version != VERSION or not isinstance(name, str):
+    if version != VERSION or not isinstance(name, str) or joints not in (None, *SOURCE_LAYOUTS):
         raise UserError(
             f"{path}: is of version {version!r}, this release reads version {VERSION}: update "
             "masa_mm"
         )
-    return name
+    return name, joints
 
 
 def _check(path: str | os.PathLike, content: DictionaryContent) -> None:

@@ -14,8 +14,9 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -127,7 +128,7 @@ def arms(args: argparse.Namespace, val: Clips, train: Clips) -> dict[str, Simila
     for network in NETWORKS:
         model = open_network(network, args.checkpoint, args.data)
         found = [
-            cached(args.out / f"{network}_{split}.npz", lambda: embed(model, clips))
+            cached(args.out / f"{network}_{split}.npz", partial(embed, model, clips))
             for split, clips in (("val", val), ("train", train))
         ]
         rows[f"{network} network"] = by_embedding(*(each["halves"] for each in found), True)
@@ -240,7 +241,11 @@ def print_speed(num_vectors: int = 100_000, dim: int = 384, num_queries: int = 2
         settings = dict(nprobe=64) if "IVF" in kind else dict(efSearch=512)
         for key, value in settings.items() if kind != "Flat" else ():
             faiss.ParameterSpace().set_index_parameter(index, key, value)
-        print_line(name, built, lambda query: index.search(query[None], 10)[1][0], queries, truth)
+        print_line(name, built, partial(_nearest, index), queries, truth)
+
+
+def _nearest(index: Any, query: np.ndarray) -> np.ndarray:
+    return index.search(query[None], 10)[1][0]
 
 
 def print_line(
