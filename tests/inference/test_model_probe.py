@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
+from mmengine.config import Config
 
 from masa_mm.inference.inferencer import open_model
 from masa_mm.inference.model_probe import probe_clip, probe_embedding, same_model
 from masa_mm.pose.skeleton import SOURCE_LAYOUTS
 
 from toys.inference_toys import exported, save_training
+from toys.sign_models import ENCODER, recogniser
 
 
 @pytest.mark.parametrize("layout", SOURCE_LAYOUTS)
@@ -24,3 +27,16 @@ def test_an_exported_model_is_the_same_and_another_is_not(tmp_path):
     assert not same_model(first, other) and not same_model(first, first[:-1])
     model = open_model(exported(checkpoint, tmp_path / "a.onnx"))
     assert same_model(first, probe_embedding(model))
+
+
+def test_a_checkpoint_of_pretraining_embeds_clips(tmp_path):
+    # Its config has no test pipeline and its model no classes.
+    config = Config(dict(model=dict(type="SignRecognizer", backbone=dict(ENCODER))))
+    state = recogniser().state_dict()
+    weights = {name: each for name, each in state.items() if not name.startswith("cls_head.")}
+    path = tmp_path / "epoch_1.pth"
+    torch.save(dict(state_dict=weights, meta=dict(cfg=config.pretty_text)), path)
+    model = open_model(path, device="cpu")
+    assert model.info.classes == [] and model.info.clip_len == 32
+    probe = probe_embedding(model)
+    assert probe.shape == (24,) and probe.any()
