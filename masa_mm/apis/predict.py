@@ -23,6 +23,7 @@ from masa_mm.inference.predictions import SignPrediction, as_dict
 from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.skeleton import SOURCE_LAYOUTS
 
+_MOST_SHOWN = 20  # failures; one mistake can make thousands
 EXIT_SOME_FAILED, EXIT_USER_ERROR, EXIT_INTERRUPTED = 1, 2, 130
 
 
@@ -108,8 +109,8 @@ def _predict(args: argparse.Namespace) -> int:
             if args.draw is not None and isinstance(result, SignPrediction):
                 content["drawing"] = str(inferencer.draw(result, args.draw))
             write(content)
-            _show(result)
             tally.add(result)
+            _show(result, tally.failed)
     if not inferencer.info.classes and args.out is None:
         print("the model has no classes; --out FILE.jsonl keeps the embeddings")
     print(tally.summary(args.out, args.draw))
@@ -143,11 +144,14 @@ class _Tally:
         return "; ".join([text, *(printable(f"see {place}") for place in places if place)])
 
 
-def _show(result: Result) -> None:
-    """Print a result; errors go to the standard error."""
+def _show(result: Result, failed: int) -> None:
+    """Print a result; errors, of which ``failed`` have come, go to the standard error."""
     if isinstance(result, BadClip):
         text = f"failed: {result.id}: {result.problem}; {result.remedy}"
-        print(printable(text), file=sys.stderr)
+        if failed > _MOST_SHOWN:
+            text = "further failures are counted; --out names them"
+        if failed <= _MOST_SHOWN + 1:
+            print(printable(text), file=sys.stderr)
         return
     glosses = ", ".join(f"{gloss} {100 * share:.1f} %" for gloss, share in result.glosses)
     glosses = glosses or f"embedding of {len(result.embedding)} numbers"

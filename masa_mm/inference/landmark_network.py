@@ -2,7 +2,7 @@
 
 Training computes only what a batch shows (:mod:`masa_mm.frame_plan`), so its shapes depend on the
 data. The dense form computes every part of the chosen frames and hides the absent ones by index
-and by mask. It uses the same trained layers.
+and by mask. It uses the trained layers, whose batch norms are folded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import torch
 from mmaction.models.recognizers import BaseRecognizer
-from mmengine.dataset import Compose
 from torch import Tensor, nn
 
 from masa_mm.datasets.transforms.layout import CropSignParts, SelectSignJoints
@@ -19,9 +18,11 @@ from masa_mm.datasets.transforms.packing import PackSignInputs
 from masa_mm.datasets.transforms.sampling import KeepHandFrames, SampleSignFrames
 from masa_mm.errors import UserError
 from masa_mm.frame_plan import TEMPORAL_REACH, FramePacking, SequencePlan, present_parts
+from masa_mm.inference.folded_norms import CenteredNorm, fold_norms
 from masa_mm.inference.frame_choice import find_choice
 from masa_mm.inference.landmark_crop import JointSelection, PartCrop
 from masa_mm.models.backbones.masa_encoder import MASAEncoder
+from masa_mm.models.backbones.part_network import PartNetwork
 from masa_mm.models.heads.masa_head import MASAHead
 from masa_mm.models.layers.pooling import AveragePooling
 from masa_mm.pose.skeleton import BODY, LEFT_HAND, PARTS, RIGHT_HAND
@@ -33,7 +34,7 @@ class DenseEncoder(nn.Module):
     """The encoder on one clip of a fixed number of frames.
 
     Args:
-        encoder (MASAEncoder): A trained encoder, whose layers are used as they are.
+        encoder (MASAEncoder): A trained encoder.
         clip_len (int): Number of frames, L.
     """
 
@@ -42,7 +43,7 @@ class DenseEncoder(nn.Module):
 
     def __init__(self, encoder: MASAEncoder, clip_len: int) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder = fold_norms(encoder)
         frames = torch.arange(clip_len)
         around = frames[:, None] + torch.arange(-TEMPORAL_REACH, TEMPORAL_REACH + 1)
         around = torch.where((around < 0) | (around >= clip_len), clip_len, around)
@@ -58,18 +59,28 @@ class DenseEncoder(nn.Module):
         packing = FramePacking(self.frames, self.frames, 1, length, length)
         plan = SequencePlan(packing, self.frames[None], keys=shown)
         encoded = self.encoder.transformer.encode_rows(rows, plan)
-        return torch.where(shown[:, None], encoded, 0.0), seen
+        return encoded * shown[:, None], seen
 
     def embed(self, clip: Tensor, seen: Tensor) -> Tensor:
         """Embed the parts of each frame: [L, 3 * embed_dims], zeros where a part is absent."""
         joints = self.encoder.joint_channels(clip)
         hands = torch.cat([joints[:, RIGHT_HAND.joints], joints[:, LEFT_HAND.joints]])
-        hands = self.encoder.hand_network(hands, self.neighbours(seen[:, :2].t()))
-        bodies = joints[:, BODY.joints]
-        bodies = self.encoder.body_network(bodies, self.neighbours(seen[:, 2:].t()))
+        hands = self.run(self.encoder.hand_network, hands, seen[:, :2].t())
+        bodies = self.run(self.encoder.body_network, joints[:, BODY.joints], seen[:, 2:].t())
         right, left = hands.chunk(2)
         parts = torch.stack([right, left, bodies], 1)
-        return torch.where(seen[..., None], parts, 0.0).flatten(1)
+        return (parts * seen[..., None]).flatten(1)
+
+    def run(self, network: PartNetwork, joints: Tensor, seen: Tensor) -> Tensor:
+        """Run a part network on joints [P * L, V, C] of parts seen bool [P, L].
+
+        The average pose replaces absent parts. Their own numbers are far from those of any pose,
+        and an integer model scales by the largest number.
+        """
+        assert isinstance(network.data_norm, CenteredNorm)  # for the type checker
+        average = network.data_norm.mean.view(joints.shape[1:])
+        joints = torch.where(seen.reshape(-1, 1, 1), joints, average)
+        return network(joints, self.neighbours(seen))
 
     def neighbours(self, seen: Tensor) -> Tensor:
         """Rows around each frame, int64 [P * L, 5], of parts seen bool [P, L], laid end to end.
@@ -132,13 +143,14 @@ class LandmarkNetwork(nn.Module):
                 [num_classes].
         """
         blank = landmarks.new_zeros(1, *landmarks.shape[1:])
-        joints = self.select(torch.cat([landmarks, blank]))
+        joints, score = self.select(torch.cat([landmarks, blank]))
         is_cropped = image_size.amax(0) <= 0
-        joints = self.crop.clear_absent_hands(joints, is_cropped)
-        shown = (joints[..., 2] > 0).to(torch.int64)
+        score = self.crop.clear_absent_hands(score, is_cropped)
+        shown = (score > 0).to(torch.int64)
         hands = [shown[:, hand.joints].sum(1) for hand in (RIGHT_HAND, LEFT_HAND)]
         chosen = self.choose(torch.stack(hands, 1), shown.sum(1) > 0)
-        clip = self.crop(joints.index_select(0, chosen), image_size, is_cropped)
+        coordinates = joints.index_select(0, chosen)[..., :2]
+        clip = self.crop(coordinates, score.index_select(0, chosen), image_size, is_cropped)
         frames, seen = self.encode(clip)
         embedding = self.pooling(frames[None], seen[None])
         if self.classify is None:
@@ -176,8 +188,3 @@ def make_crop(transforms: Sequence[object]) -> PartCrop:
                 )
             return PartCrop(transform.box_scale, transform.min_visible, transform.visible_thr)
     return PartCrop()
-
-
-def test_transforms(pipeline: Sequence[dict]) -> list:
-    """Build the transforms of a test pipeline."""
-    return Compose(list(pipeline)).transforms

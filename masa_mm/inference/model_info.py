@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -84,5 +83,3 @@ class ModelInfo:
             raise ValueError(f"no joint layout {self.layout!r}")
         if not isinstance(self.card, dict):
             raise ValueError("the card is not a dict")
-        if not math.isfinite(self.calibration.temperature) or self.calibration.temperature <= 0:
-            raise ValueError("the temperature is not above 0")

@@ -24,9 +24,11 @@ from masa_mm.datasets.transforms.layout import CropSignParts
 from masa_mm.datasets.transforms.sampling import KeepHandFrames, SampleSignFrames
 from masa_mm.engine.checkpoint_io import CheckpointMismatchError, describe_mismatch
 from masa_mm.errors import UserError
+from masa_mm.inference.calibration_file import load_calibration
 from masa_mm.inference.clips import PoseClip, Recognition
 from masa_mm.inference.model_info import ModelInfo
 from masa_mm.models.heads.masa_head import MASAHead
+from masa_mm.models.layers.pooling import average_frames
 from masa_mm.pose.crop import crop_parts
 
 CONFIG_SUFFIXES = (".py", *DATA_SUFFIXES)
@@ -37,6 +39,17 @@ ENCODER_PIPELINE = (
     dict(type="SampleSignFrames", clip_len=32, mode="uniform", jitter=False),
     dict(type="PackSignInputs"),
 )
+
+
+def _average_features(features: Tensor, keypoint: Tensor) -> Tensor:
+    """Average an encoder's features [N, M, C, T, P] over the frames that show a joint: [N, P * C].
+
+    Exported encoders do the same (:class:`~masa_mm.inference.landmark_network.LandmarkNetwork`).
+    """
+    frames = features.permute(0, 1, 3, 4, 2).flatten(3)
+    shown = (keypoint[..., 2] > 0).any(-1)
+    average = average_frames(frames.flatten(0, 1), shown.flatten(0, 1))
+    return average.unflatten(0, features.shape[:2]).mean(1)
 
 
 class Training(NamedTuple):
@@ -67,6 +80,7 @@ class TrainedModel:
         info (ModelInfo): Classes and calibration. The layout is 'sign49'.
         network (BaseRecognizer): The model in evaluation mode.
         transforms (list): The transforms of the test pipeline.
+        pipeline (Compose): All of them.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -83,15 +97,23 @@ class TrainedModel:
         self.network = build_network(training).to(device or "cpu")
         self.device = device or "cpu"
         self.transforms = build_test_transforms(training.cfg, training.where)
-        self._pipeline = Compose(self.transforms)
+        self.pipeline = Compose(self.transforms)
         self._crops = any(isinstance(each, CropSignParts) for each in self.transforms)
         lengths = [e.clip_len for e in self.transforms if isinstance(e, SampleSignFrames)]
         classes = training.meta.get("dataset_meta") or {}
+        calibration, measured = load_calibration(training.where, self.classifier_weights)
         self.info = ModelInfo(
             classes=_class_names(classes, self.network, training.where),
             clip_len=lengths[-1] if lengths else 0,
             hand_frames_only=any(isinstance(each, KeepHandFrames) for each in self.transforms),
+            calibration=calibration,
+            card=_model_card(training, measured),
         )
+
+    @property
+    def classifier_weights(self) -> dict[str, Tensor]:
+        """Weights of the head, none of a model without one."""
+        return self.network.cls_head.state_dict() if self.network.with_cls_head else {}
 
     def recognize(self, clips: Sequence[PoseClip]) -> Iterator[Recognition]:
         """Recognise clips in batches.
@@ -103,11 +125,18 @@ class TrainedModel:
             yield from self._recognize_batch(clips[start : start + _BATCH])
 
     def _recognize_batch(self, clips: Sequence[PoseClip]) -> Iterator[Recognition]:
-        samples = [self._pipeline(self._annotation(clip)) for clip in clips]
+        return self.recognize_samples([self.prepare(clip) for clip in clips])
+
+    def prepare(self, clip: PoseClip) -> dict:
+        """Apply the test pipeline to a clip."""
+        return self.pipeline(self._annotation(clip))
+
+    def recognize_samples(self, samples: Sequence[dict]) -> Iterator[Recognition]:
+        """Recognise clips that the pipeline has prepared, as one batch."""
         batch = self.network.data_preprocessor(pad_clips(samples), False)
         with torch.inference_mode():
             scores, embedding = self._forward(batch["inputs"])
-        for index in range(len(clips)):
+        for index in range(len(samples)):
             yield Recognition(None if scores is None else scores[index], embedding[index])
 
     def _forward(self, inputs: Tensor | dict) -> tuple[np.ndarray | None, np.ndarray]:
@@ -118,9 +147,11 @@ class TrainedModel:
         if isinstance(head, MASAHead):
             embedding = head.pool(features, **valid)
             scores: Tensor | None = head.fc(embedding)
+        elif head is None:
+            keypoint = inputs["keypoint"] if isinstance(inputs, dict) else inputs
+            embedding, scores = _average_features(features, keypoint.flatten(0, 1)), None
         else:
-            embedding = features.mean((1, 3, 4))
-            scores = None if head is None else head(features, **valid)
+            embedding, scores = features.mean((1, 3, 4)), head(features, **valid)
         average = (
             None if each is None else each.unflatten(0, (-1, num_views)).mean(1).cpu().numpy()
             for each in (scores, embedding)
@@ -239,3 +270,12 @@ def _class_names(dataset_meta: Any, network: BaseRecognizer, where: str) -> list
     if len(names) < num_classes:
         raise UserError(f"{where}: holds {len(names)} class names, the head has {num_classes}")
     return list(names[:num_classes])
+
+
+def _model_card(training: Training, measured: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a model: its training clips and what the validation measured."""
+    coverage = training.meta.get("coverage")
+    card: dict[str, Any] = dict(config=Path(training.cfg.filename or "").name)
+    if isinstance(coverage, str) and coverage:
+        card["trained_on"] = " ".join(coverage.split())
+    return card | (dict(validation=measured) if measured else {})

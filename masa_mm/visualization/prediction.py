@@ -18,11 +18,11 @@ from masa_mm.visualization.skeleton import BODY_LINES, assemble
 from masa_mm.visualization.style import FAINT, INK, MASKED_SHADE, PART_COLORS, PREDICTED_COLOR
 
 # Sides in pixels.
-HEIGHT, PANEL, _MARGIN = 360, 260, 12
-_MAX_WIDTH = 640
+HEIGHT, PANEL, _MARGIN = 300, 250, 12
+_MAX_WIDTH = 540
 _LINE, _BAR = 18, 5
 # A longer animation shows every second frame, every third, ...
-MAX_FRAMES = 120
+MAX_FRAMES = 60
 _FRAME_MS = 40  # at 25 frames a second
 _BAR_COLOR, _PAPER = "#0072b2", "#ffffff"
 # Colours that are seen on any video.
@@ -75,7 +75,9 @@ def write_animation(
     size = width, max(1, round(width / aspect))
     step = -(-len(points) // MAX_FRAMES)
     panel = _draw_panel(caption, max(size[1], HEIGHT))
-    backgrounds: Iterable[np.ndarray | None] = chain(video, repeat(None)) if video else repeat(None)
+    backgrounds: Iterable[np.ndarray | None] = (
+        chain(video, repeat(None)) if video is not None else repeat(None)
+    )
     pictures = (
         _draw_frame(panel, size, points[number] * size[1], shown[number], frame)
         for number, frame in zip(range(len(points)), backgrounds)
@@ -127,7 +129,8 @@ def _draw_frame(
     whole.paste(picture, (0, (panel.height - size[1]) // 2))
     whole.paste(panel, (size[0], 0))
     ImageDraw.Draw(whole).line([(size[0], 0), (size[0], panel.height)], fill=FAINT)
-    return whole
+    # Pillow's default takes 30 times as long, and its dithering makes large files.
+    return whole.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
 
 
 def _draw_skeleton(
@@ -151,7 +154,7 @@ def _draw_panel(caption: Caption, height: int) -> Image.Image:
     """Draw the text beside the frames: title, glosses with bars, warnings."""
     panel = Image.new("RGB", (PANEL, height), _PAPER)
     draw, font, y = ImageDraw.Draw(panel), _font(13), _MARGIN
-    draw.text((_MARGIN, y), _fitted(caption.title, font), fill=INK, font=font)
+    draw.text((_MARGIN, y), _fitted(caption.title, font, keep_end=True), fill=INK, font=font)
     y += _LINE + 6
     if caption.glosses and not caption.is_known:
         draw.rectangle((_MARGIN - 4, y - 2, PANEL - _MARGIN, y + _LINE), fill=MASKED_SHADE)
@@ -188,14 +191,19 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), size)
 
 
-def _fitted(text: str, font: ImageFont.FreeTypeFont, width: float = PANEL - 2 * _MARGIN) -> str:
-    """Shorten a text to a width; its end, where names differ, stays."""
+def _fitted(
+    text: str,
+    font: ImageFont.FreeTypeFont,
+    width: float = PANEL - 2 * _MARGIN,
+    keep_end: bool = False,
+) -> str:
+    """Shorten a text to a width; names of files differ at their ends."""
     text = "".join(char if char.isprintable() else "?" for char in text)
     if font.getlength(text) <= width:
         return text
-    while text and font.getlength("…" + text) > width:
-        text = text[1:]
-    return "…" + text
+    while text and font.getlength(text + "…") > width:
+        text = text[1:] if keep_end else text[:-1]
+    return "…" + text if keep_end else text + "…"
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont) -> Iterator[str]:

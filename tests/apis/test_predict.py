@@ -78,6 +78,13 @@ def test_one_bad_input_is_named_and_the_rest_done(call, tmp_path):
     assert first["drawing"] == str(draw / "a.npz.gif")
 
 
+def test_many_failures_are_counted(call):
+    code, shown, errors = call(*(f"gone{number}.pose" for number in range(30)))
+    assert (code, len(errors)) == (1, 21)
+    assert errors[-1] == "further failures are counted; --out names them"
+    assert shown == ["0 clips recognised, 30 failed"]
+
+
 def test_options_of_files(call, tmp_path):
     clip = clips(1)[0]
     np.save(tmp_path / "a.npy", clip.landmarks)
@@ -121,7 +128,10 @@ def test_a_stopped_command_keeps_its_lines(model, tmp_path):
     store, out = write_store(tmp_path / "s.safetensors"), tmp_path / "p.jsonl"
     program = (
         "import sys, time; from masa_mm.apis import predict as p; show = p._show\n"
-        "p._show = lambda result: (show(result), time.sleep(60 if result.name[-1] == '1' else 0))\n"
+        "def wait(result, failed):\n"
+        "    show(result, failed)\n"
+        "    time.sleep(60 if result.name[-1] == '1' else 0)\n"
+        "p._show = wait\n"
         "sys.exit(p.predict(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", program, model, store, "--out", out, "--device", "cpu"]

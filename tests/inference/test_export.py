@@ -1,5 +1,9 @@
-"""Exported models: masa_mm.inference.export, masa_mm.inference.exported_model and model_info."""
+"""Exported models, and the example of docs/export.md.
 
+Tests masa_mm.inference.export, masa_mm.inference.exported_model and masa_mm.inference.model_info.
+"""
+
+import re
 import subprocess
 import sys
 
@@ -12,6 +16,7 @@ from masa_mm.inference.clips import PoseClip
 from masa_mm.inference.landmark_network import LandmarkNetwork
 from masa_mm.inference.model_info import Calibration, ModelInfo
 
+from toys.paths import ROOT
 from toys.sign_models import landmarks, recogniser, transforms
 
 onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
@@ -94,22 +99,16 @@ def test_an_encoder_without_classes_gives_embeddings(tmp_path):
     assert found.embedding.shape == (24,)
 
 
-def test_numpy_and_onnxruntime_are_enough(path):
-    code = """
-import json, sys
-import numpy as np, onnxruntime
-session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
-info = json.loads(session.get_modelmeta().custom_metadata_map["masa_mm"])
-landmarks = np.ones((30, 75, 3), np.float32)
-size = np.array([640, 480], np.float32)
-scores, embedding = session.run(None, dict(landmarks=landmarks, image_size=size))
-print(info["classes"][int(scores.argmax())], "torch" in sys.modules)
-"""
+def test_the_example_of_the_docs_needs_numpy_and_onnxruntime_only(path):
+    page = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    code += "\nassert not {'torch', 'scipy', 'masa_mm'} & set(sys.modules)"
     found = subprocess.run(
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
     )
-    gloss, has_torch = found.stdout.split()
-    assert gloss in INFO.classes and has_torch == "False"
+    *glosses, known = found.stdout.splitlines()
+    assert len(glosses) == 3 and {line.split(": ")[0] for line in glosses} < set(INFO.classes)
+    assert known in ("known sign", "unknown sign")
 
 
 def other_model(path):

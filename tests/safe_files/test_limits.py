@@ -98,7 +98,7 @@ for path in sys.argv[1:]:
         print(path, len(read(path)))
     except UserError as error:
         print("one line" if str(error).count("\\n") == 0 else error)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+print(peak_memory())
 """
 
 

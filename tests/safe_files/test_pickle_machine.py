@@ -119,7 +119,7 @@ for path in sys.argv[1:]:
         print("read")
     except UserError as error:
         print("one line" if str(error).count("\\n") == 0 else error)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+print(peak_memory())
 """
 
 

@@ -421,13 +421,11 @@ def test_a_size_of_1000_by_1000_of_another_estimator_is_known(tmp_path):
     assert converted("pose-format", path, tmp_path).img_shape.tolist() == [[1000, 1000]]
 
 
-def test_equal_names_in_two_folders_are_named_with_both_files(tmp_path, capsys):
+def test_files_of_one_name_in_two_folders_get_ids_with_their_folders(tmp_path):
     for folder in ("one", "two"):
         (tmp_path / "poses" / folder).mkdir(parents=True)
         write(tmp_path / "poses" / folder / "a.pose")
-    line = refusal(capsys, "pose-format", tmp_path / "poses", tmp_path)
-    assert "one/a.pose and " in line and "two/a.pose have this id; rename one" in line
-    assert line.endswith("; --skip-bad converts the other 1")
+    assert converted("pose-format", tmp_path / "poses", tmp_path).ids == ["one/a", "two/a"]
 
 
 def test_hands_of_openpose_are_visible_from_a_lower_score(tmp_path, capsys):

@@ -96,7 +96,7 @@ def test_part_coordinates_and_damaged_joints(tmp_path):
     array = landmarks() / [400, 300, 1]
     array[1, 5] = np.nan
     frames = pictures(write_animation(tmp_path / "a.gif", array, None, CAPTION, aspect=4 / 3))
-    assert frames[0].width == 480 + PANEL
+    assert frames[0].width == round(HEIGHT * 4 / 3) + PANEL
 
 
 def test_a_clip_without_frames(tmp_path):

@@ -8,7 +8,8 @@ import pytest
 from toys.benchmark_toys import FOLDER, load_script
 from toys.paths import ROOT
 
-DOCS = [ROOT / "docs" / name for name in ("performance.md", "benchmarks.md", "data/extraction.md")]
+NAMES = ("performance.md", "benchmarks.md", "data/extraction.md", "export.md")
+DOCS = [ROOT / "docs" / name for name in NAMES]
 PAGES = [*DOCS, *FOLDER.glob("*.py")]
 COMMANDS = sorted(
     {

@@ -118,6 +118,7 @@ def outcome(case: Case) -> tuple[str, str]:
     Path(CANARY).unlink(missing_ok=True)
     report = Path("report")
     report.write_text("")
+    inherited = _resident_bytes()
     child = os.fork()
     if not child:
         _child(case, report)
@@ -129,8 +130,8 @@ def outcome(case: Case) -> tuple[str, str]:
         return "hang", f"more than {SECONDS} s"
     if os.WIFSIGNALED(status):
         return "signal", str(os.WTERMSIG(status))
-    if peak > MAX_BYTES:
-        return "memory", f"{peak / 2**30:.1f} GB"
+    if peak - inherited > MAX_BYTES:
+        return "memory", f"{(peak - inherited) / 2**30:.1f} GB"
     end, _, detail = text.partition("\n")
     return end or "no report", detail
 
@@ -341,6 +342,11 @@ def _one_iteration() -> Callable:
         raise Stop
 
     return run_one
+
+
+def _resident_bytes() -> int:
+    """The memory of this process, which a child shares at first."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def _wait(child: int) -> tuple[int | None, int]:
