@@ -33,6 +33,12 @@ from masa_mm.pose.crop import crop_parts
 
 CONFIG_SUFFIXES = (".py", *DATA_SUFFIXES)
 _BATCH = 32
+# Pretraining tests nothing, so its config does not say how clips are prepared for the encoder.
+ENCODER_PIPELINE = (
+    dict(type="KeepHandFrames"),
+    dict(type="SampleSignFrames", clip_len=32, mode="uniform", jitter=False),
+    dict(type="PackSignInputs"),
+)
 
 
 def _average_features(features: Tensor, keypoint: Tensor) -> Tensor:
@@ -228,7 +234,7 @@ def build_network(training: Training) -> BaseRecognizer:
 
 
 def build_test_transforms(cfg: Config, where: str) -> list:
-    """Build the transforms of the test pipeline, in pretraining those of the validation data.
+    """Build the transforms of the test pipeline, for an encoder :data:`ENCODER_PIPELINE` if none.
 
     Raises:
         UserError: If the config has no test pipeline.
@@ -239,6 +245,8 @@ def build_test_transforms(cfg: Config, where: str) -> list:
             return Compose(list(dataset["pipeline"])).transforms
     if cfg.get("test_pipeline"):
         return Compose(list(cfg.test_pipeline)).transforms
+    if "cls_head" not in cfg.model:
+        return Compose(list(ENCODER_PIPELINE)).transforms
     raise UserError(
         f"{where}: its config has no test_dataloader, whose pipeline prepares the clips"
     )
