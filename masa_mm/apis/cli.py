@@ -60,7 +60,7 @@ def train(argv: Sequence[str] | None = None) -> int:
             stop.advice = _how_to_resume(cfg.work_dir)
             raise
 
-    return _exit_code(run)
+    return exit_code_of(run)
 
 
 def _train(cfg: Config) -> None:
@@ -85,7 +85,7 @@ def test(argv: Sequence[str] | None = None) -> int:
         load_strictly(runner)
         runner.test()
 
-    return _exit_code(run)
+    return exit_code_of(run)
 
 
 def leave(code: int) -> NoReturn:
@@ -302,7 +302,12 @@ def _report(error: Exception) -> int:
     return _end(EXIT_USER_ERROR)
 
 
-def _exit_code(run: Callable[[], object]) -> int:
+def exit_code_of(run: Callable[[], object]) -> int:
+    """Run a command; print a user error or a stop as one line. Other errors keep their traceback.
+
+    Returns:
+        int: 0, 2 for a user error, or 128 and the number of the signal that stopped it.
+    """
     try:
         with stoppable():
             run()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from mmengine.config import Config
 
-from masa_mm.apis.cli import UsageError, _exit_code
+from masa_mm.apis.cli import UsageError, exit_code_of
 from masa_mm.apis.config_files import load_config
 from masa_mm.errors import UserError, allow_any_output
 from masa_mm.inference.calibration import ACCEPTANCE
@@ -27,7 +27,7 @@ def export(argv: Sequence[str] | None = None) -> int:
     """Export a checkpoint (``tools/export.py``) and return the exit code."""
     allow_any_output()
     args = _parser().parse_args(argv)
-    return _exit_code(lambda: _run(args))
+    return exit_code_of(lambda: _run(args))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -76,7 +76,7 @@ def test_a_constructor_that_fails_by_itself_keeps_its_traceback(buggy, kind, cap
     error = error_of(HOOKS, type="BuggyHook", kind=kind)
     assert isinstance(error, TypeError) and user_error_of(error) is None
     with pytest.raises(TypeError):
-        cli._exit_code(lambda: HOOKS.build(dict(type="BuggyHook", kind=kind)))
+        cli.exit_code_of(lambda: HOOKS.build(dict(type="BuggyHook", kind=kind)))
 
 
 def test_errors_outside_of_building_keep_their_traceback():
@@ -90,7 +90,7 @@ def test_an_address_that_cannot_be_reached():
 
 
 def test_the_command_line_prints_the_line(capsys):
-    assert cli._exit_code(lambda: MODELS.build(dict(type="MASAHead"))) == 2
+    assert cli.exit_code_of(lambda: MODELS.build(dict(type="MASAHead"))) == 2
     assert capsys.readouterr().err.startswith("error: MASAHead needs 'num_classes'")
 
 

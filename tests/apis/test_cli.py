@@ -218,13 +218,13 @@ def test_messages_of_user_errors(capsys, error, line):
     def fail():
         raise error
 
-    assert cli._exit_code(fail) == 2
+    assert cli.exit_code_of(fail) == 2
     assert capsys.readouterr().err == f"{line}\n"
 
 
 def test_other_errors_keep_their_traceback():
     with pytest.raises(ZeroDivisionError):
-        cli._exit_code(lambda: 1 / 0)
+        cli.exit_code_of(lambda: 1 / 0)
 
 
 def test_the_name_of_the_config_is_the_default_work_dir_but_not_over_its_own(in_process, tmp_path):

@@ -72,7 +72,7 @@ def build(dataset: Callable[..., Any], **options: Any) -> Callable[[], int]:
         for index in range(len(made)):
             made.get_data_info(index)
 
-    return partial(cli._exit_code, run)
+    return partial(cli.exit_code_of, run)
 
 
 def _text(path: Path, *lines: str) -> None:
