@@ -19,7 +19,7 @@ import numpy as np
 
 from masa_mm.atomic_write import atomic_write
 from masa_mm.errors import UserError, in_one_line
-from masa_mm.pose.files import read_arrays, read_table, whole_number
+from masa_mm.pose.files import npz_bytes, read_arrays, read_table, whole_number
 from masa_mm.pose.safe_pickle import load_pickle
 from masa_mm.safe_files.pickle_machine import Builder, ForbiddenError, PickleMachine
 from masa_mm.safe_files.tensor_files import read_tensor_file
@@ -82,8 +82,8 @@ def save_scores(path: str | os.PathLike, predictions: Predictions) -> None:
     scores, labels, names = predictions
     with atomic_write(path) as temporary:
         if ending == ".npz":
-            with open(temporary, "wb") as file:
-                np.savez_compressed(file, ids=np.array(names), scores=scores, labels=labels)
+            arrays = dict(ids=np.array(names), scores=scores, labels=labels)
+            temporary.write_bytes(npz_bytes(arrays))
             return
         with open(temporary, "w", encoding="utf-8", newline="") as table:
             writer = csv.writer(table)

@@ -6,11 +6,12 @@ All of them raise FileNotFoundError if there is no such file.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -167,6 +168,16 @@ def has_array(path: str | os.PathLike, name: str) -> bool:
             return f"{name}.npy" in archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
         return False
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return the content of a compressed ``.npz`` file.
+
+    numpy's writer of files prints a second error, when it is freed, if the disk is full.
+    """
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+    return content.getvalue()
 
 
 def read_npz(path: str | os.PathLike, keys: Iterable[str]) -> dict[str, np.ndarray]:

@@ -23,10 +23,19 @@ VALUES = dict(
     expanded=torch.ones(1, 3).expand(4, 3),
     half=torch.ones(3, dtype=torch.bfloat16),
     mask=torch.tensor([True, False]),
-    wide=torch.tensor([1, 2], dtype=torch.uint16),
     complex=torch.ones(2, dtype=torch.complex64),
     parameter=torch.nn.Parameter(torch.ones(2)),
 )
+
+
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.float8_e5m2], ids=str)
+def test_later_types_are_read_where_torch_writes_them(tmp_path, dtype):
+    value = torch.tensor([1, 2]).to(dtype)
+    try:
+        torch.save(value, tmp_path / "a.pth")
+    except KeyError:
+        pytest.skip(f"this torch cannot save {dtype}")
+    assert torch.equal(load_from_local(tmp_path / "a.pth").float(), value.float())
 
 
 @pytest.mark.parametrize("new_format", [True, False])

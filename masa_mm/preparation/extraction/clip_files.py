@@ -18,7 +18,7 @@ import numpy as np
 from masa_mm.atomic_write import atomic_write, make_folder, remove_leftovers
 from masa_mm.errors import UserError
 from masa_mm.pose.clip_ids import clip_file
-from masa_mm.pose.files import SourceError, read_json, read_npz
+from masa_mm.pose.files import SourceError, npz_bytes, read_json, read_npz
 
 
 class ClipFilesError(UserError):
@@ -68,8 +68,8 @@ class ClipFiles:
 
     def save(self, clip: str, poses: ExtractedClip) -> None:
         """Save the poses of a clip and remove an earlier failure."""
-        with atomic_write(self._path(clip, "npz")) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, **poses._asdict())
+        with atomic_write(self._path(clip, "npz")) as temporary:
+            temporary.write_bytes(npz_bytes(poses._asdict()))
         self._path(clip, "failed").unlink(missing_ok=True)
 
     def load(self, clip: str) -> ExtractedClip:

@@ -14,7 +14,17 @@ SCRIPT = ROOT / "tools" / "benchmark" / "faults" / "writers.py"
 @pytest.mark.skipif(sys.platform != "linux", reason="it forks and mounts")
 def test_a_short_campaign_finds_nothing_lost(tmp_path):
     sizes = ("--conversions", "1", "--every", "9", "--extractions", "1", "--pairs", "1")
-    out = run(sys.executable, SCRIPT, *sizes, "--clips", "5", "--videos", "3", cwd=tmp_path)
+    out = run(
+        sys.executable,
+        SCRIPT,
+        *sizes,
+        "--clips",
+        "5",
+        "--videos",
+        "3",
+        cwd=tmp_path,
+        PYTHONWARNINGS="ignore",
+    )
     lines = dict(line.split(": ", 1) for line in out.splitlines())
     assert lines.keys() == {
         "conversion",
