@@ -25,7 +25,8 @@ def test_a_short_campaign_finds_nothing_lost(tmp_path):
         cwd=tmp_path,
         PYTHONWARNINGS="ignore",
     )
-    lines = dict(line.split(": ", 1) for line in out.splitlines())
+    results = [line for line in out.splitlines() if " bad " in line]  # not warnings of old releases
+    lines = dict(line.split(": ", 1) for line in results)
     assert lines.keys() == {
         "conversion",
         "extraction",
