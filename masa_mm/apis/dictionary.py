@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from masa_mm.errors import UserError, allow_any_output, print_error, printable
+from masa_mm.apis.clip_commands import add_device_options, add_joints_option, run_on_clips
+from masa_mm.errors import UserError, printable
 from masa_mm.inference.dictionary import Example, SearchResult, SignDictionary
 from masa_mm.inference.dictionary_evaluation import DictionaryScores, evaluate_dictionary
 from masa_mm.inference.dictionary_file import read_dictionary
 from masa_mm.inference.inferencer import open_model
 from masa_mm.inference.inputs import InputReader
 from masa_mm.inference.stored_pose import restore_pose
+from masa_mm.option_checks import count
 from masa_mm.pose.clip_checks import BadClip
-from masa_mm.pose.skeleton import SOURCE_LAYOUTS
 from masa_mm.visualization.dictionary_page import Card, write_page
 
-EXIT_SOME_FAILED, EXIT_USER_ERROR, EXIT_INTERRUPTED = 1, 2, 130
 _BATCH = 64
 
 
@@ -28,18 +27,7 @@ def dictionary(argv: Sequence[str] | None = None) -> int:
 
     It is 0 if all clips were used, 1 if some could not be, 2 for a wrong file or option.
     """
-    allow_any_output()
-    # OpenCV's decoder would print lines of its own on damaged videos.
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    args = _parser().parse_args(argv)
-    try:
-        return EXIT_SOME_FAILED if args.run(args) else 0
-    except (UserError, OSError) as error:
-        print_error(error)
-        return EXIT_USER_ERROR
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    return run_on_clips(_parser(), argv, lambda args: args.run(args))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,14 +37,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_dictionary(build, with_model=False)
     build.add_argument("model", help="exported .onnx file, or a checkpoint of tools/train.py")
     _add_inputs(build, "pose stores with glosses, CSV lists of path and gloss, folders GLOSS/CLIP")
-    build.add_argument("--per-gloss", type=int, metavar="N", help="use the first N clips of a sign")
     build.add_argument(
-        "--joints",
-        choices=SOURCE_LAYOUTS,
-        metavar="LAYOUT",
-        help="layout of the poses that the model was trained on, if they lacked joints, such as "
-        "mediapipe_hands: all other joints are left out",
+        "--per-gloss", type=count, metavar="N", help="use the first N clips of a sign"
     )
+    add_joints_option(build)
     build.add_argument("--force", action="store_true", help="replace the file")
     build.set_defaults(run=_build)
     add = commands.add_parser("add", help="add examples of one sign")
@@ -67,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     search = commands.add_parser("search", help="find the sign of a clip")
     _add_dictionary(search)
     _add_inputs(search, "videos, pose files, pose stores, folders of these")
-    search.add_argument("--top", type=int, default=5, help="number of glosses; default: 5")
+    search.add_argument("--top", type=count, default=5, help="number of glosses; default: 5")
     search.set_defaults(run=_search)
     evaluate = commands.add_parser("evaluate", help="search labelled clips and count what is found")
     _add_dictionary(evaluate)
@@ -85,8 +69,7 @@ def _add_dictionary(parser: argparse.ArgumentParser, with_model: bool = True) ->
     parser.add_argument("dictionary", help="the dictionary's .safetensors file")
     if with_model:
         parser.add_argument("--model", help="the model, if it is not where it was at build")
-    parser.add_argument("--device", help="such as cuda:0; default: a GPU if there is one")
-    parser.add_argument("--estimator", default="mediapipe", help="pose estimator of videos")
+    add_device_options(parser)
 
 
 def _add_inputs(parser: argparse.ArgumentParser, text: str) -> None:
@@ -96,8 +79,6 @@ def _add_inputs(parser: argparse.ArgumentParser, text: str) -> None:
 def _build(args: argparse.Namespace) -> int:
     if Path(args.dictionary).exists() and not args.force:
         raise UserError(f"{args.dictionary}: exists; give another file, or --force")
-    if args.per_gloss is not None and args.per_gloss < 1:
-        raise UserError(f"--per-gloss is 1 or more, got {args.per_gloss}")
     made = SignDictionary(open_model(args.model, device=args.device), args.model, args.joints)
     reader = _Examples(args)
     counts: dict[str, int] = {}

@@ -14,17 +14,18 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from masa_mm.apis.clip_commands import add_device_options, add_joints_option, run_on_clips
 from masa_mm.atomic_write import make_folder, naming_file
-from masa_mm.errors import UserError, allow_any_output, print_error, printable
+from masa_mm.errors import printable
 from masa_mm.inference.inferencer import Result, SignInferencer
 from masa_mm.inference.input_kinds import KINDS
 from masa_mm.inference.inputs import InputReader, Located
 from masa_mm.inference.predictions import SignPrediction, as_dict
+from masa_mm.option_checks import count
 from masa_mm.pose.clip_checks import BadClip
 from masa_mm.pose.skeleton import SOURCE_LAYOUTS
 
 _MOST_SHOWN = 20  # failures; one mistake can make thousands
-EXIT_SOME_FAILED, EXIT_USER_ERROR, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def predict(argv: Sequence[str] | None = None) -> int:
@@ -32,18 +33,7 @@ def predict(argv: Sequence[str] | None = None) -> int:
 
     It is 0 if all clips were recognised, 1 if some could not be, 2 for a wrong model or option.
     """
-    allow_any_output()
-    # OpenCV's decoder would print lines of its own on damaged videos.
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    args = _parser().parse_args(argv)
-    try:
-        return EXIT_SOME_FAILED if _predict(args) else 0
-    except (UserError, OSError) as error:
-        print_error(error)
-        return EXIT_USER_ERROR
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    return run_on_clips(_parser(), argv, _predict)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         help="videos, pose files, pose stores, folders of these, lists of paths (.txt, .csv)",
     )
     parser.add_argument("--weights", metavar="CHECKPOINT", help="the checkpoint of a config")
-    parser.add_argument("--top", type=_positive, default=5, help="number of glosses; default: 5")
+    parser.add_argument("--top", type=count, default=5, help="number of glosses; default: 5")
     parser.add_argument("--out", metavar="FILE.jsonl", help="write a line of JSON for each clip")
     parser.add_argument("--draw", metavar="FOLDER", help="draw each clip as an animated GIF")
     parser.add_argument(
@@ -68,27 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--img-size",
         nargs=2,
-        type=_positive,
+        type=count,
         metavar=("WIDTH", "HEIGHT"),
         help="image size in pixels, where the files do not tell; default: guessed",
     )
-    parser.add_argument("--estimator", default="mediapipe", help="pose estimator of videos")
-    parser.add_argument(
-        "--joints",
-        choices=SOURCE_LAYOUTS,
-        metavar="LAYOUT",
-        help="layout of the poses that the model was trained on, if they lacked joints, such as "
-        "mediapipe_hands: all other joints are left out",
-    )
-    parser.add_argument("--batch-size", type=_positive, default=32, help="clips at a time")
-    parser.add_argument("--device", help="such as cuda:0; default: a GPU if there is one")
+    add_joints_option(parser)
+    parser.add_argument("--batch-size", type=count, default=32, help="clips at a time")
+    add_device_options(parser)
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number above 0")
-    return int(text)
 
 
 def _predict(args: argparse.Namespace) -> int:

@@ -92,6 +92,13 @@ def test_what_cannot_be_used_is_named_and_the_rest_done(model, built, tmp_path, 
     assert "none.mp4: no such file or folder" in line
 
 
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1.5"])
+def test_wrong_numbers_are_refused(number, capsys):
+    with pytest.raises(SystemExit):
+        dictionary(["build", "n", "model.onnx", "clips", "--per-gloss", number])
+    assert "--per-gloss: " in capsys.readouterr().err
+
+
 def test_user_errors_are_one_line(model, built, tmp_path, capsys):
     path, store = built
     (tmp_path / "cut.safetensors").write_bytes(Path(path).read_bytes()[:500])
@@ -101,9 +108,6 @@ def test_user_errors_are_one_line(model, built, tmp_path, capsys):
     other = save_training(tmp_path / "other.pth", seed=3)
     line = failure(capsys, "search", path, store, "--model", other)
     assert "built with another model (epoch_1.pth)" in line
-    assert "--per-gloss is 1 or more" in failure(
-        capsys, "build", tmp_path / "n", model, store, "--per-gloss", "0"
-    )
     no_gloss = make_store(tmp_path / "none.safetensors", label=[-1] * 4)
     assert dictionary(["build", str(tmp_path / "n"), model, no_gloss]) == 2
     lines = capsys.readouterr().err.splitlines()

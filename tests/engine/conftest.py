@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 
 import numpy as np
 import pytest
@@ -17,6 +18,17 @@ import masa_mm.datasets.collate
 import masa_mm.datasets.transforms
 import masa_mm.engine
 import masa_mm.models  # noqa: F401  (they register what the configs name)
+
+
+@pytest.fixture(autouse=True)
+def signal_handlers():
+    """Put the handlers of signals back after each test."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
+    former = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
 
 ENCODER = dict(
     type="MASAEncoder",

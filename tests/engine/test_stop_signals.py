@@ -9,15 +9,6 @@ from masa_mm.engine import stoppable
 from masa_mm.engine.stop_signals import Stopped
 
 
-@pytest.fixture(autouse=True)
-def handlers():
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
-    former = {number: signal.getsignal(number) for number in numbers}
-    yield
-    for number, handler in former.items():
-        signal.signal(number, handler)
-
-
 @pytest.mark.parametrize(
     "number, code, text", [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
 )

@@ -11,15 +11,6 @@ from masa_mm.engine import LostSignalHook, MomentumAlignmentHook, Stopped, stopp
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-@pytest.fixture(autouse=True)
-def handlers():
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
-    former = {number: signal.getsignal(number) for number in numbers}
-    yield
-    for number, handler in former.items():
-        signal.signal(number, handler)
-
-
 class Interrupted:
     """An object whose destructor a signal interrupts."""
 

@@ -35,15 +35,6 @@ class Terminate(Hook):
         return object.__getattribute__(self, name)
 
 
-@pytest.fixture(autouse=True)
-def handlers():
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
-    former = {number: signal.getsignal(number) for number in numbers}
-    yield
-    for number, handler in former.items():
-        signal.signal(number, handler)
-
-
 @pytest.fixture
 def train(make_runner):
     def run(folder, hooks=(), interval=1, **options):
