@@ -1,7 +1,7 @@
 """The campaign of wrong configs runs, and a fault would be counted."""
 
-import importlib.util
 import faulthandler
+import importlib.util
 import os
 import random
 import signal
