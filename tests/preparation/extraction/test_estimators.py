@@ -113,6 +113,7 @@ class Strict(Listed):
 def test_importing_estimators_imports_none_of_their_packages():
     code = (
         "import sys, masa_mm.preparation.extraction; "
-        "assert not {'rtmlib', 'mmpose', 'mediapipe', 'onnxruntime'} & set(sys.modules)"
+        # Not onnxruntime, which torch 2.4 imports itself where it is installed.
+        "assert not {'rtmlib', 'mmpose', 'mediapipe'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
